@@ -1,0 +1,40 @@
+"""The Space's entry: `python app.py [--weights … --host … --port …]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+from resnet.errors import ResNetError
+from resnet.provider import EngineProvider, check_choice
+from resnet.ui.layout import build_demo, launch_options
+
+
+def main() -> int:
+    """Start the page and serve until interrupted."""
+    parser = argparse.ArgumentParser(description="A web page that shows what a ResNet101 sees.")
+    parser.add_argument(
+        "--weights",
+        default=os.environ.get("RESNET_WEIGHTS") or "auto",
+        help="auto, bundled, imagenet, or the path of weights (default: $RESNET_WEIGHTS, else auto)",
+    )
+    parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, else 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port (default: $GRADIO_SERVER_PORT, else 7860)")
+    options = parser.parse_args()
+    try:
+        check_choice(options.weights)
+    except ResNetError as error:
+        print(f"app.py: {error}", file=sys.stderr)
+        return 2
+    provider = EngineProvider(options.weights)
+    demo = build_demo(provider)
+    provider.start()
+    demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

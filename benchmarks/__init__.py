@@ -1,0 +1,1 @@
+"""Where the figures of the README come from; run each as `python -m benchmarks.NAME`."""

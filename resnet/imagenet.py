@@ -1,0 +1,175 @@
+"""The published ImageNet weights, moved into this network exactly.
+
+Keras' loader downloads, hash-checks and caches the file; what is moved is cached beside it, so that
+the second start builds no second network. See https://keras.io/api/applications/resnet/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import keras
+import numpy as np
+from keras.src.applications import resnet as keras_resnet
+from keras.src.backend.config import keras_home
+
+from resnet.errors import WeightsError
+from resnet.manifest import MANIFEST_NAME, Manifest, file_sha256, read_manifest, write_manifest
+from resnet.model import BATCH_NORM_EPSILON
+from resnet.preprocess import InputSpec
+from resnet.stages import HIDDEN_UNITS
+from resnet.weights import Arrays, arrays_of, read_arrays, write_npz
+
+KERAS_EPSILON = 1.001e-5
+LOGIT_SHIFT = 64.0
+"""Added before the hidden ReLU and taken off behind it: no logit of the published head is below -64."""
+
+CONNECT_SECONDS = 3.0
+STALL_SECONDS = 30.0
+KERAS_FILE = "resnet101_weights_tf_dim_ordering_tf_kernels.h5"
+
+_MANIFEST = Manifest(
+    name="imagenet-resnet101",
+    depth=101,
+    classes=1000,
+    stem_pool="centered",
+    input=InputSpec(size=224, crop_fraction=224 / 256),
+    file="imagenet-resnet101.npz",
+    sha256="",
+    data="ImageNet-1k (ILSVRC 2012), 1.28 million photographs; published by Keras",
+    accuracy={"ImageNet validation, as published by Keras": {"images": 50000, "top1": 0.764, "top5": 0.928}},
+    licence="MIT (He et al., deep-residual-networks), as ported by Keras",
+)
+
+
+def models_folder() -> Path:
+    """Where Keras keeps downloaded weights: below its home, or in /tmp where that is read-only."""
+    home = Path(keras_home()).expanduser()
+    return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"  # noqa: S108
+
+
+def converted_folder() -> Path:
+    """Where the moved weights are cached."""
+    return models_folder() / "resnet-stages-imagenet-resnet101"
+
+
+def is_cached() -> bool:
+    """Whether the ImageNet weights are on this machine, moved already or as Keras' file."""
+    return (converted_folder() / MANIFEST_NAME).is_file() or (models_folder() / KERAS_FILE).is_file()
+
+
+def check_reachable(timeout: float = CONNECT_SECONDS) -> None:
+    """Open and close one connection to the host that publishes the weights.
+
+    Raises:
+        WeightsError: It cannot be reached within `timeout` seconds.
+    """
+    host = urlsplit(keras_resnet.BASE_WEIGHTS_PATH).hostname or ""
+    try:
+        socket.create_connection((host, 443), timeout).close()
+    except OSError as error:
+        raise WeightsError(
+            f"The ImageNet weights cannot be downloaded: no connection to {host} within {timeout:g} s."
+        ) from error
+
+
+def move_from_keras(published: keras.Model) -> Arrays:
+    """The weights of a `keras.applications` ResNet v1 as arrays for the network of this project.
+
+    The network must be built with `stem_pool="centered"`. Two things differ besides: Keras trained
+    with another epsilon, which goes into gamma, and with one dense layer, which becomes the first
+    of ours; the second passes it on.
+
+    Args:
+        published: ResNet50, ResNet101 or ResNet152 with its head of at most 1,024 classes.
+    """
+    arrays = arrays_of(published)
+    for key in [key for key in arrays if key.endswith("/gamma")]:
+        variance = arrays[key.replace("/gamma", "/moving_variance")].astype(np.float64)
+        correction = np.sqrt((variance + BATCH_NORM_EPSILON) / (variance + KERAS_EPSILON))
+        arrays[key] = (arrays[key] * correction).astype(np.float32)
+    kernel, bias = arrays["predictions/kernel"], arrays["predictions/bias"]
+    features, classes = kernel.shape
+    hidden_kernel = np.zeros((features, HIDDEN_UNITS), np.float32)
+    hidden_kernel[:, :classes] = kernel
+    hidden_bias = np.zeros(HIDDEN_UNITS, np.float32)
+    hidden_bias[:classes] = bias + LOGIT_SHIFT
+    arrays["dense_1024/kernel"], arrays["dense_1024/bias"] = hidden_kernel, hidden_bias
+    arrays["predictions/kernel"] = np.eye(HIDDEN_UNITS, classes, dtype=np.float32)
+    arrays["predictions/bias"] = np.full(classes, -LOGIT_SHIFT, np.float32)
+    return arrays
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """A limit for Keras' download, which sets none itself and would wait for ever on a dead line."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _keras_file_is_whole() -> bool:
+    path = models_folder() / KERAS_FILE
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return digest == keras_resnet.WEIGHTS_HASHES["resnet101"][0]
+
+
+def _published_network() -> keras.Model:
+    if not _keras_file_is_whole():
+        check_reachable()  # Keras would download, and wait for a closed network far longer
+    try:
+        # Keras draws its progress bar on standard output, which may carry our JSON.
+        with _socket_timeout(STALL_SECONDS), contextlib.redirect_stdout(sys.stderr):
+            return keras.applications.ResNet101(weights="imagenet")
+    except Exception as error:  # noqa: BLE001 - Keras raises a bare Exception when a download fails
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"The ImageNet weights cannot be had: {reason}") from error
+
+
+def _store(arrays: Arrays) -> Manifest:
+    """Write the moved weights beside Keras' file, complete or not at all."""
+    folder = converted_folder()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    try:
+        write_npz(arrays, unfinished / _MANIFEST.file, compress=False)
+        digest = file_sha256(unfinished / _MANIFEST.file)
+        write_manifest(dataclasses.replace(_MANIFEST, sha256=digest), unfinished)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return read_manifest(folder)
+
+
+def load_imagenet() -> tuple[Manifest, Arrays]:
+    """The ImageNet weights: from the cache of moved ones, else from Keras' file, else downloaded.
+
+    Raises:
+        WeightsError: They are not on this machine and cannot be downloaded, or are damaged.
+    """
+    if (converted_folder() / MANIFEST_NAME).is_file():
+        with contextlib.suppress(WeightsError):  # a damaged copy is made anew
+            manifest = read_manifest(converted_folder())
+            return manifest, read_arrays(manifest)
+    arrays = move_from_keras(_published_network())
+    try:
+        return _store(arrays), arrays
+    except OSError:  # read-only home or full disk: serve from memory, and move again next time
+        return _MANIFEST, arrays

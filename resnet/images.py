@@ -1,0 +1,245 @@
+"""One decoder for the page, the command line and the API: whatever comes in leaves as upright sRGB.
+
+Limits are checked on the header, before a pixel is decoded, so that a small file that unpacks to
+gigabytes costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+
+from resnet.errors import ImageError
+
+MAXIMUM_BYTES = 20_000_000
+MAXIMUM_PIXELS = 50_000_000
+WORKING_SIDE = 2048
+"""Larger photos are reduced to this longer side: more than any input or picture here needs."""
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+_ROTATED_BY_90 = {5, 6, 7, 8}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        name: File name without folder, for people.
+        digest: Hexadecimal hash of the content; equal photos have equal digests.
+        size: (width, height) of the upright original in pixels.
+        image: Upright sRGB picture, reduced to at most 2,048 pixels on its longer side.
+        format: Such as "JPEG".
+    """
+
+    name: str
+    digest: str
+    size: tuple[int, int]
+    image: Image.Image
+    format: str
+
+
+def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None) -> Photo:
+    """Decode a photo: EXIF orientation, palettes, 1 and 16 bit, CMYK, alpha over white, ICC to sRGB.
+
+    Of an animation the first frame counts.
+
+    Args:
+        source: A path, the bytes of a file, or a PIL image (which keeps what it knows of itself).
+        name: What to call the photo in messages, instead of the file's name.
+
+    Raises:
+        ImageError: The file cannot be read, is no picture in a known format, is damaged, or breaks
+            a limit. The message names the photo.
+    """
+    if isinstance(source, Image.Image):
+        name = name or "image"
+        digest = hashlib.blake2b(source.tobytes(), digest_size=16)
+        digest.update(f"{source.mode} {source.size}".encode())
+        return _photo(source, name, digest.hexdigest())
+    if isinstance(source, bytes):
+        content, name = source, name or "image"
+        _check_bytes(len(content), name)
+    else:
+        name = name or Path(source).name
+        content = _read_file(Path(source), name)
+    return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest())
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """The pictures in a folder and its sub-folders, by suffix, in the order of their paths."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def _check_bytes(count: int, name: str) -> None:
+    if count == 0:
+        raise ImageError(f"{name} is empty (0 bytes).")
+    if count > MAXIMUM_BYTES:
+        raise ImageError(
+            f"{name} has {count / 1e6:.1f} MB; a photo may have at most {MAXIMUM_BYTES / 1e6:.0f} MB."
+        )
+
+
+def _read_file(path: Path, name: str) -> bytes:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{name} is a folder, not a photo.")
+        if path.exists() and not path.is_file():
+            raise ImageError(f"{name} is no regular file.")
+        _check_bytes(path.stat().st_size, name)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"{name} cannot be read: {reason}.") from error
+
+
+def _unknown_format(content: bytes, name: str) -> ImageError:
+    start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in start:
+        return ImageError(f"{name} is an SVG drawing; please export it as PNG or JPEG first.")
+    if b"\0" not in start:
+        try:
+            content[:4096].decode("utf-8", errors="strict" if len(content) <= 4096 else "ignore")
+            return ImageError(f"{name} is text, not a photo; please use {FORMAT_NAMES}.")
+        except UnicodeDecodeError:
+            pass
+    return ImageError(f"{name} is no picture in a known format; please use {FORMAT_NAMES}.")
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    Image.init()
+    formats = [known for known in FORMATS if known in Image.OPEN]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own limit warns; ours below refuses
+        try:
+            return Image.open(io.BytesIO(content), formats=formats)
+        except Image.DecompressionBombError as error:
+            raise _too_many_pixels(name, "far more") from error
+        except UnidentifiedImageError as error:
+            raise _unknown_format(content, name) from error
+        except Exception as error:  # noqa: BLE001 - Pillow's readers raise whatever a broken header hits
+            raise ImageError(f"{name} is damaged: its header cannot be read.") from error
+
+
+def _too_many_pixels(name: str, received: str) -> ImageError:
+    return ImageError(
+        f"{name} has {received} pixels than this page takes: at most {MAXIMUM_PIXELS / 1e6:.0f} million."
+        if received == "far more"
+        else f"{name} has {received} pixels; a photo may have at most {MAXIMUM_PIXELS / 1e6:.0f} million."
+    )
+
+
+def _photo(image: Image.Image, name: str, digest: str) -> Photo:
+    width, height = image.size
+    if width * height > MAXIMUM_PIXELS:
+        raise _too_many_pixels(name, f"{width} x {height} = {width * height / 1e6:.0f} million")
+    if min(width, height) < 1:
+        raise ImageError(f"{name} has no pixels ({width} x {height}).")
+    format_name = image.format or "image"
+    orientation = _orientation(image)
+    if orientation in _ROTATED_BY_90:
+        width, height = height, width
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            upright = _decode(image)
+        except Exception as error:  # noqa: BLE001 - any failure of Pillow's decoders means a broken file
+            reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
+            raise ImageError(f"{name} is damaged: {reason}.") from error
+    return Photo(name, digest, (width, height), upright, format_name)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - a broken EXIF block is no reason to refuse the photo
+        return 1
+
+
+def _decode(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    orientation = _orientation(image)
+    if isinstance(image, ImageFile.ImageFile):
+        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG decodes at a fraction of its size
+    image.load()
+    image = _reduce(_eight_bit(image))
+    colours, alpha = _split_alpha(image)
+    colours = _to_srgb(colours, profile)
+    if alpha is not None:
+        white = Image.new("RGB", colours.size, "white")
+        white.paste(colours, mask=alpha)
+        colours = white
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    colours.info.clear()
+    colours.info["exif"] = exif.tobytes()
+    upright = ImageOps.exif_transpose(colours)
+    upright.info.clear()
+    return upright
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits or floating point as 8 bits.
+
+    Integers up to 65,535 are taken as 16 bit, larger ones by their own range. Floating point within
+    0 to 1 is taken as such, other values by their own range; NaN counts as the lowest value.
+    """
+    if image.mode == "1":
+        return image.convert("L")
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if image.mode.startswith("I") and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0
+    elif image.mode == "F" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    span = (high - low) or 1.0
+    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / span
+    return Image.fromarray(np.round(scaled * 255).astype(np.uint8), "L")
+
+
+def _reduce(image: Image.Image) -> Image.Image:
+    if max(image.size) <= WORKING_SIDE:
+        return image
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA")
+    image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return image
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    if image.mode in ("RGBa", "La"):
+        image = image.convert(image.mode[:-1] + "A")
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode in ("RGBA", "LA"):
+        return image.convert(image.mode[:-1]), image.getchannel("A")
+    return image, None
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile or image.mode == "LAB":
+        try:
+            source = (
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+            )
+            converted = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a broken profile, or one for another colour space: take the colours as they are
+    return image.convert("RGB")
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

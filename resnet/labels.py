@@ -1,0 +1,75 @@
+"""Class names: read from files, unique, searchable; never from the network.
+
+A class file has one class a line, in the order of the network's outputs. A line that is a WordNet
+id of ImageNet (`n02124075`) gets its name from `assets/labels/imagenet.csv`; any other line is the
+name itself.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from resnet.errors import WeightsError
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+IMAGENET_CLASSES = ASSETS / "labels" / "imagenet.csv"
+
+
+@dataclass(frozen=True)
+class ClassLabel:
+    """One output of the network.
+
+    Attributes:
+        index: Position among the network's outputs, from 0.
+        wnid: WordNet id, such as `n02124075`; empty for classes outside ImageNet.
+        name: Unique among the classes of the same network.
+        synonyms: Further names to find the class by, separated by commas; may be empty.
+    """
+
+    index: int
+    wnid: str
+    name: str
+    synonyms: str = ""
+
+
+@cache
+def imagenet_names() -> dict[str, tuple[str, str]]:
+    """WordNet id → (unique name, synonyms) of the 1,000 ImageNet classes, in the network's order."""
+    with IMAGENET_CLASSES.open(encoding="utf-8", newline="") as file:
+        return {row["wnid"]: (row["name"], row["synonyms"]) for row in csv.DictReader(file)}
+
+
+def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
+    """Labels of the classes named by `lines`, each a WordNet id of ImageNet or a plain name.
+
+    Raises:
+        WeightsError: A line is empty, or stands twice.
+    """
+    entries = [line.strip() for line in lines]
+    repeated = [entry for entry, count in Counter(entries).items() if count > 1]
+    if "" in entries or repeated:
+        fault = "an empty line" if "" in entries else f"{repeated[0]!r} twice"
+        raise WeightsError(f"Each line of a class file must name another class; it has {fault}.")
+    known = imagenet_names()
+    return tuple(
+        ClassLabel(index, entry, *known[entry]) if entry in known else ClassLabel(index, "", entry)
+        for index, entry in enumerate(entries)
+    )
+
+
+def read_class_file(path: Path) -> tuple[ClassLabel, ...]:
+    """Labels from a class file of UTF-8 text.
+
+    Raises:
+        WeightsError: The file cannot be read, or a line is empty or stands twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightsError(f"The class file {path.name} cannot be read: {error}.") from error
+    return label_classes(text.splitlines())

@@ -1,0 +1,163 @@
+"""The manifest that comes with each set of weights: what they are and how to use them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from resnet.errors import WeightsError
+from resnet.labels import ClassLabel, imagenet_names, label_classes, read_class_file
+from resnet.preprocess import InputSpec
+from resnet.stages import DEPTHS, STEM_POOLS
+
+MANIFEST_NAME = "manifest.json"
+WEIGHT_SUFFIXES = (".npz", ".weights.h5", ".keras")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of a set of weights.
+
+    Attributes:
+        name: Short name, shown on the page and in every export.
+        depth: 50, 101 or 152.
+        classes: Number of classes.
+        stem_pool: "same" or "centered".
+        input: How the photo must be prepared.
+        file: Name of the file of weights, in the manifest's folder.
+        sha256: Of that file, in hexadecimal.
+        class_file: Name of the file of classes, in the manifest's folder; empty for the 1,000
+            classes of ImageNet.
+        data: What the weights were trained on.
+        accuracy: Name of a data set → {"images": count, "top1": share, "top5": share}.
+        licence: Under which the weights may be used.
+        folder: Where the manifest was read from; not part of the file.
+    """
+
+    name: str
+    depth: int
+    classes: int
+    stem_pool: str
+    input: InputSpec
+    file: str
+    sha256: str
+    class_file: str = ""
+    data: str = ""
+    accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    licence: str = ""
+    folder: Path = field(default=Path(), compare=False)
+
+    @cached_property
+    def labels(self) -> tuple[ClassLabel, ...]:
+        """The classes in the order of the network's outputs."""
+        path = self.folder / self.class_file
+        labels = read_class_file(path) if self.class_file else label_classes(imagenet_names())
+        if len(labels) != self.classes:
+            raise WeightsError(
+                f"{self.class_file or 'ImageNet'} names {len(labels)} classes, but the manifest of "
+                f"{self.name} says {self.classes}."
+            )
+        return labels
+
+    @property
+    def weights_path(self) -> Path:
+        """The file of weights."""
+        return self.folder / self.file
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest's file as a dictionary."""
+        content = asdict(self)
+        del content["folder"]
+        return content
+
+
+def _plain_name(value: object, key: str) -> str:
+    """A file name without a folder, so that a manifest cannot point outside its own."""
+    if not isinstance(value, str) or not value or Path(value).name != value or "\\" in value:
+        raise WeightsError(f"The manifest's {key!r} must be a file name without a folder; it is {value!r}.")
+    return value
+
+
+def _check(condition: bool, rule: str, value: object) -> None:
+    if not condition:
+        raise WeightsError(f"The manifest's {rule}; it is {value!r}.")
+
+
+def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
+    spec = InputSpec(**{**content["input"], "mean": tuple(map(float, content["input"]["mean"]))})
+    manifest = Manifest(**{**content, "input": spec, "folder": folder})
+    _plain_name(manifest.file, "file")
+    if manifest.class_file:
+        _plain_name(manifest.class_file, "class_file")
+    depths = ", ".join(map(str, DEPTHS))
+    _check(manifest.depth in DEPTHS, f"depth must be one of {depths}", manifest.depth)
+    _check(manifest.stem_pool in STEM_POOLS, "stem_pool must be same or centered", manifest.stem_pool)
+    _check(isinstance(manifest.classes, int) and manifest.classes >= 2, "classes must be at least 2", manifest.classes)
+    _check(isinstance(spec.size, int) and 32 <= spec.size <= 1024, "input size must be 32 to 1024", spec.size)
+    _check(0 < spec.crop_fraction <= 1, "crop_fraction must be above 0 and at most 1", spec.crop_fraction)
+    _check(spec.detail is None or 1 <= spec.detail <= spec.size, "detail must be 1 to the size", spec.detail)
+    _check(spec.channels in ("RGB", "BGR"), "channels must be RGB or BGR", spec.channels)
+    _check(len(spec.mean) == 3, "mean must have three numbers", spec.mean)
+    suffixes = ", ".join(WEIGHT_SUFFIXES)
+    _check(manifest.file.endswith(WEIGHT_SUFFIXES), f"file must end in one of {suffixes}", manifest.file)
+    return manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Args:
+        path: The manifest, the folder it lies in, or the file of weights beside it.
+
+    Raises:
+        WeightsError: There is none, it is no valid JSON, or a value breaks a rule.
+    """
+    if not path.exists():
+        raise WeightsError(f"There are no weights at {path}: no such file or folder.")
+    if path.is_dir():
+        path = path / MANIFEST_NAME
+    elif path.suffix != ".json":
+        _check(path.name.endswith(WEIGHT_SUFFIXES), "weights must be a .npz, .weights.h5 or .keras file", path.name)
+        path = path.parent / MANIFEST_NAME
+    try:
+        return _parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
+    except FileNotFoundError as error:
+        raise WeightsError(f"Weights need a {MANIFEST_NAME} beside them; {path} does not exist.") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise WeightsError(f"The manifest {path} cannot be read: {error}.") from error
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> Path:
+    """Write `manifest.json` into `folder` and return its path."""
+    path = folder / MANIFEST_NAME
+    path.write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file in hexadecimal, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(manifest: Manifest) -> None:
+    """Compare the file of weights with the manifest.
+
+    Raises:
+        WeightsError: The file is missing, unreadable or not the one that the manifest describes.
+    """
+    path = manifest.weights_path
+    try:
+        received = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(f"The weights {path} cannot be read: {error.strerror}.") from error
+    if received != manifest.sha256:
+        raise WeightsError(
+            f"The weights {path} are damaged or belong to another manifest: their sha256 is "
+            f"{received[:12]}…, the manifest says {manifest.sha256[:12]}…."
+        )

@@ -1,0 +1,182 @@
+"""Which weights answer: loaded in the background, switched when better ones are ready.
+
+This module loads no TensorFlow until it is asked to start, so that the page can answer first.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from resnet.errors import ResNetError, WeightsError
+from resnet.labels import ASSETS
+from resnet.manifest import Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from resnet.engine import Engine
+
+BUNDLED = ASSETS / "weights"
+SOURCES = ("auto", "bundled", "imagenet")
+
+_log = logging.getLogger(__name__)
+
+Reason = Literal["bundled", "imagenet", "file", "auto-bundled", "auto-imagenet", "auto-trying", "auto-offline"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What answers now, for the page and the log.
+
+    Attributes:
+        phase: "loading" before any weights are ready, then "ready"; "failed" if none could be had.
+        reason: Why these weights: a choice ("bundled", "imagenet", "file"), or what "auto" found:
+            "auto-trying" (bundled while the ImageNet weights are looked for), "auto-offline" (they
+            could not be had, so bundled) or "auto-imagenet".
+        manifest: Of the weights that answer, once ready.
+        detail: A sentence about what failed, or empty.
+    """
+
+    phase: Literal["loading", "ready", "failed"]
+    reason: Reason
+    manifest: Manifest | None = None
+    detail: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing will change any more by itself."""
+        return self.phase == "failed" or (self.phase == "ready" and self.reason != "auto-trying")
+
+
+def check_choice(choice: str) -> None:
+    """Check a choice of weights without loading them.
+
+    Args:
+        choice: "auto", "bundled", "imagenet", or the path of weights, their folder or manifest.
+
+    Raises:
+        WeightsError: It is a path without weights and a valid manifest.
+    """
+    if choice not in SOURCES:
+        _ = read_manifest(Path(choice)).labels
+
+
+def load_bundled() -> Engine:
+    """An engine with the weights that come with the program."""
+    return load_file(BUNDLED)
+
+
+def load_file(path: str | Path) -> Engine:
+    """An engine with weights from a file, its folder or its manifest."""
+    from resnet.engine import Engine
+
+    return Engine.load(read_manifest(Path(path)))
+
+
+def load_imagenet() -> Engine:
+    """An engine with the published ImageNet weights."""
+    from resnet.engine import Engine
+    from resnet.imagenet import load_imagenet as load
+
+    return Engine(*load())
+
+
+def imagenet_is_cached() -> bool:
+    """Whether the ImageNet weights are on this machine."""
+    from resnet.imagenet import is_cached
+
+    return is_cached()
+
+
+def load_now(choice: str) -> Engine:
+    """An engine for a command that answers once: "auto" never downloads.
+
+    Raises:
+        WeightsError: The chosen weights cannot be had.
+    """
+    if choice == "auto":
+        if imagenet_is_cached():
+            try:
+                return load_imagenet()
+            except WeightsError as error:
+                _log.warning("%s Using the bundled weights.", error)
+        choice = "bundled"
+    return _loader(choice)()
+
+
+def _loader(choice: str) -> Callable[[], Engine]:
+    return {"bundled": load_bundled, "imagenet": load_imagenet}.get(choice, lambda: load_file(choice))
+
+
+class EngineProvider:
+    """Loads weights in a thread of its own and hands out the engine that answers."""
+
+    def __init__(self, choice: str = "auto") -> None:
+        """Remember the choice; nothing is loaded before `start`.
+
+        Args:
+            choice: "auto", "bundled", "imagenet", or a path.
+        """
+        self._choice = choice
+        self._changed = threading.Condition()
+        self._engine: Engine | None = None
+        self._status = Status("loading", self._first_reason())
+
+    def _first_reason(self) -> Reason:
+        reasons: dict[str, Reason] = {"auto": "auto-trying", "bundled": "bundled", "imagenet": "imagenet"}
+        return reasons.get(self._choice, "file")
+
+    def start(self) -> None:
+        """Begin to load, without waiting."""
+        threading.Thread(target=self._load, name="weights", daemon=True).start()
+
+    @property
+    def status(self) -> Status:
+        """What answers now."""
+        with self._changed:
+            return self._status
+
+    def engine(self, timeout: float = 300.0) -> Engine:
+        """The engine that answers, waiting for the first one.
+
+        Raises:
+            WeightsError: Loading failed, or did not end within `timeout` seconds.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._status.phase != "loading", timeout)
+            if self._engine is None:
+                raise WeightsError(self._status.detail or f"The weights did not load within {timeout:g} s.")
+            return self._engine
+
+    def _set(self, status: Status, engine: Engine | None = None) -> None:
+        with self._changed:
+            self._status = status
+            self._engine = engine or self._engine
+            self._changed.notify_all()
+
+    def _load(self) -> None:
+        reason = self._first_reason()
+        try:
+            engine = _loader("bundled" if self._choice == "auto" else self._choice)()
+        except ResNetError as error:
+            self._set(Status("failed", reason, detail=str(error)))
+            return
+        except Exception as error:  # a defect or lack of memory; the page must say so, not wait for ever
+            _log.exception("Loading the weights failed.")
+            self._set(Status("failed", reason, detail=f"The weights could not be loaded ({type(error).__name__})."))
+            return
+        self._set(Status("ready", reason, engine.manifest), engine)
+        if self._choice == "auto":
+            self._try_imagenet(engine)
+
+    def _try_imagenet(self, bundled: Engine) -> None:
+        try:
+            engine = load_imagenet()
+        except Exception as error:  # noqa: BLE001 - whatever stops the better weights, the bundled ones serve
+            _log.info("Staying with the bundled weights. %s", error)
+            self._set(Status("ready", "auto-offline", bundled.manifest, str(error)))
+        else:
+            self._set(Status("ready", "auto-imagenet", engine.manifest), engine)

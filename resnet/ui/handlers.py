@@ -1,0 +1,143 @@
+"""What happens when a control is used: short, typed, and the only place where errors become sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from resnet.errors import ResNetError
+from resnet.explain import Key, Observation, ObservationCache
+from resnet.heatmaps import ViewOptions
+from resnet.images import read_photo
+from resnet.provider import EngineProvider
+from resnet.report import as_dictionary, figure_png, safe_stem
+from resnet.stages import STAGE_NAMES
+from resnet.ui import markup, text
+
+
+def view_options(aggregation: str, channel: float | None, colormap: str, scale: str, opacity: float, smooth: bool) -> ViewOptions:
+    """The view that the page's controls describe; the opacity comes in percent."""
+    return ViewOptions(aggregation, int(channel or 0), colormap, opacity / 100, scale, smooth)
+
+
+class Handlers:
+    """The page's event handlers, over one provider of weights and one cache for all visitors.
+
+    A visitor's session holds no more than the key of the result that is shown.
+    """
+
+    def __init__(self, provider: EngineProvider, cache: ObservationCache) -> None:
+        """Remember what to ask.
+
+        Args:
+            provider: Started by whoever launches the page.
+            cache: Results, shared by all visitors; keys hold a hash of the photo.
+        """
+        self._provider = provider
+        self._cache = cache
+
+    def weights_status(self) -> tuple[str, gr.Timer]:
+        """The line about the weights; the timer stops once nothing will change."""
+        status = self._provider.status
+        line = markup.weights_line(text.weights_sentence(status), status.phase)
+        return line, gr.Timer(active=not status.settled)
+
+    def observe(self, path: str, framing: str) -> tuple[Key, Observation]:
+        """Decode a photo and run the network, unless the result is still held.
+
+        Raises:
+            ResNetError: The photo or the framing is refused, or the weights failed to load.
+        """
+        photo = read_photo(path)
+        return self._cache.observe(photo, self._provider.engine(), framing)
+
+    def explain(self, path: str | None, framing: str, top_k: float, stage: str, *view: Any) -> tuple[Any, ...]:
+        """A new photo or framing: message, key, classes, strip and enlarged map."""
+        if path is None:
+            return self._nothing(markup.message(text.WAITING))
+        try:
+            key, observation = self.observe(path, framing)
+            shown = self._show(observation, top_k, stage, *view)
+        except ResNetError as error:
+            return self._nothing(markup.message(str(error), "error"))
+        sentence = text.result_sentence(
+            observation.photo_name,
+            observation.geometry.photo_size,
+            observation.geometry.input_size,
+            observation.manifest.name,
+            observation.forward_milliseconds,
+        )
+        return markup.message(sentence), key, *shown
+
+    def restyle(self, key: Key | None, path: str | None, framing: str, top_k: float, stage: str, *view: Any) -> tuple[Any, ...]:
+        """Another view of the same result: classes, strip and enlarged map, without the network."""
+        if key is None or path is None:
+            return (gr.skip(),) * 3
+        return self._or_error(lambda: self._show(self._held(key, path, framing), top_k, stage, *view))
+
+    def enlarge(self, key: Key | None, path: str | None, framing: str, stage: str, *view: Any) -> Any:
+        """Another stage enlarged."""
+        if key is None or path is None:
+            return gr.skip()
+
+        def draw() -> str:
+            observation, options = self._held(key, path, framing), view_options(*view)
+            return markup.large(observation, observation.heatmaps(options)[STAGE_NAMES.index(stage)], options)
+
+        return self._or_error(draw)
+
+    def figure(self, key: Key | None, path: str | None, framing: str, top_k: float, *view: Any) -> str:
+        """The result as a PNG file."""
+        return self._file(key, path, framing, "figure.png", lambda found: figure_png(found, view_options(*view), int(top_k)))
+
+    def data(self, key: Key | None, path: str | None, framing: str, top_k: float, *view: Any) -> str:
+        """The result as a JSON file."""
+
+        def encode(observation: Observation) -> bytes:
+            content = as_dictionary(observation, view_options(*view), int(top_k))
+            return json.dumps(content, indent=2, ensure_ascii=False).encode()
+
+        return self._file(key, path, framing, "json", encode)
+
+    def _held(self, key: Key, path: str, framing: str) -> Observation:
+        """The result that is shown; computed again if it has left the cache."""
+        return self._cache.get(key) or self.observe(path, framing)[1]
+
+    def _show(self, observation: Observation, top_k: float, stage: str, *view: Any) -> tuple[str, str, str]:
+        options = view_options(*view)
+        heatmaps = observation.heatmaps(options)
+        return (
+            markup.panel(text.CLASSES, markup.bars(observation.predictions(int(top_k)))),
+            markup.panel(text.STAGES, markup.strip(observation, heatmaps, options, stage), text.STRIP_HINT),
+            markup.large(observation, heatmaps[STAGE_NAMES.index(stage)], options),
+        )
+
+    @staticmethod
+    def _nothing(line: str) -> tuple[Any, ...]:
+        classes = markup.panel(text.CLASSES, markup.empty(text.NO_RESULT))
+        return line, None, classes, markup.panel(text.STAGES, markup.empty(text.NO_MAPS)), ""
+
+    @staticmethod
+    def _or_error(answer: Callable[[], Any]) -> Any:
+        try:
+            return answer()
+        except ResNetError as error:
+            raise gr.Error(markup.escape(str(error)), print_exception=False) from error
+
+    def _file(
+        self, key: Key | None, path: str | None, framing: str, ending: str, encode: Callable[[Observation], bytes]
+    ) -> str:
+        if key is None or path is None:
+            raise gr.Error(text.NOTHING_TO_SAVE, print_exception=False)
+
+        def write() -> str:
+            observation = self._held(key, path, framing)
+            name = f"{safe_stem(observation.photo_name)}.{ending}"
+            return save_bytes_to_cache(encode(observation), name, get_upload_folder())
+
+        return str(self._or_error(write))

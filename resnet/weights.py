@@ -1,0 +1,168 @@
+"""From a manifest to arrays, and from arrays to the network that answers.
+
+Arrays are named `<layer>/<part>`: `conv3_block2_1_conv/kernel`, `conv3_block2_1_bn/gamma`, …, as
+float32 in Keras' order of axes. A `.npz` of this project may hold them as they are, or a kernel as
+int8 with a `kernel_scale` per output channel; biases of 0 may be left out.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet.errors import WeightsError
+from resnet.manifest import Manifest, verify
+from resnet.model import BATCH_NORM_EPSILON, build_network
+from resnet.stages import blocks_of_depth
+
+Arrays = dict[str, NDArray[np.float32]]
+
+_NORM_PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+def network_of(manifest: Manifest, *, folded: bool = False) -> keras.Model:
+    """The network that a manifest describes, for input of any size, with weights still to be set.
+
+    Args:
+        manifest: Depth, classes and pooling are taken from it.
+        folded: Without batch normalisation, for arrays from `fold`.
+    """
+    return build_network(
+        blocks_of_depth(manifest.depth),
+        input_shape=(None, None, 3),
+        classes=manifest.classes,
+        stem_pool=manifest.stem_pool,
+        folded=folded,
+    )
+
+
+def read_arrays(manifest: Manifest) -> Arrays:
+    """Verify and read the weights of a manifest.
+
+    Raises:
+        WeightsError: The file is missing, damaged, of an unsafe kind, or not of this network.
+    """
+    verify(manifest)
+    path = manifest.weights_path
+    try:
+        return _read_npz(path) if path.suffix == ".npz" else _read_keras(manifest)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"The weights {path} do not fit {manifest.name}: {reason}") from error
+
+
+def _read_npz(path: Path) -> Arrays:
+    arrays: Arrays = {}
+    with np.load(path, allow_pickle=False) as stored:
+        for key in stored.files:
+            layer, _, part = key.rpartition("/")
+            if part == "kernel_scale":
+                continue
+            values = stored[key].astype(np.float32)
+            if part == "kernel" and f"{layer}/kernel_scale" in stored.files:
+                values *= stored[f"{layer}/kernel_scale"]
+            arrays[key] = values
+    return arrays
+
+
+def _read_keras(manifest: Manifest) -> Arrays:
+    # Only the numbers are read, into a network built here: no configuration from the file is run.
+    model = network_of(manifest)
+    model.load_weights(str(manifest.weights_path))
+    return arrays_of(model)
+
+
+def arrays_of(model: keras.Model) -> Arrays:
+    """All weights of a network by layer and part."""
+    return {
+        f"{layer.name}/{variable.path.rsplit('/', 1)[-1]}": np.asarray(variable, np.float32)
+        for layer in model.layers
+        for variable in layer.weights
+    }
+
+
+def assign(model: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Set all weights of a network.
+
+    Raises:
+        WeightsError: An array is missing, left over, or has the wrong shape.
+    """
+    expected = {
+        f"{layer.name}/{variable.path.rsplit('/', 1)[-1]}": variable
+        for layer in model.layers
+        for variable in layer.weights
+    }
+    left_over = sorted(arrays.keys() - expected.keys())
+    if left_over:
+        raise WeightsError(f"The weights hold {left_over[0]}, which this network does not have.")
+    for key, variable in expected.items():
+        values = arrays.get(key)
+        if values is None and key.endswith("/bias"):
+            values = np.zeros(variable.shape, np.float32)
+        if values is None:
+            raise WeightsError(f"The weights lack {key}, which this network needs.")
+        if values.shape != tuple(variable.shape):
+            raise WeightsError(
+                f"The weights' {key} has shape {values.shape}; this network needs {tuple(variable.shape)}."
+            )
+        variable.assign(values)
+
+
+def fold(arrays: Mapping[str, NDArray[np.float32]]) -> Arrays:
+    """Fold each batch normalisation into the convolution before it.
+
+    At inference a batch normalisation is a multiplication and an addition per channel (Ioffe and
+    Szegedy 2015, https://arxiv.org/abs/1502.03167, algorithm 2), so that a convolution with scaled
+    kernel and shifted bias gives the same result with a third of the network's layers fewer.
+
+    Raises:
+        WeightsError: A part of a batch normalisation or its convolution is missing.
+    """
+    folded = {key: values for key, values in arrays.items() if "_bn/" not in key}
+    for layer in sorted({key.rpartition("/")[0] for key in arrays if "_bn/" in key}):
+        convolution = layer.removesuffix("_bn") + "_conv"
+        try:
+            gamma, beta, mean, variance = (arrays[f"{layer}/{part}"] for part in _NORM_PARTS)
+            kernel = arrays[f"{convolution}/kernel"]
+        except KeyError as error:
+            raise WeightsError(f"The weights lack {error.args[0]}, which this network needs.") from error
+        factor = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
+        bias = arrays.get(f"{convolution}/bias", np.float32(0))
+        folded[f"{convolution}/kernel"] = kernel * factor
+        folded[f"{convolution}/bias"] = beta + (bias - mean) * factor
+    return folded
+
+
+def write_npz(arrays: Mapping[str, NDArray[Any]], path: Path, *, compress: bool = True) -> None:
+    """Write arrays as an `.npz`, small (compressed) or fast to read."""
+    (np.savez_compressed if compress else np.savez)(path, **arrays)
+
+
+def quantise(arrays: Mapping[str, NDArray[np.float32]], bits: int = 8) -> dict[str, NDArray[np.generic]]:
+    """Arrays for a small `.npz`: convolutions as integers of `bits` bits, dense kernels as float16.
+
+    Each output channel has its own scale, symmetric around 0 (Krishnamoorthi 2018,
+    https://arxiv.org/abs/1806.08342, section 3). Biases of 0 are left out.
+
+    Args:
+        arrays: By layer and part, float32.
+        bits: 2 to 8; stored in int8 in any case, where fewer bits compress better.
+    """
+    stored: dict[str, NDArray[np.generic]] = {}
+    levels = 2 ** (bits - 1) - 1
+    for key, values in arrays.items():
+        if key.endswith("_conv/kernel"):
+            scale = np.maximum(np.abs(values).max(axis=(0, 1, 2)), np.finfo(np.float32).tiny) / levels
+            stored[key] = np.round(values / scale).astype(np.int8)
+            stored[f"{key}_scale"] = scale.astype(np.float32)
+        elif key.endswith("/kernel"):
+            stored[key] = values.astype(np.float16)
+        elif not (key.endswith("/bias") and not values.any()):
+            stored[key] = values
+    return stored
