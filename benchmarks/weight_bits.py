@@ -52,9 +52,7 @@ def main() -> None:
             path = Path(folder) / f"{source.name}-{bits}bit.npz"
             write_npz(quantise(arrays, bits), path)
             shutil.copy(source.folder / source.class_file, folder)
-            manifest = dataclasses.replace(
-                source, file=path.name, sha256=file_sha256(path), folder=Path(folder)
-            )
+            manifest = dataclasses.replace(source, file=path.name, sha256=file_sha256(path), folder=Path(folder))
             row = measure(f"{bits} bits", Engine.load(manifest), path.stat().st_size)
             if options.write:
                 options.write.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -161,18 +162,19 @@ def _classify(options: argparse.Namespace) -> int:
     photos = [photo for given in options.photos for photo in _expand(given)]
     engine = load_now(options.weights)
     failed = 0
-    stems = _unused_stems()
-    next(stems)
+    stems: Counter[str] = Counter()
     for path in tqdm(photos, unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr):
         try:
             observation = observe(read_photo(path), engine, options.framing)
             if options.heatmaps:
-                _write_pictures(observation, view, options.top_k, options.heatmaps, stems.send(path.name))
+                _write_pictures(observation, view, options.top_k, options.heatmaps, _unused_stem(path, stems))
         except ResNetError as error:
             failed += 1
             tqdm.write(f"resnet: {error}", file=sys.stderr)
             continue
-        text = _as_line(observation, view, options.top_k) if options.json else _as_table(observation, view, options.top_k)
+        text = (
+            _as_line(observation, view, options.top_k) if options.json else _as_table(observation, view, options.top_k)
+        )
         tqdm.write(text, file=sys.stdout)
     if not photos:
         print("resnet: there are no photos in the given folders.", file=sys.stderr)
@@ -190,14 +192,12 @@ def _make_folder(folder: Path) -> None:
         raise OptionError(f"The folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _unused_stems() -> Iterator[str]:
-    """Send a photo's name, get a stem for its files that no other photo of this run has."""
-    used: dict[str, int] = {}
-    name = yield ""
-    while True:
-        stem = safe_stem(name)
-        used[stem.casefold()] = count = used.get(stem.casefold(), 0) + 1
-        name = yield stem if count == 1 else f"{stem}-{count}"
+def _unused_stem(path: Path, used: Counter[str]) -> str:
+    """A name for the photo's files that no other photo of this run has."""
+    stem = safe_stem(path.name)
+    used[stem.casefold()] += 1
+    count = used[stem.casefold()]
+    return stem if count == 1 else f"{stem}-{count}"
 
 
 def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, folder: Path, stem: str) -> None:
@@ -207,7 +207,9 @@ def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, fol
             picture.save(folder / f"{stem}.{heatmap.block.stage}.jpg", quality=JPEG_QUALITY)
         (folder / f"{stem}.figure.png").write_bytes(figure_png(observation, view, top_k))
     except OSError as error:
-        raise OptionError(f"The pictures of {observation.photo_name} cannot be written to {folder}: {error.strerror}.") from error
+        raise OptionError(
+            f"The pictures of {observation.photo_name} cannot be written to {folder}: {error.strerror}."
+        ) from error
 
 
 def _as_line(observation: Observation, view: ViewOptions, top_k: int) -> str:
@@ -255,7 +257,9 @@ def _info(options: argparse.Namespace) -> int:
 
         converted = converted_folder()
         if options.weights == "imagenet" and not is_cached():
-            raise WeightsError("The ImageNet weights are not on this machine yet; any command that uses them loads them.")
+            raise WeightsError(
+                "The ImageNet weights are not on this machine yet; any command that uses them loads them."
+            )
         path = converted if converted.exists() else BUNDLED
     else:
         path = BUNDLED if options.weights == "bundled" else Path(options.weights)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet.errors import OptionError
-from resnet.heatmaps import Heatmap, ViewOptions, fitted_size, make_heatmaps, overlay
+from resnet.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.images import Photo
 from resnet.manifest import Manifest
+from resnet.overlays import fitted_size, overlay
 from resnet.preprocess import Geometry, prepare
 from resnet.stages import Block
 

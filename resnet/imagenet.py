@@ -55,7 +55,7 @@ _MANIFEST = Manifest(
 def models_folder() -> Path:
     """Where Keras keeps downloaded weights: below its home, or in /tmp where that is read-only."""
     home = Path(keras_home()).expanduser()
-    return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"  # noqa: S108
+    return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"
 
 
 def converted_folder() -> Path:
@@ -127,7 +127,7 @@ def _keras_file_is_whole() -> bool:
         return False
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return digest == keras_resnet.WEIGHTS_HASHES["resnet101"][0]
+    return bool(digest == keras_resnet.WEIGHTS_HASHES["resnet101"][0])
 
 
 def _published_network() -> keras.Model:
@@ -137,7 +137,7 @@ def _published_network() -> keras.Model:
         # Keras draws its progress bar on standard output, which may carry our JSON.
         with _socket_timeout(STALL_SECONDS), contextlib.redirect_stdout(sys.stderr):
             return keras.applications.ResNet101(weights="imagenet")
-    except Exception as error:  # noqa: BLE001 - Keras raises a bare Exception when a download fails
+    except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"The ImageNet weights cannot be had: {reason}") from error
 

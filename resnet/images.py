@@ -83,9 +83,7 @@ def _check_bytes(count: int, name: str) -> None:
     if count == 0:
         raise ImageError(f"{name} is empty (0 bytes).")
     if count > MAXIMUM_BYTES:
-        raise ImageError(
-            f"{name} has {count / 1e6:.1f} MB; a photo may have at most {MAXIMUM_BYTES / 1e6:.0f} MB."
-        )
+        raise ImageError(f"{name} has {count / 1e6:.1f} MB; a photo may have at most {MAXIMUM_BYTES / 1e6:.0f} MB.")
 
 
 def _read_file(path: Path, name: str) -> bytes:
@@ -125,7 +123,7 @@ def _open(content: bytes, name: str) -> Image.Image:
             raise _too_many_pixels(name, "far more") from error
         except UnidentifiedImageError as error:
             raise _unknown_format(content, name) from error
-        except Exception as error:  # noqa: BLE001 - Pillow's readers raise whatever a broken header hits
+        except Exception as error:
             raise ImageError(f"{name} is damaged: its header cannot be read.") from error
 
 
@@ -151,7 +149,7 @@ def _photo(image: Image.Image, name: str, digest: str) -> Photo:
         warnings.simplefilter("ignore")
         try:
             upright = _decode(image)
-        except Exception as error:  # noqa: BLE001 - any failure of Pillow's decoders means a broken file
+        except Exception as error:
             reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
             raise ImageError(f"{name} is damaged: {reason}.") from error
     return Photo(name, digest, (width, height), upright, format_name)
@@ -230,9 +228,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile or image.mode == "LAB":
         try:
-            source = (
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
-            )
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
             converted = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
             if converted is not None:
                 return converted

@@ -91,7 +91,7 @@ class Geometry:
     @property
     def seen(self) -> Box:
         """The part of the photo that the network saw, in photo pixels."""
-        left, top, right, bottom = self.to_photo((0, 0, *map(float, self.input_size)))
+        left, top, right, bottom = self.to_photo((0.0, 0.0, float(self.input_size[0]), float(self.input_size[1])))
         width, height = self.photo_size
         return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
 
@@ -109,9 +109,7 @@ class Geometry:
     def _box_around(self, block: Block, row: int, column: int, side: int) -> Box:
         rows, columns, _ = block.shape
         if not (0 <= row < rows and 0 <= column < columns):
-            raise OptionError(
-                f"{block.stage} has {rows} x {columns} cells; received row {row}, column {column}."
-            )
+            raise OptionError(f"{block.stage} has {rows} x {columns} cells; received row {row}, column {column}.")
         y = block.centre[0] + row * block.stride
         x = block.centre[1] + column * block.stride
         half = side / 2
@@ -136,9 +134,7 @@ def _crop_geometry(photo_size: tuple[int, int], spec: InputSpec) -> Geometry:
     side = min(width, height) * spec.crop_fraction
     scale = spec.size / side
     left, top = (width - side) / 2, (height - side) / 2
-    return Geometry(
-        photo_size, (spec.size, spec.size), (scale, scale), (-left * scale, -top * scale)
-    )
+    return Geometry(photo_size, (spec.size, spec.size), (scale, scale), (-left * scale, -top * scale))
 
 
 def _whole_geometry(photo_size: tuple[int, int], spec: InputSpec) -> Geometry:
@@ -210,15 +206,15 @@ def prepare(
     left, top, right, bottom = (round(edge) for edge in geometry.to_input(geometry.seen))
     inner = (right - left, bottom - top)
     factor_x, factor_y = (image.size[axis] / geometry.photo_size[axis] for axis in (0, 1))
-    box = (
+    box: Box | None = (
         geometry.seen[0] * factor_x,
         geometry.seen[1] * factor_y,
         geometry.seen[2] * factor_x,
         geometry.seen[3] * factor_y,
     )
     if spec.detail is not None:
-        reduced = (max(1, round(side * spec.detail / spec.size)) for side in inner)
-        image, box = image.resize(tuple(reduced), Image.Resampling.BILINEAR, box=box), None
+        width, height = (max(1, round(side * spec.detail / spec.size)) for side in inner)
+        image, box = image.resize((width, height), Image.Resampling.BILINEAR, box=box), None
     resized = image.resize(inner, Image.Resampling.BILINEAR, box=box)
     pixels = np.zeros((geometry.input_size[1], geometry.input_size[0], 3), np.float32)
     pixels[top:bottom, left:right] = normalise(np.asarray(resized), spec)
@@ -228,4 +224,5 @@ def prepare(
 def normalise(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     """RGB 0 to 255, (..., 3) uint8, in the channel order and range that the weights want."""
     ordered = pixels[..., ::-1] if spec.channels == "BGR" else pixels
-    return (ordered.astype(np.float32) - np.float32(spec.mean)) * np.float32(spec.scale)
+    mean = np.asarray(spec.mean, np.float32)
+    return np.asarray((ordered.astype(np.float32) - mean) * np.float32(spec.scale), np.float32)

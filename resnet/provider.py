@@ -164,7 +164,7 @@ class EngineProvider:
         except ResNetError as error:
             self._set(Status("failed", reason, detail=str(error)))
             return
-        except Exception as error:  # a defect or lack of memory; the page must say so, not wait for ever
+        except Exception as error:  # noqa: BLE001 - a defect or lack of memory; the page must say so, not wait for ever
             _log.exception("Loading the weights failed.")
             self._set(Status("failed", reason, detail=f"The weights could not be loaded ({type(error).__name__})."))
             return

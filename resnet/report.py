@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from resnet import __version__
 from resnet.explain import Observation
-from resnet.heatmaps import Heatmap, ViewOptions, colour_table
+from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.overlays import colour_table
 
 AGGREGATION_NAMES = {
     "mean": "mean of the channels",
@@ -32,7 +33,14 @@ NOTES = {
     "no_channel": "no such channel",
 }
 FIGURE_SIDE = 512
-_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC")
+_FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+)
 
 
 def aggregation_name(view: ViewOptions) -> str:
@@ -126,7 +134,8 @@ def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int
     FigureCanvasAgg(figure)
     # The title is a file's name: never markup.
     figure.suptitle(observation.photo_name, fontsize=13, parse_math=False, fontfamily=families)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[upper, total - upper])
+    parts = figure.add_gridspec(2, 1, height_ratios=[upper, total - upper])
+    top, bottom = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
     photo_axes, chart_axes = top.subplots(1, 2, width_ratios=[1, 2.2])
     _draw_photo(photo_axes, observation)
     _draw_chart(chart_axes, observation, top_k)
@@ -185,9 +194,7 @@ def _draw_map(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap
     axes.set_axis_off()
     if heatmap.note or heatmap.explained is not None:
         return
-    mappable = ScalarMappable(
-        Normalize(heatmap.low, heatmap.high), ListedColormap(colour_table(view.colormap) / 255)
-    )
+    mappable = ScalarMappable(Normalize(heatmap.low, heatmap.high), ListedColormap(colour_table(view.colormap) / 255))
     bar = figure.colorbar(mappable, ax=axes, orientation="horizontal", shrink=0.9, aspect=24, pad=0.02)
     bar.set_label("activation", fontsize=7)
     bar.ax.tick_params(labelsize=7)

@@ -108,9 +108,7 @@ def block_table(
     """
     check_stem_pool(stem_pool)
     if min(input_shape) < MINIMUM_SIDE:
-        raise OptionError(
-            f"The input must be at least {MINIMUM_SIDE} x {MINIMUM_SIDE} pixels; received {input_shape}."
-        )
+        raise OptionError(f"The input must be at least {MINIMUM_SIDE} x {MINIMUM_SIDE} pixels; received {input_shape}.")
     counts = tuple(blocks) if blocks is not None else blocks_of_depth(depth)
     return tuple(_walk(counts, input_shape, stem_pool, filters, stem_filters))
 
@@ -126,9 +124,7 @@ def _walk(
     kernels = 7 * 7 * 3 * stem_filters
     cost = height * width * kernels
     # Convolution cell i looks at pixels 2i-3 .. 2i+3, so its centre is the middle of pixel 2i.
-    first_y, first_x = (
-        2 * (1 - _pool_padding_before(cells, stem_pool)) + 0.5 for cells in (height, width)
-    )
+    first_y, first_x = (2 * (1 - _pool_padding_before(cells, stem_pool)) + 0.5 for cells in (height, width))
     height, width = _halved(height), _halved(width)
     stride, field, channels = 4, 7 + 2 * 2, stem_filters
     numbers = kernels + 5 * stem_filters

@@ -8,7 +8,7 @@ int8 with a `kernel_scale` per output channel; biases of 0 may be left out.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ def fold(arrays: Mapping[str, NDArray[np.float32]]) -> Arrays:
 
 def write_npz(arrays: Mapping[str, NDArray[Any]], path: Path, *, compress: bool = True) -> None:
     """Write arrays as an `.npz`, small (compressed) or fast to read."""
-    (np.savez_compressed if compress else np.savez)(path, **arrays)
+    save: Callable[..., None] = np.savez_compressed if compress else np.savez
+    save(path, **arrays)
 
 
 def quantise(arrays: Mapping[str, NDArray[np.float32]], bits: int = 8) -> dict[str, NDArray[np.generic]]:

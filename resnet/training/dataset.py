@@ -45,8 +45,7 @@ class LabelledFile:
         height, width, _ = sheet.shape
         if height % self.tile or width % self.tile:
             raise DataError(
-                f"{self.path.name} has {width} x {height} pixels, which is no multiple of "
-                f"the {self.tile}-pixel tile."
+                f"{self.path.name} has {width} x {height} pixels, which is no multiple of the {self.tile}-pixel tile."
             )
         for top in range(0, height, self.tile):
             for left in range(0, width, self.tile):

@@ -44,7 +44,7 @@ def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArr
         truth: (batch,) class indices.
     """
     own = probabilities[np.arange(len(truth)), truth]
-    return (probabilities > own[:, None]).sum(axis=1)
+    return np.asarray((probabilities > own[:, None]).sum(axis=1))
 
 
 def _labelled_images(files: Iterable[LabelledFile], skipped: list[str]) -> Iterator[tuple[Image.Image, int]]:

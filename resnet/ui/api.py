@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,11 +14,15 @@ from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
 from resnet.preprocess import FRAMINGS
 from resnet.report import as_dictionary
 from resnet.ui.handlers import Handlers
-from resnet.ui.inputs import PhotoInput
-from resnet.ui.markup import LARGE_SIDE, escape
+from resnet.ui.inputs import photo_input
+from resnet.ui.markup import LARGE_SIDE
 
 NETWORK = "network"
 """Concurrency group of everything that may run the network."""
+
+
+Answer = tuple[dict[str, Any], list[tuple[Image.Image, str]]]
+"""JSON and captioned overlays."""
 
 
 def _error(error: ResNetError) -> gr.Error:
@@ -29,7 +34,8 @@ def add_endpoints(handlers: Handlers) -> None:
 
     def classify(photo: str | None, top_k: float, framing: str) -> dict[str, Any]:
         """Classify a photo with ResNet101: the likeliest classes, and figures on feature maps C1 to C5."""
-        return answer(photo, top_k, framing, ViewOptions())[0]
+        result, _ = answer(photo, top_k, framing, ViewOptions())
+        return result
 
     def explain(
         photo: str | None,
@@ -41,7 +47,7 @@ def add_endpoints(handlers: Handlers) -> None:
         scale: str,
         opacity: float,
         smooth: bool,
-    ) -> tuple[dict[str, Any], list[tuple[Image.Image, str]]]:
+    ) -> Answer:
         """Classify a photo with ResNet101 and draw its feature maps C1 to C5 over it."""
         try:
             view = ViewOptions(map, int(channel), colormap, opacity, scale, smooth)
@@ -49,7 +55,7 @@ def add_endpoints(handlers: Handlers) -> None:
             raise _error(error) from error
         return answer(photo, top_k, framing, view)
 
-    def answer(photo: str | None, top_k: float, framing: str, view: ViewOptions) -> Any:
+    def answer(photo: str | None, top_k: float, framing: str, view: ViewOptions) -> Answer:
         if photo is None:
             raise gr.Error("A photo is needed; received none.", print_exception=False)
         try:
@@ -64,14 +70,12 @@ def add_endpoints(handlers: Handlers) -> None:
         return result, pictures
 
     with gr.Row(visible=False):
-        photo = PhotoInput(label="Photo: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, at most 20 MB and 50 million pixels")
+        photo = photo_input(label="Photo: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, at most 20 MB and 50 million pixels")
         top_k = gr.Number(5, precision=0, minimum=1, maximum=MAXIMUM_TOP_K, label="Number of classes, 1 to 20")
         framing = gr.Dropdown(
             list(FRAMINGS), value="crop", label="crop: centre square; whole: all of the photo, aspect kept"
         )
-        aggregation = gr.Dropdown(
-            list(AGGREGATIONS), value="mean", label="How the channels of a stage become one map"
-        )
+        aggregation = gr.Dropdown(list(AGGREGATIONS), value="mean", label="How the channels of a stage become one map")
         channel = gr.Number(0, precision=0, minimum=0, label="Channel from 0, if map is 'channel'")
         colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label="Matplotlib colormap")
         scale = gr.Dropdown(list(SCALES), value="each", label="Colour scale: of each map, or shared by all five")
@@ -80,7 +84,7 @@ def add_endpoints(handlers: Handlers) -> None:
         result = gr.JSON(label="image, weights, framing, map, predictions, stages, input, milliseconds, version")
         pictures = gr.Gallery(format="jpeg", label="Five overlays, C1 to C5, captioned by stage")
         trigger = gr.Button()
-    common = {"concurrency_id": NETWORK, "concurrency_limit": 1, "api_visibility": "public"}
+    common: dict[str, Any] = {"concurrency_id": NETWORK, "concurrency_limit": 1, "api_visibility": "public"}
     trigger.click(classify, [photo, top_k, framing], result, api_name="classify", **common)
     view = [aggregation, channel, colormap, scale, opacity, smooth]
     trigger.click(explain, [photo, top_k, framing, *view], [result, pictures], api_name="explain", **common)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,9 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup, text
 
 
-def view_options(aggregation: str, channel: float | None, colormap: str, scale: str, opacity: float, smooth: bool) -> ViewOptions:
+def view_options(
+    aggregation: str, channel: float | None, colormap: str, scale: str, opacity: float, smooth: bool
+) -> ViewOptions:
     """The view that the page's controls describe; the opacity comes in percent."""
     return ViewOptions(aggregation, int(channel or 0), colormap, opacity / 100, scale, smooth)
 
@@ -74,11 +77,14 @@ class Handlers:
         )
         return markup.message(sentence), key, *shown
 
-    def restyle(self, key: Key | None, path: str | None, framing: str, top_k: float, stage: str, *view: Any) -> tuple[Any, ...]:
+    def restyle(
+        self, key: Key | None, path: str | None, framing: str, top_k: float, stage: str, *view: Any
+    ) -> tuple[Any, ...]:
         """Another view of the same result: classes, strip and enlarged map, without the network."""
         if key is None or path is None:
             return (gr.skip(),) * 3
-        return self._or_error(lambda: self._show(self._held(key, path, framing), top_k, stage, *view))
+        shown: tuple[Any, ...] = self._or_error(lambda: self._show(self._held(key, path, framing), top_k, stage, *view))
+        return shown
 
     def enlarge(self, key: Key | None, path: str | None, framing: str, stage: str, *view: Any) -> Any:
         """Another stage enlarged."""
@@ -93,7 +99,9 @@ class Handlers:
 
     def figure(self, key: Key | None, path: str | None, framing: str, top_k: float, *view: Any) -> str:
         """The result as a PNG file."""
-        return self._file(key, path, framing, "figure.png", lambda found: figure_png(found, view_options(*view), int(top_k)))
+        return self._file(
+            key, path, framing, "figure.png", lambda found: figure_png(found, view_options(*view), int(top_k))
+        )
 
     def data(self, key: Key | None, path: str | None, framing: str, top_k: float, *view: Any) -> str:
         """The result as a JSON file."""
@@ -127,7 +135,7 @@ class Handlers:
         try:
             return answer()
         except ResNetError as error:
-            raise gr.Error(markup.escape(str(error)), print_exception=False) from error
+            raise gr.Error(escape(str(error)), print_exception=False) from error
 
     def _file(
         self, key: Key | None, path: str | None, framing: str, ending: str, encode: Callable[[Observation], bytes]
@@ -138,6 +146,6 @@ class Handlers:
         def write() -> str:
             observation = self._held(key, path, framing)
             name = f"{safe_stem(observation.photo_name)}.{ending}"
-            return save_bytes_to_cache(encode(observation), name, get_upload_folder())
+            return str(save_bytes_to_cache(encode(observation), name, get_upload_folder()))
 
         return str(self._or_error(write))

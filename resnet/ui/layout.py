@@ -16,7 +16,7 @@ from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup, text
 from resnet.ui.api import NETWORK, add_endpoints
 from resnet.ui.handlers import Handlers
-from resnet.ui.inputs import PhotoInput
+from resnet.ui.inputs import photo_input
 
 EXAMPLES = ASSETS / "examples"
 STYLE = Path(__file__).with_name("style.css")
@@ -59,6 +59,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
         cache: Results; a new one by default.
     """
     handlers = Handlers(provider, cache or ObservationCache())
+    demo: gr.Blocks
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(HOUR, HOUR)) as demo:
         gr.HTML(f"<h1>{text.TITLE}</h1><p>{text.INTRODUCTION}</p>", elem_id="heading")
         weights = gr.HTML(markup.weights_line(text.LOADING, "loading"), elem_id="weights")
@@ -79,7 +80,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
 
         result = [photo, framing, top_k, stage, *view]
         shown = [classes, strip, large]
-        private = {"api_visibility": "private"}
+        private: dict[str, Any] = {"api_visibility": "private"}
         gr.on(
             [photo.change, framing.change],
             handlers.explain,
@@ -91,7 +92,12 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
             show_progress_on=[classes, strip],
             **private,
         )
-        quick = {"concurrency_limit": 4, "show_progress": "hidden", "trigger_mode": "always_last", **private}
+        quick: dict[str, Any] = {
+            "concurrency_limit": 4,
+            "show_progress": "hidden",
+            "trigger_mode": "always_last",
+            **private,
+        }
         gr.on([_settled(control) for control in (top_k, *view)], handlers.restyle, [key, *result], shown, **quick)
         stage.change(handlers.enlarge, [key, photo, framing, stage, *view], large, **quick)
         strip.select(_chosen_stage, None, stage, **quick)
@@ -103,13 +109,21 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
                 None, js=_SAVE_SCRIPT % file.elem_id, **private
             )
         timer = gr.Timer(1.0)
-        gr.on([timer.tick, demo.load], handlers.weights_status, None, [weights, timer], queue=False, show_progress="hidden", **private)
-    return demo.queue(api_open=False, max_size=64)
+        gr.on(
+            [timer.tick, demo.load],
+            handlers.weights_status,
+            None,
+            [weights, timer],
+            queue=False,
+            show_progress="hidden",
+            **private,
+        )
+        demo.queue(api_open=False, max_size=64)
+    return demo
 
 
 def _photo_column() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Slider]:
-    photo = PhotoInput(
-        type="filepath",
+    photo = photo_input(
         label=text.PHOTO,
         sources=["upload", "webcam", "clipboard"],
         placeholder=text.PHOTO_PLACEHOLDER,
@@ -155,7 +169,11 @@ def _view_controls() -> list[gr.components.Component]:
         opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=180)
         smooth = gr.Checkbox(True, label=text.SMOOTH, elem_id="smooth", min_width=150)
     aggregation.change(
-        None, aggregation, channel, js="(map) => ({ visible: map === 'channel', __type__: 'update' })", api_visibility="private"
+        None,
+        aggregation,
+        channel,
+        js="(map) => ({ visible: map === 'channel', __type__: 'update' })",
+        api_visibility="private",
     )
     return [aggregation, channel, colormap, scale, opacity, smooth]
 

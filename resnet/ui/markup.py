@@ -10,7 +10,8 @@ from html import escape
 from PIL import Image
 
 from resnet.explain import Observation, Prediction
-from resnet.heatmaps import Heatmap, ViewOptions, colour_table
+from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.overlays import colour_table
 from resnet.report import aggregation_name
 from resnet.ui import text
 
@@ -88,7 +89,9 @@ def _facts(heatmap: Heatmap) -> str:
     return f"{facts}<br>min {heatmap.minimum:.3g}, max {heatmap.maximum:.3g}"
 
 
-def _figure(observation: Observation, heatmap: Heatmap, view: ViewOptions, side: int, *, button: bool, pressed: bool) -> str:
+def _figure(
+    observation: Observation, heatmap: Heatmap, view: ViewOptions, side: int, *, button: bool, pressed: bool
+) -> str:
     stage = heatmap.block.stage
     alternative = escape(text.alternative_text(stage, aggregation_name(view), observation.photo_name))
     image = f'<img alt="{alternative}" src="{_data_uri(observation.overlay(heatmap, view, side))}">'

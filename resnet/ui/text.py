@@ -56,7 +56,7 @@ REASONS = {
     "file": "chosen when the server was started",
     "auto-imagenet": "the ImageNet weights are on this machine",
     "auto-trying": "they come with the program; the ImageNet weights are being looked for",
-    "auto-offline": "they come with the program; the ImageNet weights are not on this machine and cannot be downloaded now",
+    "auto-offline": "they come with the program; the ImageNet weights are neither here nor to be had now",
 }
 
 
@@ -74,10 +74,7 @@ def weights_sentence(status: Status) -> str:
 
 def result_sentence(name: str, size: tuple[int, int], seen: tuple[int, int], weights: str, forward: float) -> str:
     """What was answered: the photo, the network's input, the weights and the pass's time."""
-    return (
-        f"{name}, {size[0]}×{size[1]} px, seen at {seen[0]}×{seen[1]} px · "
-        f"forward pass {forward:.0f} ms · {weights}"
-    )
+    return f"{name}, {size[0]}×{size[1]} px, seen at {seen[0]}×{seen[1]} px · forward pass {forward:.0f} ms · {weights}"
 
 
 def alternative_text(stage: str, map_name: str, photo: str) -> str:
