@@ -7,6 +7,7 @@ int8 with a `kernel_scale` per output channel; biases of 0 may be left out.
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -52,7 +53,7 @@ def read_arrays(manifest: Manifest) -> Arrays:
     path = manifest.weights_path
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_keras(manifest)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, UserWarning) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"The weights {path} do not fit {manifest.name}: {reason}") from error
 
@@ -74,14 +75,17 @@ def _read_npz(path: Path) -> Arrays:
 def _read_keras(manifest: Manifest) -> Arrays:
     # Only the numbers are read, into a network built here: no configuration from the file is run.
     model = network_of(manifest)
-    model.load_weights(str(manifest.weights_path))
+    with warnings.catch_warnings():
+        # Keras only warns where the file lacks a layer, and leaves that layer's random numbers.
+        warnings.simplefilter("error", UserWarning)
+        model.load_weights(str(manifest.weights_path))
     return arrays_of(model)
 
 
 def arrays_of(model: keras.Model) -> Arrays:
     """All weights of a network by layer and part."""
     return {
-        f"{layer.name}/{variable.path.rsplit('/', 1)[-1]}": np.asarray(variable, np.float32)
+        f"{layer.name}/{variable.path.rsplit('/', 1)[-1]}": variable.numpy().astype(np.float32, copy=False)
         for layer in model.layers
         for variable in layer.weights
     }

@@ -1,0 +1,78 @@
+"""What the tests share: no network, throw-away folders, the big network once, and no silent skip."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+_SCRATCH = Path(tempfile.mkdtemp(prefix="resnet-tests-"))
+os.environ.update(
+    RESNET_WEIGHTS="bundled",
+    KERAS_HOME=str(_SCRATCH / "keras"),
+    GRADIO_TEMP_DIR=str(_SCRATCH / "gradio"),
+    GRADIO_ANALYTICS_ENABLED="False",
+    HF_HUB_OFFLINE="1",
+    NO_PROXY="localhost,127.0.0.1",
+    no_proxy="localhost,127.0.0.1",
+    CUDA_VISIBLE_DEVICES="-1",
+)
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet.preprocess import InputSpec
+
+LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if isinstance(address, tuple) and not str(address[0]).startswith(LOCAL):
+            raise OSError(101, f"the tests have no network: {address[0]}")
+        return connect(self, address)
+
+    socket.socket.connect = guarded
+    yield
+    socket.socket.connect = connect
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where RESNET_NO_SKIPS is set, a test that skips has failed."""
+    report = (yield).get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("RESNET_NO_SKIPS"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and RESNET_NO_SKIPS is set: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The bundled network, loaded once."""
+    from resnet.provider import load_bundled
+
+    return load_bundled()
+
+
+@pytest.fixture
+def bundled_spec():
+    return InputSpec(size=128, detail=64)
+
+
+@pytest.fixture
+def make_photo(tmp_path):
+    """Write a photo of noise and return its path."""
+
+    def make(name="photo.png", size=(90, 60), seed=0, **options):
+        noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+        path = tmp_path / name
+        Image.fromarray(noise).save(path, **options)
+        return path
+
+    return make

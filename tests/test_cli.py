@@ -1,0 +1,150 @@
+"""The command line as a person and a script use it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet import cli
+from resnet.cli import main
+from resnet.labels import ASSETS
+
+EXAMPLES = ASSETS / "examples"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def loaded(engine, monkeypatch):
+    """The session's network instead of a new one for each command."""
+    monkeypatch.setattr(cli, "load_now", lambda choice: engine)
+
+
+def test_table_names_classes_and_stages(capsys):
+    assert main(["classify", str(EXAMPLES / "espresso.jpg"), "--top-k", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("espresso.jpg")
+    assert "espresso" in lines[1]
+    assert [line.split()[0] for line in lines[3:]] == ["C1", "C2", "C3", "C4", "C5"]
+
+
+def test_json_is_one_object_a_line(capsys):
+    photos = [str(EXAMPLES / name) for name in ("cat.jpg", "rocket.jpg")]
+    assert main(["classify", *photos, "--json", "--map", "channel:3"]) == 0
+    results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [result["image"] for result in results] == ["cat.jpg", "rocket.jpg"]
+    assert {result["map"] for result in results} == {"channel 3"}
+    assert all(len(result["predictions"]) == 5 for result in results)
+
+
+def test_a_bad_photo_is_reported_and_the_rest_go_on(capsys, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no photo")
+    assert main(["classify", str(bad), str(EXAMPLES / "cat.jpg"), "--json"]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["image"] == "cat.jpg"
+    assert "resnet: bad.jpg is text, not a photo" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_heatmaps_are_written(tmp_path, capsys):
+    assert main(["classify", str(EXAMPLES / "astronaut.jpg"), "--heatmaps", str(tmp_path / "new" / "folder")]) == 0
+    names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
+    assert names == [*(f"astronaut.C{stage}.jpg" for stage in range(1, 6)), "astronaut.figure.png"]
+    assert Image.open(tmp_path / "new" / "folder" / "astronaut.C5.jpg").size == (340, 512)
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, make_photo, capsys):
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    photos = [str(make_photo("a/same.png", seed=1)), str(make_photo("b/same.jpg", seed=2))]
+    assert main(["classify", *photos, "--heatmaps", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 12
+    assert (tmp_path / "out" / "same-2.C1.jpg").exists()
+
+
+def test_a_folder_means_its_photos(tmp_path, make_photo, capsys):
+    for name in "abcd":
+        make_photo(f"{name}.png")
+    assert main(["classify", str(tmp_path), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [json.loads(line)["image"] for line in captured.out.splitlines()] == ["a.png", "b.png", "c.png", "d.png"]
+    assert "4/4" in captured.err  # the progress bar
+
+
+def test_a_folder_without_photos_is_said(tmp_path, capsys):
+    assert main(["classify", str(tmp_path)]) == 1
+    assert "there are no photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--top-k", "21"], "must be 1 to 20; received '21'"),
+        (["--map", "median"], "must be mean, max, l2, pca or channel:N; received 'median'"),
+        (["--map", "channel"], "received 'channel'"),
+        (["--map", "mean:3"], "received 'mean:3'"),
+        (["--opacity", "2"], "must be 0 to 1; received '2'"),
+        (["--colormap", "jet"], "invalid choice: 'jet'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_status_2(capsys, words, sentence):
+    with pytest.raises(SystemExit) as stopped:
+        main(["classify", "photo.jpg", *words])
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_status_2(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["classify", str(EXAMPLES / "cat.jpg"), "--heatmaps", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_info_shows_stages_costs_and_manifest(capsys):
+    assert main(["info", "--weights", "bundled"]) == 0
+    out = capsys.readouterr().out
+    assert "parameters 44,961,352" in out
+    assert all(f"\nC{stage} " in out for stage in range(1, 6))
+    manifest = json.loads(out[out.index("{") :])
+    assert manifest["classes"] == 200
+
+
+def test_info_lists_every_block(capsys):
+    assert main(["info", "--weights", "bundled", "--all-blocks"]) == 0
+    assert sum(line.startswith("conv") for line in capsys.readouterr().out.splitlines()) == 33
+
+
+def test_missing_weights_are_status_2():
+    answer = subprocess.run(
+        [sys.executable, "-m", "resnet", "info", "--weights", "/nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.strip() == "resnet: There are no weights at /nowhere: no such file or folder."
+
+
+@pytest.fixture
+def sheets(tmp_path):
+    """Two classes with a sheet of 2 x 3 tiles each."""
+    for name in ("n07920052", "n02123394"):
+        noise = np.random.default_rng(0).integers(0, 256, (128, 192, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{name}.jpg")
+    return tmp_path
+
+
+def test_evaluate_counts_every_tile(sheets, capsys):
+    assert main(["evaluate", str(sheets), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == 12
+    assert 0 <= result["top1"] <= result["top5"] <= 1
+    assert main(["evaluate", str(sheets), "--limit", "5"]) == 0
+    assert "images    5" in capsys.readouterr().out
+
+
+def test_evaluate_names_an_unknown_class(sheets, capsys):
+    Image.new("RGB", (64, 64)).save(sheets / "unicorn.jpg")
+    assert main(["evaluate", str(sheets)]) == 2
+    assert "unicorn.jpg is none of the 200 classes" in capsys.readouterr().err

@@ -1,0 +1,243 @@
+"""The decoder: every format and mode in, upright sRGB out, and a sentence for what is none."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, features
+
+from resnet import images
+from resnet.errors import ImageError
+from resnet.images import read_photo
+
+QUARTERS = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 0)]]
+
+
+def quarters(width=64, height=48):
+    """Red, green / blue, yellow: any turn or flip is seen."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for row, colours in enumerate(QUARTERS):
+        for column, colour in enumerate(colours):
+            pixels[
+                row * height // 2 : (row + 1) * height // 2, column * width // 2 : (column + 1) * width // 2
+            ] = colour
+    return Image.fromarray(pixels)
+
+
+def encoded(image, format_name, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format_name, **options)
+    return buffer.getvalue()
+
+
+def corners(image):
+    """The colours in the middle of the four quarters."""
+    width, height = image.size
+    return [
+        [image.getpixel((width * (1 + 2 * column) // 4, height * (1 + 2 * row) // 4)) for column in (0, 1)]
+        for row in (0, 1)
+    ]
+
+
+def assert_quarters(image, tolerance=0):
+    assert image.mode == "RGB"
+    assert np.abs(np.array(corners(image), int) - QUARTERS).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("format_name", "options", "tolerance"),
+    [
+        ("JPEG", {"quality": 95}, 6),
+        ("PNG", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("GIF", {}, 0),
+        ("BMP", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        pytest.param("AVIF", {"quality": 95}, 12, marks=pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_each_format_is_read(format_name, options, tolerance):
+    photo = read_photo(encoded(quarters(), format_name, **options), "photo")
+    assert photo.size == (64, 48)
+    assert photo.format == format_name
+    assert_quarters(photo.image, tolerance)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(orientation):
+    upright = quarters()
+    # What a camera stores for each value: the inverse of what the value asks a viewer to do.
+    inverse = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }.get(orientation)
+    stored = upright if inverse is None else upright.transpose(inverse)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = read_photo(encoded(stored, "JPEG", quality=95, exif=exif))
+    assert photo.size == (64, 48)
+    assert photo.image.size == (64, 48)
+    assert_quarters(photo.image, 8)
+
+
+def test_first_frame_of_an_animation_counts():
+    frames = [quarters(), Image.new("RGB", (64, 48), "black")]
+    for format_name in ("GIF", "WEBP"):
+        content = encoded(frames[0], format_name, save_all=True, append_images=frames[1:], lossless=True)
+        assert_quarters(read_photo(content).image)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_transparency_lies_over_white(mode):
+    image = Image.new("RGBA", (40, 20), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 20, 20))
+    if mode == "P":
+        content = encoded(image.quantize(8), "PNG")
+    else:
+        content = encoded(image.convert("LA" if mode in ("LA", "PA") else mode), "PNG")
+    photo = read_photo(content)
+    assert photo.image.getpixel((5, 10)) == (255, 255, 255)
+    assert photo.image.getpixel((35, 10)) == (0, 0, 0)
+
+
+def test_half_transparency_is_blended():
+    photo = read_photo(encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)), "PNG"))
+    assert abs(photo.image.getpixel((1, 1))[0] - 127) <= 1
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "TIFF"])
+def test_sixteen_bit_grey_keeps_its_tones(format_name):
+    ramp = np.linspace(0, 65535, 256, dtype=np.uint16)[None].repeat(4, axis=0)
+    photo = read_photo(encoded(Image.fromarray(ramp), format_name))
+    shown = np.asarray(photo.image)[0, :, 0].astype(int)
+    assert np.abs(shown - np.arange(256)).max() <= 1
+
+
+def test_floating_point_with_nan_is_shown():
+    values = np.linspace(0, 1, 64, dtype=np.float32)[None].repeat(4, axis=0)
+    values[0, 0] = np.nan
+    shown = np.asarray(read_photo(encoded(Image.fromarray(values), "TIFF")).image)
+    assert shown[1, 63].tolist() == [255, 255, 255]
+    assert shown[0, 0].tolist() == [0, 0, 0]
+
+
+def test_one_bit_and_grey_become_rgb():
+    for mode in ("1", "L"):
+        image = Image.new(mode, (10, 10), 1 if mode == "1" else 255)
+        assert read_photo(encoded(image, "PNG")).image.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_cmyk_is_converted():
+    photo = read_photo(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95))
+    red, green, blue = photo.image.getpixel((8, 8))
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+def test_icc_profile_is_applied():
+    # A profile whose colours differ from sRGB: CIE XYZ primaries come out visibly otherwise.
+    grey = Image.new("LAB", (8, 8), (128, 128, 128))
+    lab = ImageCms.createProfile("LAB")
+    expected = ImageCms.profileToProfile(grey, lab, ImageCms.createProfile("sRGB"), outputMode="RGB").getpixel((4, 4))
+    assert read_photo(encoded(grey, "TIFF")).image.getpixel((4, 4)) == expected
+
+
+def test_broken_icc_profile_is_ignored():
+    content = encoded(quarters(), "PNG", icc_profile=b"this is no profile")
+    assert_quarters(read_photo(content).image)
+
+
+def test_large_photos_are_reduced_but_keep_their_size():
+    photo = read_photo(encoded(Image.new("RGB", (6000, 3000), "teal"), "JPEG"))
+    assert photo.size == (6000, 3000)
+    assert photo.image.size == (2048, 1024)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50_000), (3, 2)], ids=str)
+def test_extreme_sizes_are_read(size):
+    photo = read_photo(encoded(Image.new("RGB", size, "red"), "PNG"))
+    assert photo.size == size
+    assert photo.image.getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_equal_content_has_an_equal_digest(make_photo):
+    first, same = make_photo("a.png", seed=1), make_photo("b.png", seed=1)
+    other = make_photo("c.png", seed=2)
+    assert read_photo(first).digest == read_photo(same).digest != read_photo(other).digest
+
+
+def test_a_pil_image_is_taken_as_it_is():
+    assert_quarters(read_photo(quarters(), "mine").image)
+
+
+def bomb(width, height):
+    """A PNG of a few bytes whose header promises many pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", r"bad\.jpg is empty \(0 bytes\)"),
+        (b"hello, I am a letter", r"bad\.jpg is text, not a photo; please use JPEG, PNG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", r"bad\.jpg is an SVG drawing; please export"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", r"bad\.jpg is an SVG drawing"),
+        (b"\0\1\2\3" * 100, r"bad\.jpg is no picture in a known format"),
+        (b"PK\3\4" + b"\0" * 100, r"bad\.jpg is no picture in a known format"),
+        (bomb(9000, 9000), r"bad\.jpg has 9000 x 9000 = 81 million pixels; a photo may have at most 50 million"),
+        (bomb(60_000, 60_000), r"bad\.jpg has .* pixels.*at most 50 million"),
+        (b"\xff\xd8\xff\xe0garbage", r"bad\.jpg is (damaged|no picture)"),
+    ],
+    ids=["empty", "text", "svg", "svg with BOM", "noise", "zip", "too many pixels", "bomb", "broken header"],
+)
+def test_what_is_no_photo_gets_a_sentence(content, sentence):
+    with pytest.raises(ImageError, match=sentence):
+        read_photo(content, "bad.jpg")
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_a_truncated_file_is_refused_wherever_it_ends(format_name):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
+    content = encoded(noise, format_name)
+    for share in (0.02, 0.3, 0.6, 0.9):
+        with pytest.raises(ImageError, match=r"^cut\.img is (damaged|no picture|text)"):
+            read_photo(content[: int(len(content) * share)], "cut.img")
+
+
+def test_too_many_bytes_are_refused(monkeypatch, make_photo):
+    monkeypatch.setattr(images, "MAXIMUM_BYTES", 1000)
+    with pytest.raises(ImageError, match=r"photo\.png has 0\.0 MB; a photo may have at most 0 MB"):
+        read_photo(make_photo())
+
+
+def test_missing_file_and_folder_are_named(tmp_path):
+    with pytest.raises(ImageError, match=r"none\.jpg cannot be read: No such file"):
+        read_photo(tmp_path / "none.jpg")
+    with pytest.raises(ImageError, match=f"{tmp_path.name} is a folder, not a photo"):
+        read_photo(tmp_path)
+
+
+def test_a_null_byte_in_the_path_is_refused():
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_photo("a\0b.jpg")
+
+
+def test_photos_of_a_folder_are_found_by_suffix(tmp_path, make_photo):
+    make_photo("b.PNG"), make_photo("a.jpg")
+    (tmp_path / "notes.txt").write_text("no photo")
+    (tmp_path / "deep").mkdir()
+    make_photo("deep/c.webp")
+    assert [path.name for path in images.find_photos(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]

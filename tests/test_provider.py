@@ -1,0 +1,107 @@
+"""Which weights answer, and when they change."""
+
+import threading
+
+import pytest
+
+from resnet import provider
+from resnet.errors import WeightsError
+from resnet.manifest import read_manifest
+from resnet.provider import BUNDLED, EngineProvider, check_choice, load_now
+
+
+class FakeEngine:
+    def __init__(self, name):
+        self.name = name
+        self.manifest = read_manifest(BUNDLED)
+
+
+@pytest.fixture
+def sources(monkeypatch):
+    """Loaders that answer when they are told to."""
+    gates = {name: threading.Event() for name in ("bundled", "imagenet")}
+
+    def loader(name):
+        def load():
+            assert gates[name].wait(10)
+            outcome = outcomes.get(name)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return FakeEngine(name)
+
+        return load
+
+    outcomes = {}
+    monkeypatch.setattr(provider, "load_bundled", loader("bundled"))
+    monkeypatch.setattr(provider, "load_imagenet", loader("imagenet"))
+    return gates, outcomes
+
+
+def wait_until(condition):
+    deadline = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        deadline.wait(0.01)
+    raise AssertionError("nothing changed within 10 s")
+
+
+def test_auto_answers_with_bundled_and_switches_when_imagenet_is_ready(sources):
+    gates, _ = sources
+    chosen = EngineProvider("auto")
+    assert chosen.status.phase == "loading"
+    chosen.start()
+    gates["bundled"].set()
+    assert chosen.engine(10).name == "bundled"
+    assert (chosen.status.reason, chosen.status.settled) == ("auto-trying", False)
+    gates["imagenet"].set()
+    wait_until(lambda: chosen.status.settled)
+    assert chosen.status.reason == "auto-imagenet"
+    assert chosen.engine().name == "imagenet"
+
+
+@pytest.mark.parametrize("error", [WeightsError("No connection."), MemoryError(), RuntimeError("odd")], ids=repr)
+def test_auto_stays_with_bundled_when_imagenet_cannot_be_had(sources, error):
+    gates, outcomes = sources
+    outcomes["imagenet"] = error
+    chosen = EngineProvider("auto")
+    chosen.start()
+    gates["bundled"].set(), gates["imagenet"].set()
+    wait_until(lambda: chosen.status.settled)
+    assert (chosen.status.phase, chosen.status.reason) == ("ready", "auto-offline")
+    assert chosen.engine().name == "bundled"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [(WeightsError("The file is gone."), "The file is gone"), (MemoryError(), r"could not be loaded \(MemoryError\)")],
+    ids=["said", "unforeseen"],
+)
+def test_weights_that_do_not_load_are_said_to_whoever_waits(sources, error, sentence):
+    gates, outcomes = sources
+    outcomes["bundled"] = error
+    chosen = EngineProvider("bundled")
+    chosen.start()
+    gates["bundled"].set()
+    with pytest.raises(WeightsError, match=sentence):
+        chosen.engine(10)
+    assert (chosen.status.phase, chosen.status.settled) == ("failed", True)
+
+
+def test_waiting_for_weights_ends(sources):
+    with pytest.raises(WeightsError, match=r"did not load within 0\.01 s"):
+        EngineProvider("bundled").engine(0.01)
+
+
+@pytest.mark.parametrize(("cached", "name"), [(True, "imagenet"), (False, "bundled")])
+def test_a_command_takes_imagenet_only_if_it_is_there(sources, monkeypatch, cached, name):
+    gates, _ = sources
+    gates["bundled"].set(), gates["imagenet"].set()
+    monkeypatch.setattr(provider, "imagenet_is_cached", lambda: cached)
+    assert load_now("auto").name == name
+
+
+def test_a_wrong_path_is_refused_before_anything_is_loaded(tmp_path):
+    check_choice("auto"), check_choice("bundled"), check_choice(str(BUNDLED))
+    with pytest.raises(WeightsError, match="There are no weights at"):
+        check_choice(str(tmp_path / "none"))
