@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from resnet.errors import OptionError
 from resnet.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.images import Photo
 from resnet.manifest import Manifest
-from resnet.overlays import fitted_size, overlay
+from resnet.overlays import Canvas, fitted_size, make_canvas, overlay
 from resnet.preprocess import Geometry, prepare
 from resnet.stages import Block
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 DISPLAY_SIDE = 1024
 """Longer side of the photo that is kept for pictures, in pixels."""
+
+CANVASES = 4
+"""Copies of the picture that all sizes of overlays together amount to, at most."""
 
 MAXIMUM_TOP_K = 20
 CACHE_BYTES = 256_000_000
@@ -78,12 +81,14 @@ class Observation:
     maps: tuple[NDArray[np.float32], ...]
     forward_milliseconds: float
     total_milliseconds: float
+    _canvases: dict[int, Canvas] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def byte_count(self) -> int:
-        """Memory that the observation holds."""
+        """Memory that the observation holds, with the canvases that it will come to hold."""
         width, height = self.picture.size
-        return sum(values.nbytes for values in self.maps) + self.probabilities.nbytes + width * height * 4
+        pictures = (1 + CANVASES) * width * height * 4
+        return sum(values.nbytes for values in self.maps) + self.probabilities.nbytes + pictures
 
     def predictions(self, top_k: int) -> tuple[Prediction, ...]:
         """The likeliest classes, the likeliest first; all of them if the network knows fewer.
@@ -106,7 +111,10 @@ class Observation:
 
     def overlay(self, heatmap: Heatmap, view: ViewOptions, side: int) -> Image.Image:
         """One map over the photo, at most `side` pixels on its longer side."""
-        return overlay(self.picture, heatmap, self.geometry, view, side)
+        canvas = self._canvases.get(side)
+        if canvas is None:
+            canvas = self._canvases[side] = make_canvas(self.picture, self.geometry, side)
+        return overlay(canvas, heatmap, view)
 
 
 def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import matplotlib
@@ -95,9 +96,9 @@ def project(
         )
         for axis in (0, 1)
     )
-    parts = values[..., None] if values.ndim == 2 else values
-    spread = np.einsum("yr,rcp,xc->yxp", rows, parts, columns, optimize=True)
-    return np.asarray(spread[..., 0] if values.ndim == 2 else spread, np.float32)
+    if values.ndim == 2:
+        return np.asarray(rows @ values @ columns.T)
+    return np.moveaxis(rows @ np.moveaxis(values, -1, 0) @ columns.T, 0, -1)
 
 
 def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -106,34 +107,65 @@ def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def overlay(photo: Image.Image, heatmap: Heatmap, geometry: Geometry, options: ViewOptions, side: int) -> Image.Image:
-    """The map over the photo; what the network did not see is dimmed.
+@dataclass(frozen=True)
+class Canvas:
+    """A photo made ready for overlays of one size: what every view of it has in common.
 
-    A flat map has nothing to show, so the photo is left as it is.
+    Attributes:
+        geometry: Where the network's input lies on the photo.
+        dimmed: RGB picture of the whole photo, darkened.
+        seen: RGB picture of the part that the network saw.
+        box: Where that part lies on the picture, in whole pixels.
+    """
+
+    geometry: Geometry
+    dimmed: Image.Image
+    seen: Image.Image
+    box: tuple[int, int, int, int]
+
+
+def make_canvas(photo: Image.Image, geometry: Geometry, side: int) -> Canvas:
+    """Reduce a photo to at most `side` pixels on its longer side and find what the network saw.
 
     Args:
         photo: Upright RGB photo, any size of the photo's aspect.
-        heatmap: The stage's map and scale.
         geometry: Where the network's input lies on the photo.
-        options: Colormap, opacity and smoothness.
-        side: Longer side of the result in pixels, at most the photo's.
-
-    Returns:
-        An RGB picture of the whole photo.
+        side: In pixels; a smaller photo is not enlarged.
     """
     size = fitted_size(photo.size, side)
     picture = photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     factors = [size[axis] / geometry.photo_size[axis] for axis in (0, 1, 0, 1)]
     left, top, right, bottom = (round(edge * factor) for edge, factor in zip(geometry.seen, factors, strict=True))
     box = (left, top, max(right, left + 1), max(bottom, top + 1))
-    seen = picture.crop(box)
+    return Canvas(geometry, picture.point(lambda value: int(value * DIMMED)), picture.crop(box), box)
+
+
+def overlay(canvas: Canvas, heatmap: Heatmap, options: ViewOptions) -> Image.Image:
+    """The map over the photo; what the network did not see is dimmed.
+
+    A flat map has nothing to show, so the photo is left as it is.
+
+    Args:
+        canvas: The photo at the wanted size.
+        heatmap: The stage's map and scale.
+        options: Colormap, opacity and smoothness.
+
+    Returns:
+        An RGB picture of the whole photo.
+    """
+    left, top, right, bottom = canvas.box
+    seen = canvas.seen
     if not heatmap.note:
-        spread = project(unit_values(heatmap), heatmap.block, geometry, size, smooth=options.smooth)
-        indices = np.rint(spread[top : box[3], left : box[2]] * 255).astype(np.uint8)
-        colours = indices if indices.ndim == 3 else colour_table(options.colormap)[indices]
-        seen = Image.blend(seen, Image.fromarray(colours), options.opacity)
-    if box == (0, 0, *size):
-        return seen
-    dimmed = picture.point(lambda value: int(value * DIMMED))
-    dimmed.paste(seen, box[:2])
-    return dimmed
+        size = canvas.dimmed.size
+        spread = project(unit_values(heatmap), heatmap.block, canvas.geometry, size, smooth=options.smooth)
+        indices = np.rint(spread[top:bottom, left:right] * 255).astype(np.uint8)
+        colours = Image.fromarray(indices)
+        if indices.ndim == 2:
+            colours.putpalette(colour_table(options.colormap).tobytes())  # far faster than a look-up in numpy
+            colours = colours.convert("RGB")
+        seen = Image.blend(seen, colours, options.opacity)
+    if canvas.box == (0, 0, *canvas.dimmed.size):
+        return seen.copy() if heatmap.note else seen
+    picture = canvas.dimmed.copy()
+    picture.paste(seen, (left, top))
+    return picture

@@ -76,3 +76,29 @@ def make_photo(tmp_path):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def server(engine):
+    """The page on a free port, with the session's network; gives its address."""
+    from resnet import provider as provider_module
+    from resnet.provider import EngineProvider
+    from resnet.ui.layout import build_demo, launch_options
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(provider_module, "load_bundled", lambda: engine)
+    provider = EngineProvider("bundled")
+    provider.start()
+    demo = build_demo(provider)
+    _, url, _ = demo.launch(
+        server_name="127.0.0.1", server_port=_free_port(), prevent_thread_lock=True, quiet=True, **launch_options()
+    )
+    yield url
+    demo.close()
+    patch.undo()
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -120,7 +120,11 @@ def test_info_lists_every_block(capsys):
 
 def test_missing_weights_are_status_2():
     answer = subprocess.run(
-        [sys.executable, "-m", "resnet", "info", "--weights", "/nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "resnet", "info", "--weights", "/nowhere"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 2
     assert answer.stderr.strip() == "resnet: There are no weights at /nowhere: no such file or folder."

@@ -27,13 +27,18 @@ def test_a_folder_per_class_is_found_by_name_or_id(tmp_path, make_photo):
         make_photo(f"{name}/deep/one.png")
     (tmp_path / "README.txt").write_text("not a class")
     files = find_labelled(tmp_path, LABELS)
-    assert [(file.path.parts[-3], file.class_index, file.tile) for file in files] == [("My Cat", 2, None), ("n07920052", 0, None)]
+    assert [(file.path.parts[-3], file.class_index, file.tile) for file in files] == [
+        ("My Cat", 2, None),
+        ("n07920052", 0, None),
+    ]
 
 
 def test_a_sheet_is_cut_into_its_tiles_row_by_row(tmp_path):
     sheet = Image.new("RGB", (96, 64))
     for number in range(6):
-        sheet.paste((number * 40,) * 3, (number % 3 * 32, number // 3 * 32, number % 3 * 32 + 32, number // 3 * 32 + 32))
+        sheet.paste(
+            (number * 40,) * 3, (number % 3 * 32, number // 3 * 32, number % 3 * 32 + 32, number // 3 * 32 + 32)
+        )
     sheet.save(tmp_path / "n02123394.png")
     (file,) = find_labelled(tmp_path, LABELS, tile=32)
     assert file.class_index == 1

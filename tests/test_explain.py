@@ -48,7 +48,9 @@ def test_engine_equals_the_network_with_batch_normalisation(engine):
 
     model = network_of(engine.manifest)
     assign(model, read_arrays(engine.manifest))
-    outputs = [block_output(model, name) for name in ("pool1", "conv2_block3", "conv3_block4", "conv4_block23", "conv5_block3")]
+    outputs = [
+        block_output(model, name) for name in ("pool1", "conv2_block3", "conv3_block4", "conv4_block23", "conv5_block3")
+    ]
     pixels = np.random.default_rng(0).uniform(-120, 130, (2, 96, 160, 3)).astype(np.float32)
     expected, *maps = keras.Model(model.input, [model.output, *outputs]).predict_on_batch(pixels)
     result = engine.run(pixels)

@@ -105,7 +105,9 @@ def test_no_network_is_one_sentence(empty_home, monkeypatch):
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
-    with pytest.raises(WeightsError, match=r"cannot be downloaded: no connection to storage\.googleapis\.com within 3 s"):
+    with pytest.raises(
+        WeightsError, match=r"cannot be downloaded: no connection to storage\.googleapis\.com within 3 s"
+    ):
         load_imagenet()
     assert not is_cached()
 

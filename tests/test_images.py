@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageCms
 
 from resnet import images
 from resnet.errors import ImageError
@@ -20,9 +20,9 @@ def quarters(width=64, height=48):
     pixels = np.zeros((height, width, 3), np.uint8)
     for row, colours in enumerate(QUARTERS):
         for column, colour in enumerate(colours):
-            pixels[
-                row * height // 2 : (row + 1) * height // 2, column * width // 2 : (column + 1) * width // 2
-            ] = colour
+            pixels[row * height // 2 : (row + 1) * height // 2, column * width // 2 : (column + 1) * width // 2] = (
+                colour
+            )
     return Image.fromarray(pixels)
 
 
@@ -55,7 +55,7 @@ def assert_quarters(image, tolerance=0):
         ("GIF", {}, 0),
         ("BMP", {}, 0),
         ("TIFF", {"compression": "tiff_lzw"}, 0),
-        pytest.param("AVIF", {"quality": 95}, 12, marks=pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")),
+        ("AVIF", {"quality": 95}, 12),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip

@@ -95,7 +95,12 @@ def test_resnet101_has_the_documents_parameters(pair101):
 
 def test_the_stride_sits_on_the_first_convolution(pair101):
     ours = pair101[2]
-    assert [ours.get_layer(f"conv3_block1_{part}_conv").strides for part in (0, 1, 2, 3)] == [(2, 2), (2, 2), (1, 1), (1, 1)]
+    assert [ours.get_layer(f"conv3_block1_{part}_conv").strides for part in (0, 1, 2, 3)] == [
+        (2, 2),
+        (2, 2),
+        (1, 1),
+        (1, 1),
+    ]
     assert ours.get_layer("conv2_block1_1_conv").strides == (1, 1)
     assert all(layer.use_bias for layer in ours.layers if isinstance(layer, keras.layers.Conv2D))
     assert {layer.epsilon for layer in ours.layers if isinstance(layer, keras.layers.BatchNormalization)} == {1e-3}

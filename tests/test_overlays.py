@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from resnet.heatmaps import COLORMAPS, Heatmap, ViewOptions, make_heatmaps
-from resnet.overlays import colour_table, fitted_size, overlay, project, unit_values
+from resnet.overlays import colour_table, fitted_size, make_canvas, overlay, project, unit_values
 from resnet.preprocess import InputSpec, input_geometry
 from resnet.stages import block_table, stage_table
 
@@ -55,7 +55,9 @@ def test_projection_equals_a_loop_over_pixels(size, framing, stem_pool):
                 for c, by_column in nearest_two(column, columns)
             )
             assert spread[y, x] == pytest.approx(expected, abs=1e-5)
-            whole_row, whole_column = (min(max(int(np.floor(p + 0.5)), 0), n - 1) for p, n in ((row, rows), (column, columns)))
+            whole_row, whole_column = (
+                min(max(int(np.floor(p + 0.5)), 0), n - 1) for p, n in ((row, rows), (column, columns))
+            )
             assert blocks[y, x] == values[whole_row, whole_column]
 
 
@@ -69,7 +71,7 @@ def test_a_single_hot_cell_is_drawn_in_its_box(framing):
         values[row, column] = 1
         heatmap = Heatmap(stage, values, 0, 1, 0, 0, 1)
         view = ViewOptions(colormap="gray", opacity=1, smooth=False)
-        picture = np.asarray(overlay(Image.new("RGB", size), heatmap, geometry, view, 1000))[..., 0]
+        picture = np.asarray(overlay(make_canvas(Image.new("RGB", size), geometry, 1000), heatmap, view))[..., 0]
         rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
         drawn = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
         assert drawn == pytest.approx(geometry.cell_box(stage, row, column), abs=0.51)
@@ -81,12 +83,13 @@ def test_opacity_blends_and_what_was_not_seen_is_dimmed():
     stage = stages(geometry)[0]
     (heatmap,) = make_heatmaps([np.random.default_rng(0).random(stage.shape, np.float32)], [stage], ViewOptions())
     photo = Image.new("RGB", size, (200, 100, 0))
-    bare = overlay(photo, heatmap, geometry, ViewOptions(opacity=0), 100)
+    canvas = make_canvas(photo, geometry, 100)
+    bare = overlay(canvas, heatmap, ViewOptions(opacity=0))
     assert bare.size == size
     assert bare.getpixel((50, 25)) == (200, 100, 0)
     assert bare.getpixel((10, 25)) == (60, 30, 0)
-    full = overlay(photo, heatmap, geometry, ViewOptions(opacity=1, colormap="gray"), 100).getpixel((50, 25))
-    half = overlay(photo, heatmap, geometry, ViewOptions(opacity=0.5, colormap="gray"), 100).getpixel((50, 25))
+    full = overlay(canvas, heatmap, ViewOptions(opacity=1, colormap="gray")).getpixel((50, 25))
+    half = overlay(canvas, heatmap, ViewOptions(opacity=0.5, colormap="gray")).getpixel((50, 25))
     assert half == pytest.approx([(a + b) / 2 for a, b in zip(full, (200, 100, 0), strict=True)], abs=1)
 
 
@@ -96,7 +99,7 @@ def test_a_flat_map_leaves_the_photo_as_it_is(value):
     stage = stages(geometry)[2]
     (heatmap,) = make_heatmaps([np.full(stage.shape, value, np.float32)], [stage], ViewOptions())
     photo = Image.new("RGB", (64, 64), (10, 20, 30))
-    assert overlay(photo, heatmap, geometry, ViewOptions(opacity=1), 64).tobytes() == photo.tobytes()
+    assert overlay(make_canvas(photo, geometry, 64), heatmap, ViewOptions(opacity=1)).tobytes() == photo.tobytes()
 
 
 def test_scale_ends_are_the_tables_ends():
@@ -111,11 +114,15 @@ def test_principal_components_are_drawn_in_colour():
     stage = stages(geometry)[1]
     values = np.random.default_rng(0).random(stage.shape, np.float32)
     (heatmap,) = make_heatmaps([values], [stage], ViewOptions("pca"))
-    picture = np.asarray(overlay(Image.new("RGB", (64, 64)), heatmap, geometry, ViewOptions("pca", opacity=1), 64)).astype(int)
+    picture = np.asarray(
+        overlay(make_canvas(Image.new("RGB", (64, 64)), geometry, 64), heatmap, ViewOptions("pca", opacity=1))
+    ).astype(int)
     assert np.abs(picture[..., 0] - picture[..., 1]).max() > 20
 
 
-@pytest.mark.parametrize(("size", "side", "expected"), [((100, 50), 40, (40, 20)), ((30, 20), 99, (30, 20)), ((1, 9999), 100, (1, 100))])
+@pytest.mark.parametrize(
+    ("size", "side", "expected"), [((100, 50), 40, (40, 20)), ((30, 20), 99, (30, 20)), ((1, 9999), 100, (1, 100))]
+)
 def test_pictures_fit_and_are_never_enlarged(size, side, expected):
     assert fitted_size(size, side) == expected
 
@@ -126,6 +133,6 @@ def test_callers_photo_is_not_changed():
     (heatmap,) = make_heatmaps([np.random.default_rng(0).random(stage.shape, np.float32)], [stage], ViewOptions())
     photo = Image.new("RGB", (64, 40), "red")
     before = photo.tobytes(), heatmap.values.copy()
-    overlay(photo, heatmap, geometry, ViewOptions(), 64)
+    overlay(make_canvas(photo, geometry, 64), heatmap, ViewOptions())
     assert photo.tobytes() == before[0]
     assert np.array_equal(heatmap.values, before[1])

@@ -35,7 +35,9 @@ def counted_by_keras(model, shape):
 @pytest.mark.parametrize("shape", [(224, 224), (97, 131), (33, 64), (226, 50)], ids=str)
 def test_shapes_equal_those_of_the_network(shape, stem_pool):
     model = tiny_network(input_shape=(None, None, 3), stem_pool=stem_pool)
-    table = block_table(input_shape=shape, stem_pool=stem_pool, blocks=TINY_BLOCKS, filters=TINY_FILTERS, stem_filters=3)
+    table = block_table(
+        input_shape=shape, stem_pool=stem_pool, blocks=TINY_BLOCKS, filters=TINY_FILTERS, stem_filters=3
+    )
     outputs = keras.Model(model.input, [block_output(model, block.name) for block in table])
     real = outputs.compute_output_shape((1, *shape, 3))
     assert [block.shape for block in table] == [tuple(one[1:]) for one in real]
@@ -91,10 +93,14 @@ def test_receptive_field_equals_the_gradients_support(stem_pool, side):
     for variable in model.weights:  # all positive: no ReLU hides a path
         if variable.path.endswith("kernel"):
             variable.assign(tf.fill(variable.shape, 0.05))
-    table = block_table(input_shape=(side, side), stem_pool=stem_pool, blocks=TINY_BLOCKS, filters=TINY_FILTERS, stem_filters=3)
+    table = block_table(
+        input_shape=(side, side), stem_pool=stem_pool, blocks=TINY_BLOCKS, filters=TINY_FILTERS, stem_filters=3
+    )
     for block in table[:4]:  # the fields of the others are larger than the picture
         row, column = block.shape[0] // 2, block.shape[1] // 2 - 1
-        centre_y, centre_x = (first + cell * block.stride for first, cell in zip(block.centre, (row, column), strict=True))
+        centre_y, centre_x = (
+            first + cell * block.stride for first, cell in zip(block.centre, (row, column), strict=True)
+        )
         half = block.receptive_field / 2
         expected = (centre_y - half, centre_y + half, centre_x - half, centre_x + half)
         assert gradient_support(model, block.name, row, column, side) == expected, block.name

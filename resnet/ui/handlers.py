@@ -65,7 +65,7 @@ class Handlers:
             return self._nothing(markup.message(text.WAITING))
         try:
             key, observation = self.observe(path, framing)
-            shown = self._show(observation, top_k, stage, *view)
+            shown = self._classes(observation, top_k), *self._maps(observation, stage, *view)
         except ResNetError as error:
             return self._nothing(markup.message(str(error), "error"))
         sentence = text.result_sentence(
@@ -77,13 +77,17 @@ class Handlers:
         )
         return markup.message(sentence), key, *shown
 
-    def restyle(
-        self, key: Key | None, path: str | None, framing: str, top_k: float, stage: str, *view: Any
-    ) -> tuple[Any, ...]:
-        """Another view of the same result: classes, strip and enlarged map, without the network."""
+    def recount(self, key: Key | None, path: str | None, framing: str, top_k: float) -> Any:
+        """Another number of classes of the same result."""
         if key is None or path is None:
-            return (gr.skip(),) * 3
-        shown: tuple[Any, ...] = self._or_error(lambda: self._show(self._held(key, path, framing), top_k, stage, *view))
+            return gr.skip()
+        return self._or_error(lambda: self._classes(self._held(key, path, framing), top_k))
+
+    def restyle(self, key: Key | None, path: str | None, framing: str, stage: str, *view: Any) -> tuple[Any, ...]:
+        """Another view of the same result: strip and enlarged map, without the network."""
+        if key is None or path is None:
+            return gr.skip(), gr.skip()
+        shown: tuple[Any, ...] = self._or_error(lambda: self._maps(self._held(key, path, framing), stage, *view))
         return shown
 
     def enlarge(self, key: Key | None, path: str | None, framing: str, stage: str, *view: Any) -> Any:
@@ -116,12 +120,16 @@ class Handlers:
         """The result that is shown; computed again if it has left the cache."""
         return self._cache.get(key) or self.observe(path, framing)[1]
 
-    def _show(self, observation: Observation, top_k: float, stage: str, *view: Any) -> tuple[str, str, str]:
+    @staticmethod
+    def _classes(observation: Observation, top_k: float) -> str:
+        return markup.panel(text.CLASSES, markup.bars(observation.predictions(int(top_k))))
+
+    @staticmethod
+    def _maps(observation: Observation, stage: str, *view: Any) -> tuple[str, str]:
         options = view_options(*view)
         heatmaps = observation.heatmaps(options)
         return (
-            markup.panel(text.CLASSES, markup.bars(observation.predictions(int(top_k)))),
-            markup.panel(text.STAGES, markup.strip(observation, heatmaps, options, stage), text.STRIP_HINT),
+            markup.panel(text.STAGES, markup.strip(observation, heatmaps, options), text.STRIP_HINT),
             markup.large(observation, heatmaps[STAGE_NAMES.index(stage)], options),
         )
 

@@ -18,7 +18,7 @@ from resnet.ui.api import NETWORK, add_endpoints
 from resnet.ui.handlers import Handlers
 from resnet.ui.inputs import photo_input
 
-EXAMPLES = ASSETS / "examples"
+EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 STYLE = Path(__file__).with_name("style.css")
 HOUR = 3600
 
@@ -78,27 +78,33 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
                 save_figure, save_data, figure_file, data_file = _download_buttons()
         add_endpoints(handlers)
 
-        result = [photo, framing, top_k, stage, *view]
-        shown = [classes, strip, large]
         private: dict[str, Any] = {"api_visibility": "private"}
         gr.on(
             [photo.change, framing.change],
             handlers.explain,
-            result,
-            [message, key, *shown],
+            [photo, framing, top_k, stage, *view],
+            [message, key, classes, strip, large],
             concurrency_id=NETWORK,
             concurrency_limit=1,
             trigger_mode="always_last",
             show_progress_on=[classes, strip],
             **private,
         )
+        changing: list[Any] = view
         quick: dict[str, Any] = {
             "concurrency_limit": 4,
             "show_progress": "hidden",
             "trigger_mode": "always_last",
             **private,
         }
-        gr.on([_settled(control) for control in (top_k, *view)], handlers.restyle, [key, *result], shown, **quick)
+        top_k.change(handlers.recount, [key, photo, framing, top_k], classes, **quick)
+        gr.on(
+            [control.change for control in changing],
+            handlers.restyle,
+            [key, photo, framing, stage, *view],
+            [strip, large],
+            **quick,
+        )
         stage.change(handlers.enlarge, [key, photo, framing, stage, *view], large, **quick)
         strip.select(_chosen_stage, None, stage, **quick)
         for button, handler, file in (
@@ -134,18 +140,22 @@ def _photo_column() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Slider]:
     )
     message = gr.HTML(markup.message(text.WAITING), elem_id="message")
     with gr.Column(elem_id="choices"):
-        gr.Examples(
-            [[str(path)] for path in sorted(EXAMPLES.glob("*.jpg"))],
-            [photo],
+        examples = gr.Gallery(
+            [(path, path.stem) for path in EXAMPLES],
             label=text.EXAMPLES,
-            examples_per_page=12,
+            columns=4,
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            interactive=False,
+            buttons=[],
             elem_id="examples",
-            api_visibility="private",
         )
         framing = gr.Radio(
             text.FRAMING_CHOICES, value="crop", label=text.FRAMING, info=text.FRAMING_INFO, elem_id="framing"
         )
         top_k = gr.Slider(1, MAXIMUM_TOP_K, value=5, step=1, label=text.TOP_K, info=text.TOP_K_INFO, elem_id="top-k")
+    examples.select(_chosen_example, None, photo, queue=False, show_progress="hidden", api_visibility="private")
     return photo, message, framing, top_k
 
 
@@ -187,9 +197,8 @@ def _download_buttons() -> tuple[gr.Button, gr.Button, gr.DownloadButton, gr.Dow
     return figure, data, files[0], files[1]
 
 
-def _settled(control: gr.components.Component) -> Any:
-    """The event of a control whose value will stay for the moment."""
-    return control.release if isinstance(control, gr.Slider) else control.change  # type: ignore[attr-defined]
+def _chosen_example(event: gr.SelectData) -> str:
+    return str(EXAMPLES[event.index])
 
 
 def _chosen_stage(event: gr.EventData) -> str:

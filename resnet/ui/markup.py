@@ -15,8 +15,8 @@ from resnet.overlays import colour_table
 from resnet.report import aggregation_name
 from resnet.ui import text
 
-STRIP_SIDE = 384
-LARGE_SIDE = 1024
+STRIP_SIDE = 336
+LARGE_SIDE = 896
 JPEG_QUALITY = 85
 GRADIENT_STOPS = 17
 
@@ -89,32 +89,24 @@ def _facts(heatmap: Heatmap) -> str:
     return f"{facts}<br>min {heatmap.minimum:.3g}, max {heatmap.maximum:.3g}"
 
 
-def _figure(
-    observation: Observation, heatmap: Heatmap, view: ViewOptions, side: int, *, button: bool, pressed: bool
-) -> str:
+def _figure(observation: Observation, heatmap: Heatmap, view: ViewOptions, side: int, *, button: bool) -> str:
     stage = heatmap.block.stage
     alternative = escape(text.alternative_text(stage, aggregation_name(view), observation.photo_name))
     image = f'<img alt="{alternative}" src="{_data_uri(observation.overlay(heatmap, view, side))}">'
     if button:
-        image = (
-            f'<button type="button" data-stage="{stage}" aria-pressed="{str(pressed).lower()}" '
-            f'aria-label="Enlarge {stage}">{image}</button>'
-        )
+        image = f'<button type="button" data-stage="{stage}" aria-label="Enlarge {stage}">{image}</button>'
     return (
         f"<figure>{image}<figcaption><strong>{stage}</strong> {_facts(heatmap)}"
         f"{_scale(heatmap, view)}</figcaption></figure>"
     )
 
 
-def strip(observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions, chosen: str) -> str:
+def strip(observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions) -> str:
     """Five overlays side by side; each is a button that enlarges it."""
-    figures = "".join(
-        _figure(observation, heatmap, view, STRIP_SIDE, button=True, pressed=heatmap.block.stage == chosen)
-        for heatmap in heatmaps
-    )
+    figures = "".join(_figure(observation, heatmap, view, STRIP_SIDE, button=True) for heatmap in heatmaps)
     return f'<div class="strip">{figures}</div>'
 
 
 def large(observation: Observation, heatmap: Heatmap, view: ViewOptions) -> str:
     """One overlay as large as the page allows."""
-    return f'<div class="large">{_figure(observation, heatmap, view, LARGE_SIDE, button=False, pressed=False)}</div>'
+    return f'<div class="large">{_figure(observation, heatmap, view, LARGE_SIDE, button=False)}</div>'

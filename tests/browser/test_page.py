@@ -1,0 +1,251 @@
+"""The page as a person uses it, in a real browser."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from resnet.labels import ASSETS
+
+EXAMPLES = ASSETS / "examples"
+
+
+def upload(page, path):
+    page.set_input_files("#photo input[type=file]", str(path))
+
+
+def shown(page, name):
+    """Wait until the answer for a photo of that name is on the page."""
+    expect(page.locator("#message")).to_contain_text(name)
+    expect(page.locator(".strip img")).to_have_count(5)
+
+
+def pictures(page):
+    return page.locator(".strip img").evaluate_all("images => images.map(image => image.src)")
+
+
+def changed(page, before):
+    """Wait until all five pictures differ from those before."""
+    page.wait_for_function(
+        "before => { const now = [...document.querySelectorAll('.strip img')].map(image => image.src);"
+        "return now.length === 5 && now.every((source, index) => source !== before[index]); }",
+        arg=before,
+    )
+    return pictures(page)
+
+
+def clear(page):
+    page.locator("#photo").get_by_label(re.compile("clear|remove", re.I)).first.click()
+
+
+def saved(waiting):
+    return json.loads(waiting.value.path().read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def answered(page):
+    upload(page, EXAMPLES / "espresso.jpg")
+    shown(page, "espresso.jpg")
+    return page
+
+
+def test_an_empty_page_says_what_to_do(page):
+    expect(page.locator("#message")).to_contain_text("Choose a photo to begin")
+    expect(page.locator("#classes")).to_contain_text("the classes appear here")
+    expect(page.locator("#weights")).to_contain_text("tiny-imagenet-200, 200 classes")
+
+
+def test_upload_gives_bars_and_five_overlays(answered):
+    expect(answered.locator(".bars li")).to_have_count(5)
+    expect(answered.locator(".bars li").first).to_contain_text("espresso")
+    captions = answered.locator(".strip figcaption").all_inner_texts()
+    assert [caption.split()[0] for caption in captions] == ["C1", "C2", "C3", "C4", "C5"]
+    for caption in captions:
+        assert re.search(r"\d+×\d+×\d+", caption)
+        assert re.search(r"stride \d+ px, field \d+ px", caption)
+        assert re.search(r"min [\d.e-]+, max [\d.e-]+", caption)
+    expect(answered.locator("#message")).to_contain_text(re.compile(r"forward pass \d+ ms"))
+
+
+def test_every_image_has_alternative_text_and_every_control_a_name(answered):
+    alternatives = answered.locator("img:visible").evaluate_all("images => images.map(image => image.alt)")
+    assert len(alternatives) >= 7
+    assert all(alternatives)
+    unnamed = answered.locator("button:visible, input:visible, select:visible").evaluate_all(
+        "all => all.filter(one => !(one.innerText || one.ariaLabel || one.title || one.labels?.length ||"
+        " one.getAttribute('aria-labelledby') || one.querySelector('img[alt]') || one.placeholder))"
+        ".map(one => one.outerHTML)"
+    )
+    assert unnamed == []
+
+
+def test_an_example_is_answered_by_a_click(page):
+    page.locator("#examples button").nth(1).click()
+    shown(page, "cat.jpg")
+
+
+def test_view_controls_change_the_pictures_without_a_new_pass(answered, engine):
+    passes = engine.passes
+    before = pictures(answered)
+
+    answered.locator("#colormap input").click()
+    answered.get_by_role("option", name="magma").click()
+    before = changed(answered, before)
+
+    answered.locator("#opacity input[type=range]").focus()
+    answered.keyboard.press("End")
+    before = changed(answered, before)
+
+    answered.locator("#map input").click()
+    answered.get_by_role("option", name="L2 norm").click()
+    before = changed(answered, before)
+
+    answered.get_by_label("Shared by all five").check()
+    before = changed(answered, before)
+    assert len(set(answered.locator(".strip .scale").evaluate_all("all => all.map(one => one.innerText)"))) == 1
+
+    answered.get_by_label("Smooth between cells").uncheck()
+    changed(answered, before)
+    assert engine.passes == passes
+
+
+def test_k_changes_the_bars_without_a_new_pass(answered, engine):
+    passes = engine.passes
+    slider = answered.locator("#top-k input[type=range]")
+    slider.focus()
+    answered.keyboard.press("End")
+    expect(answered.locator(".bars li")).to_have_count(20)
+    answered.keyboard.press("Home")
+    expect(answered.locator(".bars li")).to_have_count(1)
+    assert engine.passes == passes
+
+
+def test_one_channel_can_be_chosen(answered):
+    expect(answered.locator("#channel")).to_be_hidden()
+    before = pictures(answered)
+    answered.locator("#map input").click()
+    answered.get_by_role("option", name="One channel").click()
+    before = changed(answered, before)
+    answered.locator("#channel input").fill("100")
+    answered.keyboard.press("Tab")
+    changed(answered, before)
+    expect(answered.locator(".strip figcaption").first).to_contain_text("this stage has no such channel")
+    expect(answered.locator(".strip figcaption").nth(1)).to_contain_text("min")
+
+
+def test_principal_components_say_how_much_they_explain(answered):
+    before = pictures(answered)
+    answered.locator("#map input").click()
+    answered.get_by_role("option", name="Principal components").click()
+    changed(answered, before)
+    expect(answered.locator(".strip figcaption").first).to_contain_text("% of the variance")
+
+
+def test_whole_photo_runs_the_network_once(page, engine, make_photo):
+    upload(page, make_photo("fresh.png", size=(600, 400), seed=99))
+    shown(page, "fresh.png")
+    passes, before = engine.passes, pictures(page)
+    page.get_by_label("Whole photo").check()
+    changed(page, before)
+    assert engine.passes == passes + 1
+    expect(page.locator("#message")).to_contain_text("seen at 192×128 px")
+
+
+def test_a_map_is_enlarged_by_click_by_keyboard_and_by_the_list(answered):
+    expect(answered.locator(".large figcaption")).to_contain_text("C5")
+    answered.get_by_role("button", name="Enlarge C2").click()
+    expect(answered.locator(".large figcaption")).to_contain_text("C2")
+    expect(answered.get_by_role("radio", name="C2")).to_be_checked()
+    answered.get_by_role("button", name="Enlarge C3").focus()
+    answered.keyboard.press("Enter")
+    expect(answered.locator(".large figcaption")).to_contain_text("C3")
+    answered.get_by_role("radio", name="C1").check()
+    expect(answered.locator(".large figcaption")).to_contain_text("C1")
+
+
+def test_a_bad_file_gets_a_sentence_and_a_good_one_works(page, tmp_path):
+    bad = tmp_path / "<b>bad.jpg"
+    bad.write_text("this is no photo")
+    upload(page, bad)
+    alert = page.locator("#message [role=alert]")
+    expect(alert).to_contain_text("is text, not a photo; please use JPEG, PNG")
+    expect(alert.locator("b")).to_have_count(0)
+    clear(page)
+    upload(page, EXAMPLES / "rocket.jpg")
+    shown(page, "rocket.jpg")
+    expect(page.locator("#message [role=alert]")).to_have_count(0)
+
+
+def test_a_photo_taken_away_leaves_an_empty_page(answered):
+    clear(answered)
+    expect(answered.locator("#message")).to_contain_text("Choose a photo to begin")
+    expect(answered.locator(".strip img")).to_have_count(0)
+
+
+def test_the_result_can_be_downloaded(answered, tmp_path):
+    with answered.expect_download() as waiting:
+        answered.locator("#save-figure").click()
+    assert waiting.value.suggested_filename == "espresso.figure.png"
+    figure = Image.open(waiting.value.path())
+    assert (figure.format, figure.width) == ("PNG", 1950)
+
+    with answered.expect_download() as waiting:
+        answered.locator("#save-data").click()
+    assert waiting.value.suggested_filename == "espresso.json"
+    assert saved(waiting)["predictions"][0]["label"] == "espresso"
+
+    # The second file is of the second view, not a copy of the first.
+    answered.locator("#top-k input[type=range]").focus()
+    answered.keyboard.press("Home")
+    expect(answered.locator(".bars li")).to_have_count(1)
+    with answered.expect_download() as waiting:
+        answered.locator("#save-data").click()
+    assert len(saved(waiting)["predictions"]) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768], ids=["phone", "tablet"])
+def test_narrow_screens_need_no_sideways_scrolling(open_page, width, scheme):
+    page = open_page(width, 800, scheme)
+    upload(page, EXAMPLES / "astronaut.jpg")
+    shown(page, "astronaut.jpg")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_text_is_readable_in_the_dark(open_page):
+    page = open_page(scheme="dark")
+    upload(page, EXAMPLES / "cat.jpg")
+    shown(page, "cat.jpg")
+    colours = page.evaluate(
+        """() => {
+          const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+          const rgb = (colour) => {
+            canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+            return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+          };
+          const text = getComputedStyle(document.querySelector(".bars .name")).color;
+          const ground = getComputedStyle(document.querySelector(".panel")).backgroundColor;
+          return [rgb(text), rgb(ground)];
+        }"""
+    )
+
+    def luminance(colour):
+        parts = [value / 255 for value in colour]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    text, ground = map(luminance, colours)
+    assert (max(text, ground) + 0.05) / (min(text, ground) + 0.05) >= 4.5  # WCAG 2.1, contrast (minimum)
+
+
+def test_two_visitors_see_their_own_photos(open_page):
+    first, second = open_page(), open_page()
+    upload(first, EXAMPLES / "cat.jpg")
+    upload(second, EXAMPLES / "raccoon.jpg")
+    shown(first, "cat.jpg"), shown(second, "raccoon.jpg")
+    first.get_by_role("radio", name="C1").check()
+    expect(first.locator(".large img")).to_have_attribute("alt", re.compile("C1 .* cat.jpg"))
+    expect(second.locator(".large img")).to_have_attribute("alt", re.compile("C5 .* raccoon.jpg"))
