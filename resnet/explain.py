@@ -23,7 +23,7 @@ from resnet.stages import Block
 if TYPE_CHECKING:
     from resnet.engine import Engine
 
-DISPLAY_SIDE = 1024
+DISPLAY_SIDE = 1000
 """Longer side of the photo that is kept for pictures, in pixels."""
 
 CANVASES = 4
@@ -60,7 +60,7 @@ class Observation:
 
     Attributes:
         photo_name: For people.
-        picture: Upright RGB photo of at most 1,024 pixels.
+        picture: Upright RGB photo of at most 1,000 pixels.
         framing: "crop" or "whole".
         geometry: Where the network's input lies on the photo.
         manifest: Of the weights that answered.

@@ -19,8 +19,8 @@ from resnet.errors import ImageError
 
 MAXIMUM_BYTES = 20_000_000
 MAXIMUM_PIXELS = 50_000_000
-WORKING_SIDE = 2048
-"""Larger photos are reduced to this longer side: more than any input or picture here needs."""
+WORKING_LONGER, WORKING_SHORTER = 1000, 512
+"""Photos are reduced until one side reaches its number: more than any input or picture here needs."""
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
@@ -36,7 +36,8 @@ class Photo:
         name: File name without folder, for people.
         digest: Hexadecimal hash of the content; equal photos have equal digests.
         size: (width, height) of the upright original in pixels.
-        image: Upright sRGB picture, reduced to at most 2,048 pixels on its longer side.
+        image: Upright sRGB picture, reduced until its longer side has 1,000 pixels or its shorter
+            one 512, whichever leaves more.
         format: Such as "JPEG".
     """
 
@@ -166,7 +167,7 @@ def _decode(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     orientation = _orientation(image)
     if isinstance(image, ImageFile.ImageFile):
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG decodes at a fraction of its size
+        image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
     image.load()
     image = _reduce(_eight_bit(image))
     colours, alpha = _split_alpha(image)
@@ -206,13 +207,18 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.round(scaled * 255).astype(np.uint8), "L")
 
 
+def _working_size(size: tuple[int, int]) -> tuple[int, int]:
+    factor = min(1.0, max(WORKING_LONGER / max(size), WORKING_SHORTER / min(size)))
+    return round(size[0] * factor), round(size[1] * factor)
+
+
 def _reduce(image: Image.Image) -> Image.Image:
-    if max(image.size) <= WORKING_SIDE:
+    size = _working_size(image.size)
+    if size == image.size:
         return image
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
-    image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return image
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

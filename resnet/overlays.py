@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import matplotlib
 import numpy as np
@@ -66,6 +66,29 @@ def _interpolation(positions: NDArray[np.float64], cells: int, smooth: bool) -> 
     return weights
 
 
+@lru_cache(maxsize=64)  # the same photo is drawn again with each change of view
+def _weights(
+    block: Block, geometry: Geometry, size: tuple[int, int], smooth: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights of a picture's rows and columns over a map's rows and columns."""
+    columns, rows = (
+        _interpolation(
+            _cell_positions(
+                size[axis],
+                geometry.scale[axis],
+                geometry.offset[axis],
+                geometry.photo_size[axis] / size[axis],
+                block.centre[1 - axis],
+                block.stride,
+            ),
+            block.shape[1 - axis],
+            smooth,
+        )
+        for axis in (0, 1)
+    )
+    return rows, columns
+
+
 def project(
     values: NDArray[np.float32], block: Block, geometry: Geometry, size: tuple[int, int], *, smooth: bool
 ) -> NDArray[np.float32]:
@@ -81,21 +104,7 @@ def project(
     Returns:
         (size[1], size[0]) or (size[1], size[0], 3) float32.
     """
-    columns, rows = (
-        _interpolation(
-            _cell_positions(
-                size[axis],
-                geometry.scale[axis],
-                geometry.offset[axis],
-                geometry.photo_size[axis] / size[axis],
-                block.centre[1 - axis],
-                block.stride,
-            ),
-            values.shape[1 - axis],
-            smooth,
-        )
-        for axis in (0, 1)
-    )
+    rows, columns = _weights(block, geometry, size, smooth)
     if values.ndim == 2:
         return np.asarray(rows @ values @ columns.T)
     return np.moveaxis(rows @ np.moveaxis(values, -1, 0) @ columns.T, 0, -1)

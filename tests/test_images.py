@@ -155,10 +155,16 @@ def test_broken_icc_profile_is_ignored():
     assert_quarters(read_photo(content).image)
 
 
-def test_large_photos_are_reduced_but_keep_their_size():
-    photo = read_photo(encoded(Image.new("RGB", (6000, 3000), "teal"), "JPEG"))
-    assert photo.size == (6000, 3000)
-    assert photo.image.size == (2048, 1024)
+@pytest.mark.parametrize(
+    ("size", "reduced"),
+    [((4000, 3000), (1000, 750)), ((6000, 3000), (1024, 512)), ((300, 9000), (300, 9000)), ((999, 700), (999, 700))],
+    ids=str,
+)
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
+def test_large_photos_are_reduced_but_keep_their_size(format_name, size, reduced):
+    photo = read_photo(encoded(Image.new("RGB", size, "teal"), format_name))
+    assert photo.size == size
+    assert photo.image.size == reduced
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50_000), (3, 2)], ids=str)

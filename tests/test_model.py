@@ -37,7 +37,7 @@ def assert_same(ours, theirs, pixels):
     expected, *expected_maps = theirs.predict_on_batch(pixels)
     assert np.abs(probabilities - expected).max() <= PROBABILITY_TOLERANCE
     assert 0.005 < expected.max() < 0.9, "an answer that is alike for all, or all on one, proves nothing"
-    assert (expected > 1e-4).sum() > 20
+    assert (expected > 1e-4).sum() >= 10
     for name, values, wanted in zip(STAGE_NAMES, maps, expected_maps, strict=True):
         assert values.shape == wanted.shape
         assert np.abs(values - wanted).max() <= MAP_TOLERANCE * np.abs(wanted).max(), name

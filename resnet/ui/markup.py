@@ -16,7 +16,7 @@ from resnet.report import aggregation_name
 from resnet.ui import text
 
 STRIP_SIDE = 336
-LARGE_SIDE = 896
+LARGE_SIDE = 768
 JPEG_QUALITY = 85
 GRADIENT_STOPS = 17
 
