@@ -107,7 +107,8 @@ def project(
     rows, columns = _weights(block, geometry, size, smooth)
     if values.ndim == 2:
         return np.asarray(rows @ values @ columns.T)
-    return np.moveaxis(rows @ np.moveaxis(values, -1, 0) @ columns.T, 0, -1)
+    parts = np.asarray(rows @ np.moveaxis(values, -1, 0) @ columns.T, np.float32)
+    return np.moveaxis(parts, 0, -1)
 
 
 def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -22,11 +22,11 @@ EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 STYLE = Path(__file__).with_name("style.css")
 HOUR = 3600
 
-# A click anywhere on a map's button reports its stage; the buttons themselves bring the keyboard.
-_STRIP_SCRIPT = """
+# Buttons inside our HTML report which one was chosen; being buttons, they bring the keyboard.
+_CHOICE_SCRIPT = """
 element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-stage]");
-  if (button) trigger("select", { stage: button.dataset.stage });
+  const button = event.target.closest("[data-choice]");
+  if (button) trigger("select", { choice: button.dataset.choice });
 });
 """
 _SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
@@ -70,7 +70,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
             with gr.Column(scale=3, min_width=320, elem_id="right"):
                 classes = gr.HTML(markup.panel(text.CLASSES, markup.empty(text.NO_RESULT)), elem_id="classes")
                 strip = gr.HTML(
-                    markup.panel(text.STAGES, markup.empty(text.NO_MAPS)), elem_id="stages", js_on_load=_STRIP_SCRIPT
+                    markup.panel(text.STAGES, markup.empty(text.NO_MAPS)), elem_id="stages", js_on_load=_CHOICE_SCRIPT
                 )
                 view = _view_controls()
                 stage = gr.Radio(list(STAGE_NAMES), value="C5", label=text.STAGE, elem_id="stage")
@@ -140,16 +140,8 @@ def _photo_column() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Slider]:
     )
     message = gr.HTML(markup.message(text.WAITING), elem_id="message")
     with gr.Column(elem_id="choices"):
-        examples = gr.Gallery(
-            [(path, path.stem) for path in EXAMPLES],
-            label=text.EXAMPLES,
-            columns=4,
-            height="auto",
-            object_fit="cover",
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            elem_id="examples",
+        examples = gr.HTML(
+            markup.panel(text.EXAMPLES, markup.examples(EXAMPLES)), elem_id="examples", js_on_load=_CHOICE_SCRIPT
         )
         framing = gr.Radio(
             text.FRAMING_CHOICES, value="crop", label=text.FRAMING, info=text.FRAMING_INFO, elem_id="framing"
@@ -197,10 +189,11 @@ def _download_buttons() -> tuple[gr.Button, gr.Button, gr.DownloadButton, gr.Dow
     return figure, data, files[0], files[1]
 
 
-def _chosen_example(event: gr.SelectData) -> str:
-    return str(EXAMPLES[event.index])
+def _chosen_example(event: gr.EventData) -> str:
+    names = {path.stem: path for path in EXAMPLES}
+    return str(names.get(str(getattr(event, "choice", "")), EXAMPLES[0]))
 
 
 def _chosen_stage(event: gr.EventData) -> str:
-    stage = str(getattr(event, "stage", STAGE_NAMES[-1]))
+    stage = str(getattr(event, "choice", ""))
     return stage if stage in STAGE_NAMES else STAGE_NAMES[-1]

@@ -6,8 +6,9 @@ import base64
 import io
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
@@ -17,6 +18,7 @@ from resnet.ui import text
 
 STRIP_SIDE = 336
 LARGE_SIDE = 768
+THUMBNAIL_SIDE = 144
 JPEG_QUALITY = 85
 GRADIENT_STOPS = 17
 
@@ -62,6 +64,21 @@ def bars(predictions: Sequence[Prediction]) -> str:
     return f'<ol class="bars" aria-label="{escape(text.CLASSES)}">{rows}</ol>'
 
 
+def examples(paths: Sequence[Path]) -> str:
+    """Buttons with a small picture of each example photo."""
+    buttons = "".join(
+        f'<button type="button" data-choice="{escape(path.stem)}" title="{escape(path.stem)}">'
+        f'<img alt="{escape(text.example_text(path.stem))}" src="{_thumbnail(path)}"></button>'
+        for path in paths
+    )
+    return f'<div class="examples">{buttons}</div>'
+
+
+def _thumbnail(path: Path) -> str:
+    with Image.open(path) as photo:
+        return _data_uri(ImageOps.fit(photo, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+
+
 def _gradient(colormap: str) -> str:
     table = colour_table(colormap)
     stops = [table[round(place * 255 / (GRADIENT_STOPS - 1))] for place in range(GRADIENT_STOPS)]
@@ -83,7 +100,10 @@ def _scale(heatmap: Heatmap, view: ViewOptions) -> str:
 
 def _facts(heatmap: Heatmap) -> str:
     height, width, channels = heatmap.block.shape
-    facts = f"{height}×{width}×{channels}<br>stride {heatmap.block.stride} px, field {heatmap.block.receptive_field} px"
+    facts = (
+        f"{height}×{width}×{channels}, stride {heatmap.block.stride} px<br>"
+        f"receptive field {heatmap.block.receptive_field} px"
+    )
     if heatmap.note == "no_channel" or heatmap.explained is not None:
         return facts
     return f"{facts}<br>min {heatmap.minimum:.3g}, max {heatmap.maximum:.3g}"
@@ -94,7 +114,7 @@ def _figure(observation: Observation, heatmap: Heatmap, view: ViewOptions, side:
     alternative = escape(text.alternative_text(stage, aggregation_name(view), observation.photo_name))
     image = f'<img alt="{alternative}" src="{_data_uri(observation.overlay(heatmap, view, side))}">'
     if button:
-        image = f'<button type="button" data-stage="{stage}" aria-label="Enlarge {stage}">{image}</button>'
+        image = f'<button type="button" data-choice="{stage}" aria-label="Enlarge {stage}">{image}</button>'
     return (
         f"<figure>{image}<figcaption><strong>{stage}</strong> {_facts(heatmap)}"
         f"{_scale(heatmap, view)}</figcaption></figure>"

@@ -77,6 +77,11 @@ def result_sentence(name: str, size: tuple[int, int], seen: tuple[int, int], wei
     return f"{name}, {size[0]}×{size[1]} px, seen at {seen[0]}×{seen[1]} px · forward pass {forward:.0f} ms · {weights}"
 
 
+def example_text(name: str) -> str:
+    """What an example's button shows."""
+    return f"Example photo: {name}"
+
+
 def alternative_text(stage: str, map_name: str, photo: str) -> str:
     """What a map shows, for those who do not see it."""
     return f"Feature map {stage} ({map_name}) over the photo {photo}"

@@ -65,7 +65,7 @@ def test_upload_gives_bars_and_five_overlays(answered):
     assert [caption.split()[0] for caption in captions] == ["C1", "C2", "C3", "C4", "C5"]
     for caption in captions:
         assert re.search(r"\d+×\d+×\d+", caption)
-        assert re.search(r"stride \d+ px, field \d+ px", caption)
+        assert re.search(r"stride \d+ px\s+receptive field \d+ px", caption)
         assert re.search(r"min [\d.e-]+, max [\d.e-]+", caption)
     expect(answered.locator("#message")).to_contain_text(re.compile(r"forward pass \d+ ms"))
 
@@ -83,7 +83,7 @@ def test_every_image_has_alternative_text_and_every_control_a_name(answered):
 
 
 def test_an_example_is_answered_by_a_click(page):
-    page.locator("#examples button").nth(1).click()
+    page.get_by_role("button", name="Example photo: cat").click()
     shown(page, "cat.jpg")
 
 
