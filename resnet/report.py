@@ -33,6 +33,7 @@ NOTES = {
     "no_channel": "no such channel",
 }
 FIGURE_SIDE = 512
+WIDTH_INCHES = 13
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -101,15 +102,15 @@ def safe_stem(name: str) -> str:
     return stem[:80] or "photo"
 
 
-def stage_caption(heatmap: Heatmap) -> tuple[str, str]:
-    """Two lines about a stage: where it is, and what its map holds."""
-    height, width, channels = heatmap.block.shape
-    place = f"{height}×{width}×{channels}, stride {heatmap.block.stride} px, field {heatmap.block.receptive_field} px"
-    if heatmap.note:
-        return place, NOTES[heatmap.note]
+def stage_caption(heatmap: Heatmap) -> tuple[str, str, str]:
+    """Three pieces about a stage: its shape and stride, what a cell sees, what its map holds."""
+    shape = "×".join(map(str, heatmap.block.shape))
+    content = f"{heatmap.minimum:.3g} to {heatmap.maximum:.3g}"
     if heatmap.explained is not None:
-        return place, f"{heatmap.explained:.0%} of the variance"
-    return place, f"{heatmap.minimum:.3g} to {heatmap.maximum:.3g}"
+        content = f"{heatmap.explained:.0%} of the variance"
+    if heatmap.note:
+        content = NOTES[heatmap.note]
+    return f"{shape}, stride {heatmap.block.stride} px", f"receptive field {heatmap.block.receptive_field} px", content
 
 
 def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int = 150) -> bytes:
@@ -127,14 +128,15 @@ def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int
     known = {font.name for font in font_manager.fontManager.ttflist}
     families = [family for family in _FONTS if family in known]
     width, height = observation.picture.size
-    tile = 13 / 5 * height / width
+    tile = min(WIDTH_INCHES / 5 * height / width, 4.0)
     upper = max(2.4, 0.2 * top_k + 0.9)
-    total = upper + min(tile, 4.0) + 2.0
-    figure = Figure(figsize=(13, total), dpi=dpi, layout="constrained", facecolor="white")
+    lower = tile + 1.4  # four lines of caption above, a colour bar below
+    total = upper + lower + 0.7  # title and footer
+    figure = Figure(figsize=(WIDTH_INCHES, total), dpi=dpi, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     # The title is a file's name: never markup.
     figure.suptitle(observation.photo_name, fontsize=13, parse_math=False, fontfamily=families)
-    parts = figure.add_gridspec(2, 1, height_ratios=[upper, total - upper])
+    parts = figure.add_gridspec(2, 1, height_ratios=[upper, lower])
     top, bottom = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
     photo_axes, chart_axes = top.subplots(1, 2, width_ratios=[1, 2.2])
     _draw_photo(photo_axes, observation)
@@ -189,8 +191,7 @@ def _draw_chart(axes: Any, observation: Observation, top_k: int) -> None:
 
 def _draw_map(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap, view: ViewOptions) -> None:
     axes.imshow(np.asarray(observation.overlay(heatmap, view, FIGURE_SIDE)))
-    place, content = stage_caption(heatmap)
-    axes.set_title(f"{heatmap.block.stage}\n{place}\n{content}", fontsize=8)
+    axes.set_title("\n".join((heatmap.block.stage, *stage_caption(heatmap))), fontsize=8)
     axes.set_axis_off()
     if heatmap.note or heatmap.explained is not None:
         return

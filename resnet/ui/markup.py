@@ -101,7 +101,7 @@ def _scale(heatmap: Heatmap, view: ViewOptions) -> str:
 def _facts(heatmap: Heatmap) -> str:
     height, width, channels = heatmap.block.shape
     facts = (
-        f"{height}×{width}×{channels}, stride {heatmap.block.stride} px<br>"
+        f"{height}×{width}×{channels}<br>stride {heatmap.block.stride} px<br>"
         f"receptive field {heatmap.block.receptive_field} px"
     )
     if heatmap.note == "no_channel" or heatmap.explained is not None:

@@ -103,7 +103,7 @@ def test_view_controls_change_the_pictures_without_a_new_pass(answered, engine):
     answered.get_by_role("option", name="L2 norm").click()
     before = changed(answered, before)
 
-    answered.get_by_label("Shared by all five").check()
+    answered.get_by_label("Shared").check()
     before = changed(answered, before)
     assert len(set(answered.locator(".strip .scale").evaluate_all("all => all.map(one => one.innerText)"))) == 1
 
