@@ -1,0 +1,111 @@
+"""What the documents say, tried."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import gradio
+import pytest
+import yaml
+
+from resnet.labels import ASSETS
+from resnet.manifest import read_manifest
+from resnet.provider import BUNDLED
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+
+
+def blocks(text):
+    return re.findall(r"^```\w*\n(.*?)^```$", text, re.S | re.M)
+
+
+def block_with(words):
+    (found,) = [block for block in blocks(ENGLISH) if words in block]
+    return found
+
+
+def test_front_matter_is_what_a_space_needs():
+    front = yaml.safe_load(ENGLISH.split("---")[1])
+    assert front["sdk"] == "gradio"
+    assert (ROOT / front["app_file"]).is_file()
+    assert isinstance(front["python_version"], str)
+    assert len(front["short_description"]) <= 60
+    # The SDK's version is installed on top of requirements.txt, so that range must admit it.
+    low, high = re.search(r"^gradio>=([\d.]+),<([\d.]+)$", (ROOT / "requirements.txt").read_text(), re.M).groups()
+    numbers = [[int(part) for part in version.split(".")] for version in (low, front["sdk_version"], high)]
+    assert numbers[0] <= numbers[1] < numbers[2]
+    assert gradio.__version__.split(".")[0] == front["sdk_version"].split(".")[0]
+
+
+def test_both_languages_hold_the_same_commands_pictures_and_numbers():
+    assert blocks(CHINESE) == blocks(ENGLISH)
+    assert CHINESE.count("\n## ") == ENGLISH.count("\n## ")
+    assert re.findall(r"\]\((assets/[^)]+)\)", CHINESE) == re.findall(r"\]\((assets/[^)]+)\)", ENGLISH)
+    body = ENGLISH.split("---", 2)[2]
+    measured = r"\d+\.\d+ %|\d+(?:\.\d+)? ms|\d+\.\d+ MB"
+    assert sorted(re.findall(measured, CHINESE)) == sorted(re.findall(measured, body))
+
+
+def test_every_file_that_the_readme_names_exists():
+    for name in re.findall(r"\]\((?!http)([^)]+)\)|`(assets/[\w/.-]+)`", ENGLISH):
+        assert (ROOT / (name[0] or name[1])).exists(), name
+    listing = block_with("app.py              the Space's entry")
+    for name in re.findall(r"^  (\w+\.py|\w+/)", listing, re.M):
+        assert (ROOT / "resnet" / name).exists(), name
+    for path in (ROOT / "resnet").glob("*.py"):
+        assert path.name in listing or path.name.startswith("__"), path.name
+
+
+def test_accuracy_in_the_readme_is_the_manifests():
+    (accuracy,) = read_manifest(BUNDLED).accuracy.values()
+    sentence = f"{accuracy['top1'] * 100:.2f} % top-1, {accuracy['top5'] * 100:.2f} % top-5"
+    assert sentence in ENGLISH
+    assert sentence in (BUNDLED / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def beside_a_cat(tmp_path, monkeypatch):
+    shutil.copy(ASSETS / "examples" / "cat.jpg", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_library_example_runs(beside_a_cat, engine, monkeypatch, capsys):
+    monkeypatch.setattr("resnet.provider.load_now", lambda choice: engine)
+    exec(block_with("from resnet.explain import observe"), {})
+    assert "Prediction(rank=1" in capsys.readouterr().out
+    assert len(list(beside_a_cat.glob("cat.C*.png"))) == 5
+
+
+def test_client_example_runs(beside_a_cat, server, capsys):
+    exec(block_with("from gradio_client import").replace("http://127.0.0.1:7860", server), {})
+    assert "'rank': 1" in capsys.readouterr().out
+
+
+def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, capsys):
+    from resnet import cli
+
+    monkeypatch.setattr(cli, "load_now", lambda choice: engine)
+    (beside_a_cat / "holiday").mkdir()
+    shutil.copy("cat.jpg", "holiday")
+    commands = re.findall(
+        r"^python -m resnet (classify|info)(.*?)(?:#|$)", block_with("classify cat.jpg holiday/"), re.M
+    )
+    assert len(commands) == 4
+    for command, words in commands:
+        assert cli.main([command, *words.split()]) == 0
+
+
+def test_every_example_photo_has_a_licence():
+    text = (ASSETS / "examples" / "README.md").read_text(encoding="utf-8")
+    photos = sorted(path.name for path in (ASSETS / "examples").glob("*.jpg"))
+    assert len(photos) >= 6
+    assert re.findall(r"^\| `([^`]+)` \|", text, re.M) == photos
+
+
+def test_label_file_is_plain_csv():
+    with (ASSETS / "labels" / "imagenet.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file)) == ["wnid", "name", "synonyms"]
