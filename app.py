@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 
@@ -24,6 +25,8 @@ def main() -> int:
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, else 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port (default: $GRADIO_SERVER_PORT, else 7860)")
     options = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("resnet").setLevel(logging.INFO)
     try:
         check_choice(options.weights)
     except ResNetError as error:

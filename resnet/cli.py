@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -28,6 +30,9 @@ from resnet.stages import (
     head_parameters,
     stage_table,
 )
+
+if TYPE_CHECKING:
+    from resnet.engine import Engine
 
 FEW_PHOTOS = 3
 JPEG_QUALITY = 90
@@ -125,6 +130,29 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.set_defaults(run=_info)
 
 
+@contextlib.contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """Keep off the terminal what C++ code writes there by itself; Python's errors are raised as ever."""
+    sys.stderr.flush()
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
+def _load(choice: str) -> Engine:
+    with _without_native_messages():
+        # TensorFlow speaks of missing graphics cards before any setting of it could be read.
+        from resnet.engine import find_devices
+
+        find_devices()
+    return load_now(choice)
+
+
 def _top_k(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAXIMUM_TOP_K:
         raise argparse.ArgumentTypeError(f"must be 1 to {MAXIMUM_TOP_K}; received {text!r}")
@@ -160,7 +188,7 @@ def _classify(options: argparse.Namespace) -> int:
     if options.heatmaps:
         _make_folder(options.heatmaps)
     photos = [photo for given in options.photos for photo in _expand(given)]
-    engine = load_now(options.weights)
+    engine = _load(options.weights)
     failed = 0
     stems: Counter[str] = Counter()
     for path in tqdm(photos, unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr):
@@ -230,7 +258,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from resnet.training.dataset import find_labelled
     from resnet.training.evaluate import evaluate
 
-    engine = load_now(options.weights)
+    engine = _load(options.weights)
     files = find_labelled(options.data, engine.manifest.labels, options.tile)
     with tqdm(files, unit="file", file=sys.stderr) as progress:
         result = evaluate(engine, progress, batch_size=options.batch_size, limit=options.limit)

@@ -18,6 +18,11 @@ from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
 from resnet.weights import assign, fold, network_of, read_arrays
 
 
+def find_devices() -> list[str]:
+    """Names of the devices that TensorFlow computes on, such as `/physical_device:CPU:0`."""
+    return [device.name for device in tf.config.list_physical_devices()]
+
+
 @dataclass(frozen=True)
 class PassResult:
     """What one forward pass gives for a batch.

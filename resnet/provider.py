@@ -156,12 +156,15 @@ class EngineProvider:
             self._status = status
             self._engine = engine or self._engine
             self._changed.notify_all()
+        if engine is not None:
+            _log.info("Answering with the weights %s.", engine.manifest.name)
 
     def _load(self) -> None:
         reason = self._first_reason()
         try:
             engine = _loader("bundled" if self._choice == "auto" else self._choice)()
         except ResNetError as error:
+            _log.error("%s", error)
             self._set(Status("failed", reason, detail=str(error)))
             return
         except Exception as error:  # noqa: BLE001 - a defect or lack of memory; the page must say so, not wait for ever
