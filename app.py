@@ -23,7 +23,7 @@ def main() -> int:
         help="auto, bundled, imagenet, or the path of weights (default: $RESNET_WEIGHTS, else auto)",
     )
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, else 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port (default: $GRADIO_SERVER_PORT, else 7860)")
+    parser.add_argument("--port", type=_port, help="port (default: $GRADIO_SERVER_PORT, else 7860)")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("resnet").setLevel(logging.INFO)
@@ -35,8 +35,18 @@ def main() -> int:
     provider = EngineProvider(options.weights)
     demo = build_demo(provider)
     provider.start()
-    demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+    try:
+        demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+    except OSError as error:
+        print(f"app.py: The page cannot be served: {error}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"must be 1 to 65535; received {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

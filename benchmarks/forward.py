@@ -14,6 +14,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import keras
@@ -23,13 +25,11 @@ from PIL import Image
 
 from resnet.engine import Engine
 from resnet.explain import ObservationCache
-from resnet.imagenet import _MANIFEST, move_from_keras
+from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
 from resnet.labels import ASSETS
 from resnet.provider import EngineProvider, load_bundled
 from resnet.stages import block_table, head_multiply_accumulates
 from resnet.ui.handlers import Handlers
-
-VIEW = ("mean", 0, "turbo", "each", 55, True)
 
 
 def medians(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -47,7 +47,7 @@ def medians(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[st
 def forward(rounds: int) -> dict[str, float]:
     """One 224-pixel image through ResNet101 with 1,000 classes."""
     published = keras.applications.ResNet101(weights=None)
-    engine = Engine(_MANIFEST, move_from_keras(published))
+    engine = Engine(IMAGENET_MANIFEST, move_from_keras(published))
     pixels = np.random.default_rng(0).uniform(-120, 130, (1, 224, 224, 3)).astype(np.float32)
     compiled = tf.function(lambda image: published(image, training=False))
     matrix = tf.random.normal((2048, 2048))
@@ -79,17 +79,25 @@ class _Ready(EngineProvider):
 
 
 def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
-    """An explanation from scratch, and a change of view of the same, as the page's handlers do them."""
+    """An explanation from scratch, and changes of view of the same, as the page's handlers do them."""
+    colormaps = cycle(["turbo", "magma"])
+
+    def view(aggregation: str = "mean") -> tuple[object, ...]:
+        return (aggregation, 0, next(colormaps), "each", 55, True)
 
     def scratch() -> None:
-        Handlers(_Ready(engine), ObservationCache()).explain(str(photo), "crop", 5, "C5", *VIEW)
+        fresh = Handlers(_Ready(engine), ObservationCache())
+        _, key = fresh.explain(str(photo), "crop")
+        fresh.show(key, str(photo), "crop", 5, "C5", *view())
 
     handlers = Handlers(_Ready(engine), ObservationCache())
-    _, key, *_ = handlers.explain(str(photo), "crop", 5, "C5", *VIEW)
+    _, key = handlers.explain(str(photo), "crop")
+    restyle = partial(handlers.restyle, key, str(photo), "crop", "C5")
     return medians(
         {
             "explanation from scratch": scratch,
-            "change of view": lambda: handlers.restyle(key, str(photo), "crop", "C5", *VIEW),
+            "another colormap": lambda: restyle(*view()),
+            "principal components": lambda: restyle(*view("pca")),
         },
         rounds,
     )
@@ -106,7 +114,7 @@ def main() -> None:
         with Image.open(example) as photo:
             photo.resize((4000, 3000), Image.Resampling.BICUBIC).save(large, quality=90)
         bundled = load_bundled()
-        published = Engine(_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)))
+        published = Engine(IMAGENET_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)))
         tables = {
             "forward pass, 224 px": forward(options.rounds),
             "page, bundled weights, 800 x 600 photo": views(bundled, example, options.rounds),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import io
 import json
 import logging
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from resnet import __version__
-from resnet.errors import OptionError, ResNetError, WeightsError
+from resnet.errors import OptionError, ResNetError
 from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation, observe
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
 from resnet.images import find_photos, read_photo
+from resnet.manifest import Manifest, read_manifest, verify
 from resnet.preprocess import FRAMINGS
 from resnet.provider import BUNDLED, SOURCES, load_now
 from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
@@ -48,14 +49,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if some photos failed, 2 for wrong usage or weights that do not load.
     """
     logging.basicConfig(format="resnet: %(message)s", level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names and bars on any terminal
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except ResNetError as error:
         print(f"resnet: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"resnet: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
         return 1
     except KeyboardInterrupt:
         return 130
@@ -181,19 +191,22 @@ def _map(text: str) -> tuple[str, int]:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    aggregation, channel = options.map if isinstance(options.map, tuple) else (options.map, 0)
+    aggregation, channel = options.map
     view = ViewOptions(
         aggregation, channel, options.colormap, options.opacity, options.scale, smooth=not options.blocks
     )
     if options.heatmaps:
         _make_folder(options.heatmaps)
-    photos = [photo for given in options.photos for photo in _expand(given)]
+    unreadable: list[str] = []
+    photos = [photo for given in options.photos for photo in _expand(given, unreadable)]
+    for sentence in unreadable:
+        print(f"resnet: {sentence}", file=sys.stderr)
     engine = _load(options.weights)
-    failed = 0
-    stems: Counter[str] = Counter()
+    failed = len(unreadable)
+    stems: set[str] = set()
     for path in tqdm(photos, unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr):
         try:
-            observation = observe(read_photo(path), engine, options.framing)
+            observation = observe(read_photo(path, str(path)), engine, options.framing)
             if options.heatmaps:
                 _write_pictures(observation, view, options.top_k, options.heatmaps, _unused_stem(path, stems))
         except ResNetError as error:
@@ -209,8 +222,9 @@ def _classify(options: argparse.Namespace) -> int:
     return 1 if failed or not photos else 0
 
 
-def _expand(given: Path) -> list[Path]:
-    return find_photos(given) if given.is_dir() else [given]
+def _expand(given: Path, unreadable: list[str]) -> list[Path]:
+    # os.path.isdir, unlike Path.is_dir, takes a path that cannot be looked up for none.
+    return find_photos(given, unreadable) if os.path.isdir(given) else [given]  # noqa: PTH112
 
 
 def _make_folder(folder: Path) -> None:
@@ -220,12 +234,15 @@ def _make_folder(folder: Path) -> None:
         raise OptionError(f"The folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _unused_stem(path: Path, used: Counter[str]) -> str:
+def _unused_stem(path: Path, used: set[str]) -> str:
     """A name for the photo's files that no other photo of this run has."""
-    stem = safe_stem(path.name)
-    used[stem.casefold()] += 1
-    count = used[stem.casefold()]
-    return stem if count == 1 else f"{stem}-{count}"
+    stem = candidate = safe_stem(path.name)
+    number = 1
+    while candidate.casefold() in used:
+        number += 1
+        candidate = f"{stem}-{number}"
+    used.add(candidate.casefold())
+    return candidate
 
 
 def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, folder: Path, stem: str) -> None:
@@ -277,21 +294,26 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 1 if result.skipped else 0
 
 
-def _info(options: argparse.Namespace) -> int:
-    from resnet.manifest import read_manifest
+def _manifest_of(choice: str) -> Manifest:
+    """The manifest of the weights that `load_now` would take, verified where their file is here."""
+    if choice in ("auto", "imagenet"):
+        from resnet.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached
 
-    if options.weights in ("auto", "imagenet"):
-        from resnet.imagenet import converted_folder, is_cached
+        if converted_folder().exists():
+            return _verified(converted_folder())
+        if choice == "imagenet" or is_cached():
+            return IMAGENET_MANIFEST
+    return _verified(BUNDLED if choice in SOURCES else Path(choice))
 
-        converted = converted_folder()
-        if options.weights == "imagenet" and not is_cached():
-            raise WeightsError(
-                "The ImageNet weights are not on this machine yet; any command that uses them loads them."
-            )
-        path = converted if converted.exists() else BUNDLED
-    else:
-        path = BUNDLED if options.weights == "bundled" else Path(options.weights)
+
+def _verified(path: Path) -> Manifest:
     manifest = read_manifest(path)
+    verify(manifest)
+    return manifest
+
+
+def _info(options: argparse.Namespace) -> int:
+    manifest = _manifest_of(options.weights)
     size = manifest.input.size
     table = block_table(manifest.depth, (size, size), manifest.stem_pool)
     head = head_multiply_accumulates(manifest.classes)
@@ -309,6 +331,7 @@ def _info(options: argparse.Namespace) -> int:
         name = block.name if options.all_blocks else block.stage
         print(f"{name:<16}{shape:<16}{block.stride:>7}{block.receptive_field:>7}{cost:>14,.1f}{numbers:>13,}")
     print(f"{'head':<16}{manifest.classes:<16}{'':>14}{head / 1e6:>14,.1f}{head_parameters(manifest.classes):>13,}")
-    print(f"\nweights: {manifest.weights_path}")
+    place = manifest.weights_path if manifest.sha256 else "loaded by Keras when they are first used"
+    print(f"\nweights: {place}")
     print(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,12 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL import Image
 
-from resnet.errors import OptionError
 from resnet.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.images import Photo
 from resnet.manifest import Manifest
+from resnet.options import one_of, whole_number
 from resnet.overlays import Canvas, fitted_size, make_canvas, overlay
-from resnet.preprocess import Geometry, prepare
+from resnet.preprocess import FRAMINGS, Geometry, prepare
 from resnet.stages import Block
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Observation:
         maps: Per stage (height, width, channels) float32.
         forward_milliseconds: The pass alone.
         total_milliseconds: Resizing and the pass.
+        canvases: The picture made ready for overlays, by longer side; filled as they are needed.
     """
 
     photo_name: str
@@ -81,7 +82,7 @@ class Observation:
     maps: tuple[NDArray[np.float32], ...]
     forward_milliseconds: float
     total_milliseconds: float
-    _canvases: dict[int, Canvas] = field(default_factory=dict, init=False, repr=False, compare=False)
+    canvases: dict[int, Canvas] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def byte_count(self) -> int:
@@ -96,8 +97,7 @@ class Observation:
         Raises:
             OptionError: `top_k` is not 1 to 20.
         """
-        if not 1 <= top_k <= MAXIMUM_TOP_K:
-            raise OptionError(f"top_k must be 1 to {MAXIMUM_TOP_K}; received {top_k!r}.")
+        top_k = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
         order = np.argsort(-self.probabilities, kind="stable")[:top_k]
         labels = self.manifest.labels
         return tuple(
@@ -111,9 +111,9 @@ class Observation:
 
     def overlay(self, heatmap: Heatmap, view: ViewOptions, side: int) -> Image.Image:
         """One map over the photo, at most `side` pixels on its longer side."""
-        canvas = self._canvases.get(side)
+        canvas = self.canvases.get(side)
         if canvas is None:
-            canvas = self._canvases[side] = make_canvas(self.picture, self.geometry, side)
+            canvas = self.canvases[side] = make_canvas(self.picture, self.geometry, side)
         return overlay(canvas, heatmap, view)
 
 
@@ -162,15 +162,21 @@ class ObservationCache:
         )
         self._lock = threading.Lock()
 
-    def get(self, key: Key) -> Observation | None:
-        """What is held for a key, if it still is."""
+    def get(self, key: Key, name: str) -> Observation | None:
+        """What is held for a key, if it still is, under the name that the asker knows the photo by."""
         with self._lock:
-            return self._held.get(key)
+            held = self._held.get(key)
+        return held and replace(held, photo_name=name)
 
     def observe(self, photo: Photo, engine: Engine, framing: str) -> tuple[Key, Observation]:
-        """What is held for this photo, framing and weights; else a forward pass."""
+        """What is held for this photo, framing and weights; else a forward pass.
+
+        Raises:
+            OptionError: An unknown framing.
+        """
+        one_of("framing", framing, FRAMINGS)
         key = (photo.digest, framing, engine.manifest.sha256 or engine.manifest.name)
-        held = self.get(key)
+        held = self.get(key, photo.name)
         if held is None:
             held = observe(photo, engine, framing)
             with self._lock:

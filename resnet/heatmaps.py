@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.errors import OptionError
-from resnet.stages import Block
+from resnet.options import flag, number, one_of, whole_number
+from resnet.stages import STAGE_FILTERS, Block
 
 AGGREGATIONS = ("mean", "max", "l2", "channel", "pca")
 SCALES = ("each", "shared")
+HIGHEST_CHANNEL = STAGE_FILTERS[-1][-1] - 1
 COLORMAPS = ("turbo", "viridis", "magma", "inferno", "cividis", "gray")
 FLAT_TOLERANCE = 1e-5
 """A map whose range is below this share of its largest value has only rounding noise to show."""
@@ -47,17 +49,12 @@ class ViewOptions:
 
     def __post_init__(self) -> None:
         """Check every option."""
-        for name, value, known in (
-            ("map", self.aggregation, AGGREGATIONS),
-            ("colormap", self.colormap, COLORMAPS),
-            ("scale", self.scale, SCALES),
-        ):
-            if value not in known:
-                raise OptionError(f"The {name} must be one of {', '.join(known)}; received {value!r}.")
-        if not 0 <= self.opacity <= 1:
-            raise OptionError(f"The opacity must be 0 to 1; received {self.opacity!r}.")
-        if self.channel < 0:
-            raise OptionError(f"The channel must be at least 0; received {self.channel!r}.")
+        one_of("map", self.aggregation, AGGREGATIONS)
+        one_of("colormap", self.colormap, COLORMAPS)
+        one_of("scale", self.scale, SCALES)
+        number("opacity", self.opacity, 0, 1)
+        whole_number("channel", self.channel, 0, HIGHEST_CHANNEL)
+        flag("smoothness", self.smooth)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import keras
 import numpy as np
@@ -38,7 +39,7 @@ CONNECT_SECONDS = 3.0
 STALL_SECONDS = 30.0
 KERAS_FILE = "resnet101_weights_tf_dim_ordering_tf_kernels.h5"
 
-_MANIFEST = Manifest(
+IMAGENET_MANIFEST = Manifest(
     name="imagenet-resnet101",
     depth=101,
     classes=1000,
@@ -60,7 +61,8 @@ def models_folder() -> Path:
 
 def converted_folder() -> Path:
     """Where the moved weights are cached."""
-    return models_folder() / "resnet-stages-imagenet-resnet101"
+    # Not below /tmp, where another user could have put something else under that name.
+    return Path(keras_home()).expanduser() / "models" / "resnet-stages-imagenet-resnet101"
 
 
 def is_cached() -> bool:
@@ -74,6 +76,8 @@ def check_reachable(timeout: float = CONNECT_SECONDS) -> None:
     Raises:
         WeightsError: It cannot be reached within `timeout` seconds.
     """
+    if getproxies().get("https"):
+        return  # a proxy connects for us, and Keras' loader uses it
     host = urlsplit(keras_resnet.BASE_WEIGHTS_PATH).hostname or ""
     try:
         socket.create_connection((host, 443), timeout).close()
@@ -130,8 +134,10 @@ def _keras_file_is_whole() -> bool:
     return bool(digest == keras_resnet.WEIGHTS_HASHES["resnet101"][0])
 
 
-def _published_network() -> keras.Model:
+def _published_network(download: bool) -> keras.Model:
     if not _keras_file_is_whole():
+        if not download:
+            raise WeightsError("The ImageNet weights are not on this machine, or only in part.")
         check_reachable()  # Keras would download, and wait for a closed network far longer
     try:
         # Keras draws its progress bar on standard output, which may carry our JSON.
@@ -148,9 +154,9 @@ def _store(arrays: Arrays) -> Manifest:
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
-        write_npz(arrays, unfinished / _MANIFEST.file, compress=False)
-        digest = file_sha256(unfinished / _MANIFEST.file)
-        write_manifest(dataclasses.replace(_MANIFEST, sha256=digest), unfinished)
+        write_npz(arrays, unfinished / IMAGENET_MANIFEST.file, compress=False)
+        digest = file_sha256(unfinished / IMAGENET_MANIFEST.file)
+        write_manifest(dataclasses.replace(IMAGENET_MANIFEST, sha256=digest), unfinished)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
     finally:
@@ -158,8 +164,11 @@ def _store(arrays: Arrays) -> Manifest:
     return read_manifest(folder)
 
 
-def load_imagenet() -> tuple[Manifest, Arrays]:
+def load_imagenet(*, download: bool = True) -> tuple[Manifest, Arrays]:
     """The ImageNet weights: from the cache of moved ones, else from Keras' file, else downloaded.
+
+    Args:
+        download: Whether they may be fetched from the network.
 
     Raises:
         WeightsError: They are not on this machine and cannot be downloaded, or are damaged.
@@ -168,8 +177,8 @@ def load_imagenet() -> tuple[Manifest, Arrays]:
         with contextlib.suppress(WeightsError):  # a damaged copy is made anew
             manifest = read_manifest(converted_folder())
             return manifest, read_arrays(manifest)
-    arrays = move_from_keras(_published_network())
+    arrays = move_from_keras(_published_network(download))
     try:
         return _store(arrays), arrays
     except OSError:  # read-only home or full disk: serve from memory, and move again next time
-        return _MANIFEST, arrays
+        return IMAGENET_MANIFEST, arrays

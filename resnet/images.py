@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 _ROTATED_BY_90 = {5, 6, 7, 8}
+
+# Pillow warns of what is either refused here or does no harm. A filter for all threads, once: to change
+# filters around each call is not safe among threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Photo:
     format: str
 
 
-def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None) -> Photo:
+def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None, *, reduce: bool = True) -> Photo:
     """Decode a photo: EXIF orientation, palettes, 1 and 16 bit, CMYK, alpha over white, ICC to sRGB.
 
     Of an animation the first frame counts.
@@ -56,28 +62,45 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
     Args:
         source: A path, the bytes of a file, or a PIL image (which keeps what it knows of itself).
         name: What to call the photo in messages, instead of the file's name.
+        reduce: Whether a large photo may be reduced, see `Photo`.
 
     Raises:
         ImageError: The file cannot be read, is no picture in a known format, is damaged, or breaks
             a limit. The message names the photo.
     """
     if isinstance(source, Image.Image):
-        name = name or "image"
-        digest = hashlib.blake2b(source.tobytes(), digest_size=16)
-        digest.update(f"{source.mode} {source.size}".encode())
-        return _photo(source, name, digest.hexdigest())
+        photo = _photo(source, _printable(name or "image"), "", reduce)
+        digest = hashlib.blake2b(photo.image.tobytes(), digest_size=16)
+        digest.update(repr(photo.size).encode())
+        return replace(photo, digest=digest.hexdigest())
     if isinstance(source, bytes):
-        content, name = source, name or "image"
+        content, name = source, _printable(name or "image")
         _check_bytes(len(content), name)
     else:
-        name = name or Path(source).name
+        name = _printable(name or Path(source).name)
         content = _read_file(Path(source), name)
-    return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest())
+    return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest(), reduce)
 
 
-def find_photos(folder: Path) -> list[Path]:
-    """The pictures in a folder and its sub-folders, by suffix, in the order of their paths."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+def _printable(name: str) -> str:
+    """A name without line breaks, escapes and the like, which could forge output."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+
+
+def find_photos(folder: Path, unreadable: list[str] | None = None) -> list[Path]:
+    """The pictures in a folder and its sub-folders, by suffix, in the order of their paths.
+
+    Args:
+        folder: Where to look.
+        unreadable: Gets a sentence for each folder that cannot be read.
+    """
+
+    def note(error: OSError) -> None:
+        if unreadable is not None:
+            unreadable.append(f"The folder {error.filename} cannot be read: {error.strerror}.")
+
+    paths = [Path(root) / name for root, _, names in os.walk(folder, onerror=note) for name in names]
+    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
 
 
 def _check_bytes(count: int, name: str) -> None:
@@ -116,16 +139,14 @@ def _unknown_format(content: bytes, name: str) -> ImageError:
 def _open(content: bytes, name: str) -> Image.Image:
     Image.init()
     formats = [known for known in FORMATS if known in Image.OPEN]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own limit warns; ours below refuses
-        try:
-            return Image.open(io.BytesIO(content), formats=formats)
-        except Image.DecompressionBombError as error:
-            raise _too_many_pixels(name, "far more") from error
-        except UnidentifiedImageError as error:
-            raise _unknown_format(content, name) from error
-        except Exception as error:
-            raise ImageError(f"{name} is damaged: its header cannot be read.") from error
+    try:
+        return Image.open(io.BytesIO(content), formats=formats)
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(name, "far more") from error
+    except UnidentifiedImageError as error:
+        raise _unknown_format(content, name) from error
+    except Exception as error:
+        raise ImageError(f"{name} is damaged: its header cannot be read.") from error
 
 
 def _too_many_pixels(name: str, received: str) -> ImageError:
@@ -136,7 +157,7 @@ def _too_many_pixels(name: str, received: str) -> ImageError:
     )
 
 
-def _photo(image: Image.Image, name: str, digest: str) -> Photo:
+def _photo(image: Image.Image, name: str, digest: str, reduce: bool) -> Photo:
     width, height = image.size
     if width * height > MAXIMUM_PIXELS:
         raise _too_many_pixels(name, f"{width} x {height} = {width * height / 1e6:.0f} million")
@@ -146,30 +167,33 @@ def _photo(image: Image.Image, name: str, digest: str) -> Photo:
     orientation = _orientation(image)
     if orientation in _ROTATED_BY_90:
         width, height = height, width
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            upright = _decode(image)
-        except Exception as error:
-            reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
-            raise ImageError(f"{name} is damaged: {reason}.") from error
+    try:
+        upright = _decode(image, reduce)
+    except Exception as error:  # whatever Pillow's decoders raise, the file is broken
+        reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
+        raise ImageError(f"{name} is damaged: {reason}.") from error
     return Photo(name, digest, (width, height), upright, format_name)
 
 
 def _orientation(image: Image.Image) -> int:
+    """The turn that is still to be done; Pillow does it itself when it loads a TIFF."""
+    if image.format == "TIFF":
+        return 1
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - a broken EXIF block is no reason to refuse the photo
         return 1
 
 
-def _decode(image: Image.Image) -> Image.Image:
+def _decode(image: Image.Image, reduce: bool) -> Image.Image:
     profile = image.info.get("icc_profile")
     orientation = _orientation(image)
-    if isinstance(image, ImageFile.ImageFile):
+    if reduce and isinstance(image, ImageFile.ImageFile):
         image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
     image.load()
-    image = _reduce(_eight_bit(image))
+    image = _eight_bit(image)
+    if reduce:
+        image = _reduce(image)
     colours, alpha = _split_alpha(image)
     colours = _to_srgb(colours, profile)
     if alpha is not None:
@@ -195,16 +219,20 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return image.convert("L")
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.asarray(image, dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if image.mode.startswith("I") and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
+    values = np.asarray(image)
+    if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65535:
+        return Image.fromarray((values >> 8).astype(np.uint8))  # no floating point: such files can be large
+    values = values.astype(np.float32)
+    finite = np.isfinite(values)
+    low, high = float(values.min(where=finite, initial=np.inf)), float(values.max(where=finite, initial=-np.inf))
+    if low > high:
+        low, high = 0.0, 0.0
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    span = (high - low) or 1.0
-    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / span
-    return Image.fromarray(np.round(scaled * 255).astype(np.uint8), "L")
+    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
+    values -= low
+    values *= 255 / ((high - low) or 1.0)
+    return Image.fromarray(np.rint(values).astype(np.uint8))
 
 
 def _working_size(size: tuple[int, int]) -> tuple[int, int]:

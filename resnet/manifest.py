@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,12 @@ def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
     _check(0 < spec.crop_fraction <= 1, "crop_fraction must be above 0 and at most 1", spec.crop_fraction)
     _check(spec.detail is None or 1 <= spec.detail <= spec.size, "detail must be 1 to the size", spec.detail)
     _check(spec.channels in ("RGB", "BGR"), "channels must be RGB or BGR", spec.channels)
-    _check(len(spec.mean) == 3, "mean must have three numbers", spec.mean)
+    _check(len(spec.mean) == 3 and all(map(isfinite, spec.mean)), "mean must have three numbers", spec.mean)
+    _check(isinstance(spec.scale, int | float) and isfinite(spec.scale), "scale must be a number", spec.scale)
+    _check(isinstance(manifest.name, str) and bool(manifest.name), "name must be a text", manifest.name)
+    for name, values in manifest.accuracy.items():
+        numbers = [values["images"], values["top1"], values["top5"]]
+        _check(all(isinstance(one, int | float) for one in numbers), f"accuracy on {name} must be numbers", numbers)
     suffixes = ", ".join(WEIGHT_SUFFIXES)
     _check(manifest.file.endswith(WEIGHT_SUFFIXES), f"file must end in one of {suffixes}", manifest.file)
     return manifest
@@ -117,8 +123,11 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         WeightsError: There is none, it is no valid JSON, or a value breaks a rule.
     """
-    if not path.exists():
-        raise WeightsError(f"There are no weights at {path}: no such file or folder.")
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise WeightsError(f"There are no weights at {path}: {reason.lower()}.") from error
     if path.is_dir():
         path = path / MANIFEST_NAME
     elif path.suffix != ".json":

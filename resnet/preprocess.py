@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet.errors import OptionError
+from resnet.options import one_of
 from resnet.stages import MINIMUM_SIDE, Block
 
 Box = tuple[float, float, float, float]
@@ -180,8 +181,7 @@ def input_geometry(photo_size: tuple[int, int], spec: InputSpec, framing: str = 
     Raises:
         OptionError: An unknown framing.
     """
-    if framing not in FRAMINGS:
-        raise OptionError(f"The framing must be one of {', '.join(FRAMINGS)}; received {framing!r}.")
+    one_of("framing", framing, FRAMINGS)
     return (_crop_geometry if framing == "crop" else _whole_geometry)(photo_size, spec)
 
 

@@ -76,12 +76,12 @@ def load_file(path: str | Path) -> Engine:
     return Engine.load(read_manifest(Path(path)))
 
 
-def load_imagenet() -> Engine:
+def load_imagenet(*, download: bool = True) -> Engine:
     """An engine with the published ImageNet weights."""
     from resnet.engine import Engine
     from resnet.imagenet import load_imagenet as load
 
-    return Engine(*load())
+    return Engine(*load(download=download))
 
 
 def imagenet_is_cached() -> bool:
@@ -100,9 +100,9 @@ def load_now(choice: str) -> Engine:
     if choice == "auto":
         if imagenet_is_cached():
             try:
-                return load_imagenet()
-            except WeightsError as error:
-                _log.warning("%s Using the bundled weights.", error)
+                return load_imagenet(download=False)
+            except Exception as error:  # noqa: BLE001 - whatever stops the better weights, the bundled ones serve
+                _log.warning("Using the bundled weights. %s", error)
         choice = "bundled"
     return _loader(choice)()
 
@@ -160,26 +160,25 @@ class EngineProvider:
             _log.info("Answering with the weights %s.", engine.manifest.name)
 
     def _load(self) -> None:
-        reason = self._first_reason()
-        try:
-            engine = _loader("bundled" if self._choice == "auto" else self._choice)()
-        except ResNetError as error:
-            _log.error("%s", error)
-            self._set(Status("failed", reason, detail=str(error)))
-            return
-        except Exception as error:  # noqa: BLE001 - a defect or lack of memory; the page must say so, not wait for ever
-            _log.exception("Loading the weights failed.")
-            self._set(Status("failed", reason, detail=f"The weights could not be loaded ({type(error).__name__})."))
-            return
-        self._set(Status("ready", reason, engine.manifest), engine)
+        first = "bundled" if self._choice == "auto" else self._choice
+        engine = self._attempt(first, self._first_reason(), "failed")
         if self._choice == "auto":
-            self._try_imagenet(engine)
+            if engine is None:
+                self._set(Status("loading", "auto-trying"))  # the ImageNet weights may still be had
+            self._attempt("imagenet", "auto-imagenet", "failed" if engine is None else "ready", engine)
 
-    def _try_imagenet(self, bundled: Engine) -> None:
+    def _attempt(
+        self, source: str, reason: Reason, otherwise: Literal["ready", "failed"], fallback: Engine | None = None
+    ) -> Engine | None:
+        """Load a source and answer with it, or say what stopped it."""
         try:
-            engine = load_imagenet()
-        except Exception as error:  # noqa: BLE001 - whatever stops the better weights, the bundled ones serve
-            _log.info("Staying with the bundled weights. %s", error)
-            self._set(Status("ready", "auto-offline", bundled.manifest, str(error)))
-        else:
-            self._set(Status("ready", "auto-imagenet", engine.manifest), engine)
+            engine = _loader(source)()
+        except Exception as error:  # noqa: BLE001 - the page must say so and go on, whatever it is
+            known = isinstance(error, ResNetError)
+            detail = str(error) if known else f"The weights could not be loaded ({type(error).__name__})."
+            _log.log(logging.INFO if fallback else logging.ERROR, "%s", detail, exc_info=not known)
+            manifest = fallback.manifest if fallback else None
+            self._set(Status(otherwise, "auto-offline" if fallback else reason, manifest, detail))
+            return None
+        self._set(Status("ready", reason, engine.manifest), engine)
+        return engine

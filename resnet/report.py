@@ -140,7 +140,7 @@ def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int
     top, bottom = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
     photo_axes, chart_axes = top.subplots(1, 2, width_ratios=[1, 2.2])
     _draw_photo(photo_axes, observation)
-    _draw_chart(chart_axes, observation, top_k)
+    _draw_chart(chart_axes, observation, top_k, families)
     heatmaps = observation.heatmaps(view)
     for axes, heatmap in zip(bottom.subplots(1, len(heatmaps)), heatmaps, strict=True):
         _draw_map(bottom, axes, observation, heatmap, view)
@@ -150,6 +150,8 @@ def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int
         f"ResNet{observation.manifest.depth} · resnet {__version__}",
         fontsize=8,
         color="0.35",
+        parse_math=False,
+        fontfamily=families,
     )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
@@ -166,12 +168,14 @@ def _draw_photo(axes: Any, observation: Observation) -> None:
     axes.set_axis_off()
 
 
-def _draw_chart(axes: Any, observation: Observation, top_k: int) -> None:
+def _draw_chart(axes: Any, observation: Observation, top_k: int, families: list[str]) -> None:
     predictions = observation.predictions(top_k)
     places = range(len(predictions))
     percents = [prediction.probability * 100 for prediction in predictions]
     axes.barh(places, percents, color="#4f46e5", height=0.7)
-    axes.set_yticks(places, [prediction.label for prediction in predictions], fontsize=9, parse_math=False)
+    axes.set_yticks(
+        places, [prediction.label for prediction in predictions], fontsize=9, parse_math=False, fontfamily=families
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("probability, %", fontsize=9)

@@ -7,7 +7,6 @@ int8 with a `kernel_scale` per output channel; biases of 0 may be left out.
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,7 +52,7 @@ def read_arrays(manifest: Manifest) -> Arrays:
     path = manifest.weights_path
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_keras(manifest)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, UserWarning) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"The weights {path} do not fit {manifest.name}: {reason}") from error
 
@@ -75,11 +74,16 @@ def _read_npz(path: Path) -> Arrays:
 def _read_keras(manifest: Manifest) -> Arrays:
     # Only the numbers are read, into a network built here: no configuration from the file is run.
     model = network_of(manifest)
-    with warnings.catch_warnings():
-        # Keras only warns where the file lacks a layer, and leaves that layer's random numbers.
-        warnings.simplefilter("error", UserWarning)
-        model.load_weights(str(manifest.weights_path))
-    return arrays_of(model)
+    for layer in model.layers:
+        for variable in layer.weights:
+            variable.assign(np.full(variable.shape, np.nan, np.float32))
+    model.load_weights(str(manifest.weights_path))
+    arrays = arrays_of(model)
+    # Where the file lacks a layer, Keras only warns and leaves the layer as it was.
+    missing = [key for key, values in arrays.items() if np.isnan(values).any()]
+    if missing:
+        raise ValueError(f"the file lacks {missing[0]}, or holds no numbers there.")
+    return arrays
 
 
 def arrays_of(model: keras.Model) -> Arrays:

@@ -92,21 +92,37 @@ def test_a_file_name_is_never_markup(client, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "sentence"),
     [
-        {"top_k": 0},
-        {"top_k": 21},
-        {"framing": "tile"},
-        {"map": "median"},
-        {"colormap": "jet"},
-        {"opacity": 7},
-        {"channel": -1},
+        ({"top_k": 0}, "number of classes must be 1 to 20; received 0"),
+        ({"top_k": 21}, "number of classes must be 1 to 20; received 21"),
+        ({"top_k": 2.5}, "number of classes must be a whole number; received 2.5"),
+        ({"top_k": None}, "number of classes must be 1 to 20; received None"),
+        ({"top_k": "x"}, "number of classes must be 1 to 20; received 'x'"),
+        ({"top_k": True}, "number of classes must be 1 to 20; received True"),
+        ({"top_k": 10**30}, "number of classes must be 1 to 20; received 1000"),
+        ({"framing": "tile"}, "framing must be one of crop, whole; received 'tile'"),
+        ({"framing": ["crop"]}, "framing must be one of crop, whole"),
+        ({"map": "median"}, "map must be one of mean, max, l2, channel, pca; received 'median'"),
+        ({"colormap": "jet"}, "colormap must be one of turbo"),
+        ({"scale": None}, "scale must be one of each, shared; received None"),
+        ({"opacity": 7}, "opacity must be 0 to 1; received 7"),
+        ({"opacity": [1]}, "opacity must be 0 to 1"),
+        ({"channel": -1}, "channel must be 0 to 2047; received -1"),
+        ({"smooth": "no"}, "smoothness must be true or false; received 'no'"),
     ],
     ids=str,
 )
-def test_wrong_options_are_refused(client, options):
-    with pytest.raises(AppError):
+def test_wrong_options_are_named(client, options, sentence):
+    with pytest.raises(AppError, match=sentence):
         client.predict(handle_file(str(ESPRESSO)), api_name="/explain", **options)
+
+
+def test_nobody_learns_what_another_called_the_same_photo(client, tmp_path):
+    for name in ("secret-of-alice.jpg", "bob.jpg"):
+        path = tmp_path / name
+        path.write_bytes((ASSETS / "examples" / "pagoda.jpg").read_bytes())
+        assert client.predict(handle_file(str(path)), api_name="/classify")["image"] == name
 
 
 def test_a_photo_is_needed(client):
@@ -119,6 +135,7 @@ def test_a_data_url_is_decoded(client):
 
     url = "data:image/jpeg;base64," + base64.b64encode(ESPRESSO.read_bytes()).decode()
     photo = {"path": None, "url": url, "meta": {"_type": "gradio.FileData"}}
+    assert url.startswith("data:image/jpeg")
     result = client.predict(photo, api_name="/classify")
     assert result["predictions"][0]["label"] == "espresso"
 

@@ -1,6 +1,9 @@
 """The command line as a person and a script use it."""
 
 import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from PIL import Image
 from resnet import cli
 from resnet.cli import main
 from resnet.labels import ASSETS
+from resnet.provider import BUNDLED
 
 EXAMPLES = ASSETS / "examples"
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +30,7 @@ def loaded(engine, monkeypatch):
 def test_table_names_classes_and_stages(capsys):
     assert main(["classify", str(EXAMPLES / "espresso.jpg"), "--top-k", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("espresso.jpg")
+    assert lines[0].startswith(str(EXAMPLES / "espresso.jpg"))
     assert "espresso" in lines[1]
     assert [line.split()[0] for line in lines[3:]] == ["C1", "C2", "C3", "C4", "C5"]
 
@@ -35,7 +39,7 @@ def test_json_is_one_object_a_line(capsys):
     photos = [str(EXAMPLES / name) for name in ("cat.jpg", "rocket.jpg")]
     assert main(["classify", *photos, "--json", "--map", "channel:3"]) == 0
     results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [result["image"] for result in results] == ["cat.jpg", "rocket.jpg"]
+    assert [result["image"] for result in results] == photos
     assert {result["map"] for result in results} == {"channel 3"}
     assert all(len(result["predictions"]) == 5 for result in results)
 
@@ -45,8 +49,8 @@ def test_a_bad_photo_is_reported_and_the_rest_go_on(capsys, tmp_path):
     bad.write_text("no photo")
     assert main(["classify", str(bad), str(EXAMPLES / "cat.jpg"), "--json"]) == 1
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["image"] == "cat.jpg"
-    assert "resnet: bad.jpg is text, not a photo" in captured.err
+    assert json.loads(captured.out)["image"] == str(EXAMPLES / "cat.jpg")
+    assert f"resnet: {bad} is text, not a photo" in captured.err
     assert "Traceback" not in captured.err
 
 
@@ -59,9 +63,10 @@ def test_heatmaps_are_written(tmp_path, capsys):
 
 def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, make_photo, capsys):
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
-    photos = [str(make_photo("a/same.png", seed=1)), str(make_photo("b/same.jpg", seed=2))]
+    names = ("a/same.png", "a/same-2.png", "b/same.jpg", "b/SAME.bmp")
+    photos = [str(make_photo(name, seed=seed)) for seed, name in enumerate(names)]
     assert main(["classify", *photos, "--heatmaps", str(tmp_path / "out")]) == 0
-    assert len(list((tmp_path / "out").iterdir())) == 12
+    assert len(list((tmp_path / "out").iterdir())) == 24
     assert (tmp_path / "out" / "same-2.C1.jpg").exists()
 
 
@@ -70,7 +75,9 @@ def test_a_folder_means_its_photos(tmp_path, make_photo, capsys):
         make_photo(f"{name}.png")
     assert main(["classify", str(tmp_path), "--json"]) == 0
     captured = capsys.readouterr()
-    assert [json.loads(line)["image"] for line in captured.out.splitlines()] == ["a.png", "b.png", "c.png", "d.png"]
+    assert [json.loads(line)["image"] for line in captured.out.splitlines()] == [
+        str(tmp_path / f"{name}.png") for name in "abcd"
+    ]
     assert "4/4" in captured.err  # the progress bar
 
 
@@ -127,7 +134,81 @@ def test_missing_weights_are_status_2():
         check=False,
     )
     assert answer.returncode == 2
-    assert answer.stderr.strip() == "resnet: There are no weights at /nowhere: no such file or folder."
+    assert answer.stderr.strip() == "resnet: There are no weights at /nowhere: no such file or directory."
+
+
+def test_a_path_that_cannot_be_looked_up_does_not_stop_the_rest(capsys):
+    assert main(["classify", "a" * 300 + ".jpg", str(EXAMPLES / "cat.jpg"), "--json"]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert "cannot be read: File name too long" in captured.err
+
+
+def run(*words, **options):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "resnet", *words], cwd=ROOT, capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_any_terminal_can_show_the_output(tmp_path):
+    """An ASCII terminal, and a name that is no valid UTF-8."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    odd.write_bytes((EXAMPLES / "espresso.jpg").read_bytes())
+    answer = run("classify", str(odd), env={**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"})
+    assert answer.returncode == 0, answer.stderr
+    assert "espresso" in answer.stdout
+    assert answer.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_said():
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "resnet", "info", "--weights", "bundled"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == "resnet: The output cannot be written: No space left on device."
+
+
+def test_info_of_imagenet_before_it_is_moved_is_of_imagenet(capsys):
+    assert main(["info", "--weights", "imagenet"]) == 0
+    out = capsys.readouterr().out
+    assert "1000 classes" in out
+    assert "loaded by Keras when they are first used" in out
+
+
+def test_info_says_that_weights_are_damaged(tmp_path, capsys):
+    for path in BUNDLED.iterdir():
+        shutil.copy(path, tmp_path)
+    with next(tmp_path.glob("*.npz")).open("ab") as file:
+        file.write(b"0")
+    assert main(["info", "--weights", str(tmp_path)]) == 2
+    assert "are damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "http"])
+def test_a_wrong_port_gets_a_sentence(port):
+    answer = subprocess.run(
+        [sys.executable, "app.py", "--port", port], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 2
+    assert f"must be 1 to 65535; received '{port}'" in answer.stderr
+
+
+def test_a_port_in_use_gets_a_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        answer = subprocess.run(
+            [sys.executable, "app.py", "--weights", "bundled", "--host", "127.0.0.1", "--port", port],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert answer.returncode == 2
+    assert "The page cannot be served" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.fixture

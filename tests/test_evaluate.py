@@ -75,6 +75,13 @@ def test_unreadable_photos_are_listed_and_skipped(engine, tmp_path, make_photo):
         evaluate(engine, [LabelledFile(bad, 0)])
 
 
+def test_a_damaged_sheet_is_listed_and_skipped(engine, tmp_path, make_photo):
+    bad = tmp_path / "n02123394.jpg"
+    bad.write_text("no sheet")
+    result = evaluate(engine, [LabelledFile(bad, 0, 64), LabelledFile(make_photo(), 0)])
+    assert (result.images, len(result.skipped)) == (1, 1)
+
+
 def test_batches_do_not_change_the_count(engine, make_photo):
     files = [LabelledFile(make_photo(f"{seed}.png", seed=seed), seed) for seed in range(5)]
     one, many = evaluate(engine, files, batch_size=1), evaluate(engine, files, batch_size=4)

@@ -38,7 +38,7 @@ def test_predictions_are_sorted_and_sum_to_at_most_one(observation):
 
 @pytest.mark.parametrize("top_k", [0, 21, -1])
 def test_top_k_has_limits(observation, top_k):
-    with pytest.raises(OptionError, match=f"top_k must be 1 to 20; received {top_k}"):
+    with pytest.raises(OptionError, match=f"number of classes must be 1 to 20; received {top_k}"):
         observation.predictions(top_k)
 
 
@@ -78,6 +78,8 @@ def test_equal_photos_run_the_network_once(engine):
     assert engine.passes == before + 1
     assert key == same_key
     assert again.maps is first.maps
+    assert (first.photo_name, again.photo_name) == ("espresso.jpg", "another name")
+    assert cache.get(key, "third").photo_name == "third"
     other_key, _ = cache.observe(read_photo(ESPRESSO), engine, "whole")
     assert engine.passes == before + 2
     assert other_key != key
@@ -98,16 +100,16 @@ def test_cache_is_bounded_in_bytes_and_drops_the_longest_unused(engine, make_pho
     size = observe(photos[0], engine).byte_count
     cache = ObservationCache(int(size * 2.5))
     keys = [cache.observe(photo, engine, "crop")[0] for photo in photos[:2]]
-    assert cache.get(keys[0]) is not None  # used last
+    assert cache.get(keys[0], "a") is not None  # used last
     cache.observe(photos[2], engine, "crop")
-    assert cache.get(keys[0]) is not None
-    assert cache.get(keys[1]) is None
+    assert cache.get(keys[0], "a") is not None
+    assert cache.get(keys[1], "a") is None
 
 
 def test_a_result_larger_than_the_cache_is_still_given(engine, make_photo):
     key, observation = ObservationCache(10).observe(read_photo(make_photo()), engine, "crop")
     assert observation.maps
-    assert ObservationCache(10).get(key) is None
+    assert ObservationCache(10).get(key, "a") is None
 
 
 def test_engine_answers_many_threads_alike(engine):

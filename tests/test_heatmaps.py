@@ -95,7 +95,12 @@ def test_a_channel_that_a_stage_lacks_is_said_and_leaves_the_shared_scale_alone(
         ({"scale": "log"}, "scale must be one of each, shared; received 'log'"),
         ({"opacity": 1.5}, "opacity must be 0 to 1; received 1.5"),
         ({"opacity": float("nan")}, "opacity must be 0 to 1; received nan"),
-        ({"channel": -1}, "channel must be at least 0; received -1"),
+        ({"opacity": "half"}, "opacity must be 0 to 1; received 'half'"),
+        ({"opacity": True}, "opacity must be 0 to 1; received True"),
+        ({"colormap": ["turbo"]}, r"colormap must be one of .*; received \['turbo'\]"),
+        ({"smooth": "no"}, "smoothness must be true or false; received 'no'"),
+        ({"channel": 2.5}, "channel must be a whole number; received 2.5"),
+        ({"channel": -1}, "channel must be 0 to 2047; received -1"),
     ],
 )
 def test_wrong_options_are_named(options, sentence):

@@ -105,6 +105,7 @@ def test_no_network_is_one_sentence(empty_home, monkeypatch):
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(imagenet, "getproxies", dict)
     with pytest.raises(
         WeightsError, match=r"cannot be downloaded: no connection to storage\.googleapis\.com within 3 s"
     ):
@@ -113,9 +114,25 @@ def test_no_network_is_one_sentence(empty_home, monkeypatch):
 
 
 def test_a_host_that_does_not_answer_is_given_up(empty_home, monkeypatch):
+    monkeypatch.setattr(imagenet, "getproxies", dict)
     monkeypatch.setattr(socket, "create_connection", lambda *_: (_ for _ in ()).throw(TimeoutError("timed out")))
     with pytest.raises(WeightsError, match="no connection to"):
         load_imagenet()
+
+
+def test_a_proxy_is_left_to_connect(monkeypatch):
+    monkeypatch.setattr(imagenet, "getproxies", lambda: {"https": "http://proxy:3128"})
+    monkeypatch.setattr(socket, "create_connection", None)
+    imagenet.check_reachable()
+
+
+def test_nothing_is_downloaded_unless_it_may_be(cached, monkeypatch):
+    monkeypatch.setattr(keras.applications, "ResNet101", None)
+    path = models_folder() / imagenet.KERAS_FILE
+    path.write_bytes(path.read_bytes()[:1000])
+    assert is_cached()
+    with pytest.raises(WeightsError, match="not on this machine, or only in part"):
+        load_imagenet(download=False)
 
 
 @pytest.fixture

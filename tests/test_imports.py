@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    "errors", "stages", "labels", "images", "preprocess", "manifest", "model", "weights", "imagenet", "engine",
+    "errors",
+    "options", "stages", "labels", "images", "preprocess", "manifest", "model", "weights", "imagenet", "engine",
     "provider", "heatmaps", "overlays", "explain", "report", "training", "cli", "ui",
 ]  # fmt: skip
 TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "engine", "training"}

@@ -22,7 +22,7 @@ def sources(monkeypatch):
     gates = {name: threading.Event() for name in ("bundled", "imagenet")}
 
     def loader(name):
-        def load():
+        def load(download=True):
             assert gates[name].wait(10)
             outcome = outcomes.get(name)
             if isinstance(outcome, Exception):
@@ -86,6 +86,36 @@ def test_weights_that_do_not_load_are_said_to_whoever_waits(sources, error, sent
     with pytest.raises(WeightsError, match=sentence):
         chosen.engine(10)
     assert (chosen.status.phase, chosen.status.settled) == ("failed", True)
+
+
+def test_auto_answers_with_imagenet_when_bundled_is_damaged(sources):
+    gates, outcomes = sources
+    outcomes["bundled"] = WeightsError("Damaged.")
+    chosen = EngineProvider("auto")
+    chosen.start()
+    gates["bundled"].set(), gates["imagenet"].set()
+    wait_until(lambda: chosen.status.settled)
+    assert chosen.engine().name == "imagenet"
+    assert chosen.status.reason == "auto-imagenet"
+
+
+def test_auto_fails_when_neither_can_be_had(sources):
+    gates, outcomes = sources
+    outcomes.update(bundled=WeightsError("Damaged."), imagenet=WeightsError("No connection."))
+    chosen = EngineProvider("auto")
+    chosen.start()
+    gates["bundled"].set(), gates["imagenet"].set()
+    with pytest.raises(WeightsError, match="No connection"):
+        chosen.engine(10)
+
+
+@pytest.mark.parametrize("error", [WeightsError("Damaged."), MemoryError()], ids=repr)
+def test_a_command_falls_back_to_bundled(sources, monkeypatch, error):
+    gates, outcomes = sources
+    gates["bundled"].set(), gates["imagenet"].set()
+    outcomes["imagenet"] = error
+    monkeypatch.setattr(provider, "imagenet_is_cached", lambda: True)
+    assert load_now("auto").name == "bundled"
 
 
 def test_waiting_for_weights_ends(sources):

@@ -1,5 +1,6 @@
 """JSON and figure."""
 
+import dataclasses
 import io
 import json
 import warnings
@@ -46,6 +47,8 @@ def test_figure_is_drawn_for_every_shape_and_map(engine, aggregation, size):
 
 
 def test_a_name_is_never_markup(observation):
+    manifest = dataclasses.replace(observation.manifest, name="my $\\frac$ net")
+    observation = dataclasses.replace(observation, manifest=manifest)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # no Chinese font on this machine
         assert figure_png(observation, ViewOptions(), 1, dpi=40)

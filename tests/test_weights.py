@@ -151,6 +151,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, tiny, file):
         read_arrays(store(tmp_path, file))
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 @pytest.mark.parametrize("blocks", [(1, 1, 1, 1), (1, 3, 1, 1)], ids=["fewer blocks", "more blocks"])
 @pytest.mark.parametrize("filters", [TINY_FILTERS, ((2, 2, 2),) * 4], ids=["same width", "other width"])
 def test_keras_weights_of_another_network_are_refused(tmp_path, tiny, blocks, filters):
@@ -175,6 +176,13 @@ def test_keras_weights_of_another_network_are_refused(tmp_path, tiny, blocks, fi
         ({"input": {"size": 64, "mean": [0, 0]}}, "mean must have three numbers"),
         ({"input": {"size": 64, "mean": [0, 0, 0], "channels": "GRB"}}, "channels must be RGB or BGR"),
         ({"input": None}, "cannot be read"),
+        ({"input": {"size": 64, "mean": [0, 0, float("nan")]}}, "mean must have three numbers"),
+        ({"input": {"size": 64, "mean": [0, 0, 0], "scale": "1"}}, "scale must be a number"),
+        ({"name": 5}, "name must be a text"),
+        ({"accuracy": {"val": {"images": 5}}}, "cannot be read"),
+        ({"accuracy": {"val": 0.4}}, "cannot be read"),
+        ({"accuracy": [1]}, "cannot be read"),
+        ({"accuracy": {"val": {"images": 5, "top1": "x", "top5": 1}}}, "accuracy on val must be numbers"),
     ],
     ids=str,
 )
@@ -188,13 +196,14 @@ def test_a_faulty_manifest_is_named(tmp_path, change, sentence):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda folder: folder / "nowhere", "There are no weights at .*nowhere: no such file or folder"),
+        (lambda folder: folder / "nowhere", "There are no weights at .*nowhere: no such file or directory"),
+        (lambda folder: folder / ("a" * 300), "There are no weights at .*: file name too long"),
         (lambda folder: folder, r"need a manifest\.json beside them"),
         (lambda folder: _write(folder / "manifest.json", "{not json"), "cannot be read"),
         (lambda folder: _write(folder / "manifest.json", "[1, 2]"), "cannot be read"),
         (lambda folder: _write(folder / "model.pkl", ""), r"must be a \.npz, \.weights\.h5 or \.keras file"),
     ],
-    ids=["nowhere", "no manifest", "no JSON", "a list", "pickle"],
+    ids=["nowhere", "too long", "no manifest", "no JSON", "a list", "pickle"],
 )
 def test_missing_or_unreadable_weights_are_named(tmp_path, make, sentence):
     with pytest.raises(WeightsError, match=sentence):

@@ -40,8 +40,7 @@ class LabelledFile:
         if self.tile is None:
             yield read_photo(self.path).image
             return
-        with Image.open(self.path) as opened:
-            sheet = np.asarray(opened.convert("RGB"))
+        sheet = np.asarray(read_photo(self.path, reduce=False).image)
         height, width, _ = sheet.shape
         if height % self.tile or width % self.tile:
             raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -59,15 +60,14 @@ class Handlers:
         photo = read_photo(path)
         return self._cache.observe(photo, self._provider.engine(), framing)
 
-    def explain(self, path: str | None, framing: str, top_k: float, stage: str, *view: Any) -> tuple[Any, ...]:
-        """A new photo or framing: message, key, classes, strip and enlarged map."""
+    def explain(self, path: str | None, framing: str) -> tuple[str, Key | None]:
+        """A new photo or framing: the message and the key of the result."""
         if path is None:
-            return self._nothing(markup.message(text.WAITING))
+            return markup.message(text.WAITING), None
         try:
             key, observation = self.observe(path, framing)
-            shown = self._classes(observation, top_k), *self._maps(observation, stage, *view)
         except ResNetError as error:
-            return self._nothing(markup.message(str(error), "error"))
+            return markup.message(str(error), "error"), None
         sentence = text.result_sentence(
             observation.photo_name,
             observation.geometry.photo_size,
@@ -75,7 +75,22 @@ class Handlers:
             observation.manifest.name,
             observation.forward_milliseconds,
         )
-        return markup.message(sentence), key, *shown
+        return markup.message(sentence), key
+
+    def show(
+        self, key: Key | None, path: str | None, framing: str, top_k: float, stage: str, *view: Any
+    ) -> tuple[str, str, str]:
+        """All of a result, by the controls as they are now: classes, strip and enlarged map."""
+        if key is None or path is None:
+            classes = markup.panel(text.CLASSES, markup.empty(text.NO_RESULT))
+            return classes, markup.panel(text.STAGES, markup.empty(text.NO_MAPS)), ""
+
+        def draw() -> tuple[str, str, str]:
+            observation = self._held(key, path, framing)
+            return self._classes(observation, top_k), *self._maps(observation, stage, *view)
+
+        shown: tuple[str, str, str] = self._or_error(draw)
+        return shown
 
     def recount(self, key: Key | None, path: str | None, framing: str, top_k: float) -> Any:
         """Another number of classes of the same result."""
@@ -118,7 +133,7 @@ class Handlers:
 
     def _held(self, key: Key, path: str, framing: str) -> Observation:
         """The result that is shown; computed again if it has left the cache."""
-        return self._cache.get(key) or self.observe(path, framing)[1]
+        return self._cache.get(key, Path(path).name) or self.observe(path, framing)[1]
 
     @staticmethod
     def _classes(observation: Observation, top_k: float) -> str:
@@ -132,11 +147,6 @@ class Handlers:
             markup.panel(text.STAGES, markup.strip(observation, heatmaps, options), text.STRIP_HINT),
             markup.large(observation, heatmaps[STAGE_NAMES.index(stage)], options),
         )
-
-    @staticmethod
-    def _nothing(line: str) -> tuple[Any, ...]:
-        classes = markup.panel(text.CLASSES, markup.empty(text.NO_RESULT))
-        return line, None, classes, markup.panel(text.STAGES, markup.empty(text.NO_MAPS)), ""
 
     @staticmethod
     def _or_error(answer: Callable[[], Any]) -> Any:

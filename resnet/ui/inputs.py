@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.processing_utils import save_bytes_to_cache
 
-from resnet.images import MAXIMUM_BYTES
+from resnet.images import MAXIMUM_BYTES, SUFFIXES
 
 
 def photo_input(**options: Any) -> gr.Image:
@@ -29,7 +29,9 @@ def photo_input(**options: Any) -> gr.Image:
         if payload is None:
             return None
         if payload.url and payload.url.startswith("data:"):
-            return _store(payload.url, field.GRADIO_CACHE)
+            path = _store(payload.url, field.GRADIO_CACHE)
+            field.temp_files.add(path)  # or it would never be cleared away
+            return path
         return payload.path
 
     field.preprocess = preprocess  # type: ignore[method-assign]
@@ -39,7 +41,8 @@ def photo_input(**options: Any) -> gr.Image:
 def _store(url: str, folder: str) -> str:
     """Write the content of a data URL to a file; its decoder checks it like any other."""
     header, _, body = url.partition(",")
-    suffix = header.removeprefix("data:image/").split(";")[0]
+    kind = header.removeprefix("data:image/").split(";")[0]
+    suffix = kind if f".{kind}" in SUFFIXES else "bin"
     if len(body) > MAXIMUM_BYTES * 4 // 3 + 4:
         raise gr.Error(
             f"The photo has over {MAXIMUM_BYTES / 1e6:.0f} MB, the most that is taken.", print_exception=False
@@ -48,4 +51,4 @@ def _store(url: str, folder: str) -> str:
         content = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise gr.Error("The photo's data URL is no valid base64.", print_exception=False) from None
-    return str(save_bytes_to_cache(content, f"image.{suffix if suffix.isalnum() else 'bin'}", folder))
+    return str(save_bytes_to_cache(content, f"image.{suffix}", folder))

@@ -79,15 +79,24 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
         add_endpoints(handlers)
 
         private: dict[str, Any] = {"api_visibility": "private"}
-        gr.on(
+        answer = gr.on(
             [photo.change, framing.change],
             handlers.explain,
-            [photo, framing, top_k, stage, *view],
-            [message, key, classes, strip, large],
+            [photo, framing],
+            [message, key],
             concurrency_id=NETWORK,
             concurrency_limit=1,
             trigger_mode="always_last",
             show_progress_on=[classes, strip],
+            **private,
+        )
+        # A step of its own, so that it reads what the controls say when the pass has ended.
+        answer.then(
+            handlers.show,
+            [key, photo, framing, top_k, stage, *view],
+            [classes, strip, large],
+            concurrency_limit=4,
+            show_progress="hidden",
             **private,
         )
         changing: list[Any] = view

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -164,6 +165,29 @@ def test_a_map_is_enlarged_by_click_by_keyboard_and_by_the_list(answered):
     expect(answered.locator(".large figcaption")).to_contain_text("C3")
     answered.get_by_role("radio", name="C1").check()
     expect(answered.locator(".large figcaption")).to_contain_text("C1")
+
+
+def test_controls_changed_during_a_pass_count_when_it_ends(page, engine, monkeypatch, make_photo):
+    """The page never contradicts its controls, also when the pass takes long."""
+    run, running, go_on = engine.run, threading.Event(), threading.Event()
+
+    def slow(pixels):
+        running.set()
+        go_on.wait(20)
+        return run(pixels)
+
+    monkeypatch.setattr(engine, "run", slow)
+    upload(page, make_photo("slow.png", size=(300, 200), seed=7))
+    assert running.wait(10)
+    page.locator("#top-k input[type=range]").focus()
+    page.keyboard.press("End")
+    page.get_by_label("Shared").check()
+    page.get_by_role("radio", name="C2").check()
+    go_on.set()
+    shown(page, "slow.png")
+    expect(page.locator(".bars li")).to_have_count(20)
+    expect(page.locator(".large figcaption")).to_contain_text("C2")
+    assert len(set(page.locator(".strip .scale").evaluate_all("all => all.map(one => one.innerText)"))) == 1
 
 
 def test_a_bad_file_gets_a_sentence_and_a_good_one_works(page, tmp_path):

@@ -1,0 +1,54 @@
+"""Checks of single options: the right value of the right type, or a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from resnet.errors import OptionError
+
+
+def one_of(name: str, value: object, known: Sequence[str]) -> str:
+    """`value`, which must be one of the words `known`.
+
+    Raises:
+        OptionError: It is not.
+    """
+    if not isinstance(value, str) or value not in known:
+        raise OptionError(f"The {name} must be one of {', '.join(known)}; received {value!r}.")
+    return value
+
+
+def number(name: str, value: object, low: float, high: float) -> float:
+    """`value`, which must be a finite number from `low` to `high`.
+
+    Raises:
+        OptionError: It is not.
+    """
+    valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not valid or not low <= value <= high:  # type: ignore[operator]
+        raise OptionError(f"The {name} must be {low:g} to {high:g}; received {value!r}.")
+    return value  # type: ignore[return-value]
+
+
+def whole_number(name: str, value: object, low: int, high: int) -> int:
+    """`value` as an int; it must be a whole number from `low` to `high`, such as 5 or 5.0.
+
+    Raises:
+        OptionError: It is not.
+    """
+    checked = number(name, value, low, high)
+    if checked != int(checked):
+        raise OptionError(f"The {name} must be a whole number; received {value!r}.")
+    return int(checked)
+
+
+def flag(name: str, value: object) -> bool:
+    """`value`, which must be True or False.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"The {name} must be true or false; received {value!r}.")
+    return value
