@@ -98,6 +98,7 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
             "explanation from scratch": scratch,
             "another colormap": lambda: restyle(*view()),
             "principal components": lambda: restyle(*view("pca")),
+            "principal components, another colormap": lambda: restyle(*view("pca")),
         },
         rounds,
     )

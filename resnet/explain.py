@@ -69,6 +69,7 @@ class Observation:
         maps: Per stage (height, width, channels) float32.
         forward_milliseconds: The pass alone.
         total_milliseconds: Resizing and the pass.
+        latest: The heatmaps drawn last, by aggregation, channel and scale.
         canvases: The picture made ready for overlays, by longer side; filled as they are needed.
     """
 
@@ -82,6 +83,7 @@ class Observation:
     maps: tuple[NDArray[np.float32], ...]
     forward_milliseconds: float
     total_milliseconds: float
+    latest: dict[tuple[str, int, str], tuple[Heatmap, ...]] = field(default_factory=dict, repr=False, compare=False)
     canvases: dict[int, Canvas] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -106,8 +108,14 @@ class Observation:
         )
 
     def heatmaps(self, view: ViewOptions) -> tuple[Heatmap, ...]:
-        """The five maps, C1 to C5."""
-        return make_heatmaps(self.maps, self.blocks, view)
+        """The five maps, C1 to C5; the last ones are kept, for a change of colours alone."""
+        wanted = (view.aggregation, view.channel, view.scale)
+        found = self.latest.get(wanted)
+        if found is None:
+            found = make_heatmaps(self.maps, self.blocks, view)
+            self.latest.clear()
+            self.latest[wanted] = found
+        return found
 
     def overlay(self, heatmap: Heatmap, view: ViewOptions, side: int) -> Image.Image:
         """One map over the photo, at most `side` pixels on its longer side."""

@@ -20,6 +20,8 @@ COLORMAPS = ("turbo", "viridis", "magma", "inferno", "cividis", "gray")
 FLAT_TOLERANCE = 1e-5
 """A map whose range is below this share of its largest value has only rounding noise to show."""
 
+MAXIMUM_ITERATIONS, ITERATIONS_A_CHECK, SETTLED = 8, 4, 1e-5
+
 Note = Literal["", "flat", "zero", "no_channel"]
 
 
@@ -128,21 +130,45 @@ def principal_components(activations: NDArray[np.float32], count: int = 3) -> tu
         variance that they explain, 0 to 1; 0 for a map without variance.
     """
     height, width, channels = activations.shape
-    cells = activations.reshape(-1, channels).astype(np.float64)
-    cells -= cells.mean(axis=0)
-    variance = float((cells * cells).sum())
-    scores = np.zeros((height * width, count))
-    if variance <= FLAT_TOLERANCE**2 * float((activations.astype(np.float64) ** 2).sum()):
-        return scores.reshape(height, width, count).astype(np.float32), 0.0
+    cells = activations.reshape(-1, channels)
+    cells = cells - cells.mean(axis=0)
+    variance = float(np.vdot(cells, cells))
+    scores = np.zeros((height * width, count), np.float32)
+    if variance <= FLAT_TOLERANCE**2 * float(np.vdot(activations, activations)):
+        return scores.reshape(height, width, count), 0.0
     by_cells = len(cells) < channels
-    eigenvalues, vectors = np.linalg.eigh(cells @ cells.T if by_cells else cells.T @ cells)
-    strongest = np.argsort(-eigenvalues)[:count]
-    sizes = np.sqrt(np.maximum(eigenvalues[strongest], 0))
-    found = vectors[:, strongest] * sizes if by_cells else cells @ vectors[:, strongest]
-    found *= np.sign(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]) + (sizes == 0)
+    eigenvalues, vectors = _strongest_eigenvectors(cells @ cells.T if by_cells else cells.T @ cells, count)
+    sizes = np.sqrt(np.maximum(eigenvalues, 0))
+    found = vectors * sizes if by_cells else cells @ vectors
+    found *= np.where(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])] < 0, -1, 1)
     scores[:, : found.shape[1]] = found
-    explained = float((sizes**2).sum() / variance)
-    return scores.reshape(height, width, count).astype(np.float32), explained
+    return scores.reshape(height, width, count), min(1.0, float((sizes**2).sum() / variance))
+
+
+def _strongest_eigenvectors(matrix: NDArray[np.float32], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest eigenvalues of a symmetric matrix, in falling order, with their eigenvectors.
+
+    A large matrix is not decomposed whole, which would take longer than a forward pass, but by
+    simultaneous iteration with a Rayleigh-Ritz step (Golub and Van Loan, "Matrix Computations",
+    4th edition, section 8.2.4). If that has not settled, the whole decomposition decides.
+    """
+    side = len(matrix)
+    count, subspace = min(count, side), 4 * count
+    if side > 4 * subspace:
+        exact = matrix.astype(np.float64)
+        basis = np.linalg.qr(np.random.default_rng(0).standard_normal((side, subspace)))[0]
+        for _ in range(MAXIMUM_ITERATIONS):
+            for _ in range(ITERATIONS_A_CHECK):
+                product = exact @ basis
+                basis = np.linalg.qr(product)[0]
+            eigenvalues, rotation = np.linalg.eigh(basis.T @ exact @ basis)
+            strongest = np.argsort(-eigenvalues)[:count]
+            vectors, found = basis @ rotation[:, strongest], eigenvalues[strongest]
+            if np.linalg.norm(exact @ vectors - vectors * found) <= SETTLED * found[0]:
+                return found, vectors
+    eigenvalues, vectors = np.linalg.eigh(matrix.astype(np.float64))
+    strongest = np.argsort(-eigenvalues)[:count]
+    return eigenvalues[strongest], vectors[:, strongest]
 
 
 def make_heatmaps(

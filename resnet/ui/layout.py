@@ -29,6 +29,9 @@ element.addEventListener("click", (event) => {
   if (button) trigger("select", { choice: button.dataset.choice });
 });
 """
+_USEFUL_CONTROLS = """
+(map) => [map === "channel", map !== "pca", map !== "pca"].map((visible) => ({ visible, __type__: "update" }))
+"""
 _SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
 
 
@@ -179,13 +182,8 @@ def _view_controls() -> list[gr.components.Component]:
         scale = gr.Radio(text.SCALE_CHOICES, value="each", label=text.SCALE, elem_id="scale", min_width=190)
         opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=170)
         smooth = gr.Checkbox(True, label=text.SMOOTH, elem_id="smooth", min_width=150)
-    aggregation.change(
-        None,
-        aggregation,
-        channel,
-        js="(map) => ({ visible: map === 'channel', __type__: 'update' })",
-        api_visibility="private",
-    )
+    # Which controls have an effect depends on the map; the browser alone shows and hides them.
+    aggregation.change(None, aggregation, [channel, colormap, scale], js=_USEFUL_CONTROLS, api_visibility="private")
     return [aggregation, channel, colormap, scale, opacity, smooth]
 
 

@@ -143,6 +143,8 @@ def test_principal_components_say_how_much_they_explain(answered):
     answered.get_by_role("option", name="Principal components").click()
     changed(answered, before)
     expect(answered.locator(".strip figcaption").first).to_contain_text("% of the variance")
+    for useless in ("#colormap", "#scale", "#channel"):
+        expect(answered.locator(useless)).to_be_hidden()
 
 
 def test_whole_photo_runs_the_network_once(page, engine, make_photo):
