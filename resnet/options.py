@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from resnet.errors import OptionError
@@ -20,15 +19,14 @@ def one_of(name: str, value: object, known: Sequence[str]) -> str:
 
 
 def number(name: str, value: object, low: float, high: float) -> float:
-    """`value`, which must be a finite number from `low` to `high`.
+    """`value`, which must be a number from `low` to `high`.
 
     Raises:
         OptionError: It is not.
     """
-    valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not valid or not low <= value <= high:  # type: ignore[operator]
-        raise OptionError(f"The {name} must be {low:g} to {high:g}; received {value!r}.")
-    return value  # type: ignore[return-value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise OptionError(f"The {name} must be {low:g} to {high:g}; received {value!r}.")
 
 
 def whole_number(name: str, value: object, low: int, high: int) -> int:

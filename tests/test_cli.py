@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet import cli
-from resnet.cli import main
+from resnet.cli import arguments, main
 from resnet.labels import ASSETS
 from resnet.provider import BUNDLED
 
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def loaded(engine, monkeypatch):
     """The session's network instead of a new one for each command."""
-    monkeypatch.setattr(cli, "load_now", lambda choice: engine)
+    monkeypatch.setattr(arguments, "load_now", lambda choice: engine)
 
 
 def test_table_names_classes_and_stages(capsys):

@@ -88,7 +88,7 @@ def test_client_example_runs(beside_a_cat, server, capsys):
 def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, capsys):
     from resnet import cli
 
-    monkeypatch.setattr(cli, "load_now", lambda choice: engine)
+    monkeypatch.setattr(cli.arguments, "load_now", lambda choice: engine)
     (beside_a_cat / "holiday").mkdir()
     shutil.copy("cat.jpg", "holiday")
     commands = re.findall(

@@ -1,0 +1,57 @@
+"""The command line: `python -m resnet classify | evaluate | info`; one module a command."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from resnet import __version__
+from resnet.cli import classify, evaluate, info
+from resnet.errors import ResNetError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Words after the program's name; those of the process by default.
+
+    Returns:
+        0 if all went well, 1 if some photos failed, 2 for wrong usage or weights that do not load.
+    """
+    logging.basicConfig(format="resnet: %(message)s", level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names and bars on any terminal
+    options = _parser().parse_args(arguments)
+    try:
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
+    except ResNetError as error:
+        print(f"resnet: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"resnet: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m resnet", description="See what a ResNet101 sees: top-k classes and feature maps C1 to C5."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (classify, evaluate, info):
+        command.add_command(commands)
+    return parser

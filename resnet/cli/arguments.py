@@ -1,0 +1,56 @@
+"""What several commands take: the weights, and numbers that are checked."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from resnet.provider import SOURCES, load_now
+
+if TYPE_CHECKING:
+    from resnet.engine import Engine
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add `--weights` to a command."""
+    parser.add_argument(
+        "--weights",
+        default=os.environ.get("RESNET_WEIGHTS") or "auto",
+        help=f"{', '.join(SOURCES)}, or a path (default: $RESNET_WEIGHTS, else auto: the ImageNet "
+        "weights if they are on this machine, else the bundled ones)",
+    )
+
+
+def load(choice: str) -> Engine:
+    """The engine of a choice of weights, without what TensorFlow has to say while it starts."""
+    with _without_native_messages():
+        # TensorFlow speaks of missing graphics cards before any setting of it could be read.
+        from resnet.engine import find_devices
+
+        find_devices()
+    return load_now(choice)
+
+
+@contextlib.contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """Keep off the terminal what C++ code writes there by itself; Python's errors are raised as ever."""
+    sys.stderr.flush()
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
+def positive(text: str) -> int:
+    """An argument that must be a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1; received {text!r}")
+    return int(text)
