@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -78,24 +79,30 @@ def make_photo(tmp_path):
     return make
 
 
-@pytest.fixture(scope="session")
-def server(engine):
-    """The page on a free port, with the session's network; gives its address."""
+@contextlib.contextmanager
+def serve(load):
+    """The page on a free port, with `load` in place of loading the bundled weights; gives its address."""
     from resnet import provider as provider_module
     from resnet.provider import EngineProvider
     from resnet.ui.layout import build_demo, launch_options
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr(provider_module, "load_bundled", lambda: engine)
-    provider = EngineProvider("bundled")
-    provider.start()
-    demo = build_demo(provider)
-    _, url, _ = demo.launch(
-        server_name="127.0.0.1", server_port=_free_port(), prevent_thread_lock=True, quiet=True, **launch_options()
-    )
-    yield url
-    demo.close()
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provider_module, "load_bundled", load)
+        provider = EngineProvider("bundled")
+        provider.start()
+        demo = build_demo(provider)
+        _, url, _ = demo.launch(
+            server_name="127.0.0.1", server_port=_free_port(), prevent_thread_lock=True, quiet=True, **launch_options()
+        )
+        yield url
+        demo.close()
+
+
+@pytest.fixture(scope="session")
+def server(engine):
+    """The page with the session's network."""
+    with serve(lambda: engine) as url:
+        yield url
 
 
 def _free_port():

@@ -9,7 +9,6 @@ import gradio as gr
 
 from resnet.explain import MAXIMUM_TOP_K, ObservationCache
 from resnet.heatmaps import COLORMAPS
-from resnet.images import MAXIMUM_BYTES
 from resnet.labels import ASSETS
 from resnet.provider import EngineProvider
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
@@ -45,7 +44,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": theme,
         "css_paths": STYLE,
-        "max_file_size": MAXIMUM_BYTES,
+        "max_file_size": "20mb",  # a little more than our own limit, whose sentence says more
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
@@ -180,7 +179,7 @@ def _view_controls() -> list[gr.components.Component]:
         )
         colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=text.COLORMAP, elem_id="colormap", min_width=120)
         scale = gr.Radio(text.SCALE_CHOICES, value="each", label=text.SCALE, elem_id="scale", min_width=190)
-        opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=170)
+        opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=200)
         smooth = gr.Checkbox(True, label=text.SMOOTH, elem_id="smooth", min_width=150)
     # Which controls have an effect depends on the map; the browser alone shows and hides them.
     aggregation.change(None, aggregation, [channel, colormap, scale], js=_USEFUL_CONTROLS, api_visibility="private")

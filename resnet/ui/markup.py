@@ -37,7 +37,7 @@ def message(sentence: str, kind: str = "note") -> str:
 
 def weights_line(sentence: str, phase: str) -> str:
     """The line about the weights, with a moving bar while they load."""
-    bar = '<span class="loading" aria-hidden="true"></span>' if phase == "loading" else ""
+    bar = '<span class="moving" aria-hidden="true"></span>' if phase == "loading" else ""
     role = "alert" if phase == "failed" else "status"
     return f'<p class="weights {phase}" role="{role}">{bar}{escape(sentence)}</p>'
 

@@ -27,27 +27,27 @@ def open_page(browser, server):
     """Open the page in a window of its own; at the end nothing may have gone wrong in it."""
     contexts, faults = [], []
 
-    def watch(page):
+    def watch(page, address):
         page.on("console", lambda entry: faults.append(entry.text) if entry.type == "error" else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
             "request",
             lambda request: (
                 None
-                if request.url.startswith((server, "data:", "blob:"))
+                if request.url.startswith((address, "data:", "blob:"))
                 else faults.append(f"request to {request.url}")
             ),
         )
 
-    def start(width=1280, height=900, scheme="light", **options):
+    def start(width=1280, height=900, scheme="light", address=server, says="classes", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
-        watch(page)
-        page.goto(server, wait_until="load")
+        watch(page, address)
+        page.goto(address, wait_until="load")
         page.locator("#photo input[type=file]").wait_for(state="attached")
-        page.wait_for_function("document.querySelector('#weights').textContent.includes('classes')")
+        page.wait_for_function("says => document.querySelector('#weights').textContent.includes(says)", arg=says)
         return page
 
     yield start

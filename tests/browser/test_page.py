@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from resnet.errors import WeightsError
 from resnet.labels import ASSETS
+from tests.conftest import serve
 
 EXAMPLES = ASSETS / "examples"
 
@@ -57,6 +59,50 @@ def test_an_empty_page_says_what_to_do(page):
     expect(page.locator("#message")).to_contain_text("Choose a photo to begin")
     expect(page.locator("#classes")).to_contain_text("the classes appear here")
     expect(page.locator("#weights")).to_contain_text("tiny-imagenet-200, 200 classes")
+
+
+def test_the_page_answers_before_the_weights_are_ready(open_page, engine):
+    ready = threading.Event()
+
+    def load():
+        ready.wait(60)
+        return engine
+
+    with serve(load) as address:
+        page = open_page(address=address, says="Loading the weights")
+        moving = page.locator("#weights .moving")
+        expect(moving).to_be_visible()
+        expect(moving).to_have_css("background-image", re.compile("linear-gradient"))
+        upload(page, EXAMPLES / "dahlia.jpg")
+        page.locator("#top-k input[type=range]").focus()
+        page.keyboard.press("Home")
+        expect(page.locator(".strip img")).to_have_count(0)
+        ready.set()
+        shown(page, "dahlia.jpg")
+        expect(page.locator(".bars li")).to_have_count(1)
+        expect(page.locator("#weights")).to_contain_text("200 classes")
+        page.context.close()
+
+
+def test_weights_that_do_not_load_are_said(open_page):
+    def load():
+        raise WeightsError("The weights are damaged.")
+
+    with serve(load) as address:
+        page = open_page(address=address, says="could not be loaded")
+        expect(page.locator("#weights [role=alert]")).to_contain_text("The weights are damaged.")
+        upload(page, EXAMPLES / "dahlia.jpg")
+        expect(page.locator("#message [role=alert]")).to_contain_text("The weights are damaged.")
+        page.context.close()
+
+
+def test_a_file_of_another_kind_gets_a_sentence(page, tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no photo")
+    upload(page, notes)
+    expect(page.get_by_text("Invalid file type: notes.txt").first).to_be_visible()
+    upload(page, EXAMPLES / "cat.jpg")
+    shown(page, "cat.jpg")
 
 
 def test_upload_gives_bars_and_five_overlays(answered):
