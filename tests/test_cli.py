@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
+import app
 from resnet.cli import arguments, main
 from resnet.labels import ASSETS
 from resnet.provider import BUNDLED
@@ -124,16 +124,9 @@ def test_info_lists_every_block(capsys):
     assert sum(line.startswith("conv") for line in capsys.readouterr().out.splitlines()) == 33
 
 
-def test_missing_weights_are_status_2():
-    answer = subprocess.run(
-        [sys.executable, "-m", "resnet", "info", "--weights", "/nowhere"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 2
-    assert answer.stderr.strip() == "resnet: There are no weights at /nowhere: no such file or directory."
+def test_missing_weights_are_status_2(capsys):
+    assert main(["info", "--weights", "/nowhere"]) == 2
+    assert capsys.readouterr().err == "resnet: There are no weights at /nowhere: no such file or directory.\n"
 
 
 def test_a_path_that_cannot_be_looked_up_does_not_stop_the_rest(capsys):
@@ -188,47 +181,26 @@ def test_info_says_that_weights_are_damaged(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "http"])
-def test_a_wrong_port_gets_a_sentence(port):
-    answer = subprocess.run(
-        [sys.executable, "app.py", "--port", port], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 2
-    assert f"must be 1 to 65535; received '{port}'" in answer.stderr
+def test_a_wrong_port_gets_a_sentence(port, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--port", port])
+    with pytest.raises(SystemExit) as stopped:
+        app.main()
+    assert stopped.value.code == 2
+    assert f"must be 1 to 65535; received '{port}'" in capsys.readouterr().err
 
 
-def test_a_port_in_use_gets_a_sentence():
+def test_wrong_weights_are_said_before_the_page_starts(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--weights", "/nowhere"])
+    assert app.main() == 2
+    assert capsys.readouterr().err == "app.py: There are no weights at /nowhere: no such file or directory.\n"
+
+
+def test_a_port_in_use_gets_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(app.EngineProvider, "start", lambda provider: None)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        answer = subprocess.run(
-            [sys.executable, "app.py", "--weights", "bundled", "--host", "127.0.0.1", "--port", port],
-            cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    assert answer.returncode == 2
-    assert "The page cannot be served" in answer.stderr
-    assert "Traceback" not in answer.stderr
-
-
-@pytest.fixture
-def sheets(tmp_path):
-    """Two classes with a sheet of 2 x 3 tiles each."""
-    for name in ("n07920052", "n02123394"):
-        noise = np.random.default_rng(0).integers(0, 256, (128, 192, 3), np.uint8)
-        Image.fromarray(noise).save(tmp_path / f"{name}.jpg")
-    return tmp_path
-
-
-def test_evaluate_counts_every_tile(sheets, capsys):
-    assert main(["evaluate", str(sheets), "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["images"] == 12
-    assert 0 <= result["top1"] <= result["top5"] <= 1
-    assert main(["evaluate", str(sheets), "--limit", "5"]) == 0
-    assert "images    5" in capsys.readouterr().out
-
-
-def test_evaluate_names_an_unknown_class(sheets, capsys):
-    Image.new("RGB", (64, 64)).save(sheets / "unicorn.jpg")
-    assert main(["evaluate", str(sheets)]) == 2
-    assert "unicorn.jpg is none of the 200 classes" in capsys.readouterr().err
+        monkeypatch.setattr(sys, "argv", ["app.py", "--weights", "bundled", "--host", "127.0.0.1", "--port", port])
+        assert app.main() == 2
+    assert "The page cannot be served" in capsys.readouterr().err
