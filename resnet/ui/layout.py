@@ -165,7 +165,7 @@ def _photo_column() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Slider]:
 def _view_controls() -> list[gr.components.Component]:
     """In the order of `handlers.view_options`."""
     with gr.Row(elem_id="view"):
-        aggregation = gr.Dropdown(text.MAP_CHOICES, value="mean", label=text.MAP, elem_id="map", min_width=210)
+        aggregation = gr.Dropdown(text.MAP_CHOICES, value="mean", label=text.MAP, elem_id="map", min_width=200)
         channel = gr.Number(
             0,
             precision=0,
@@ -177,9 +177,9 @@ def _view_controls() -> list[gr.components.Component]:
             elem_id="channel",
             min_width=190,
         )
-        colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=text.COLORMAP, elem_id="colormap", min_width=120)
+        colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=text.COLORMAP, elem_id="colormap", min_width=110)
         scale = gr.Radio(text.SCALE_CHOICES, value="each", label=text.SCALE, elem_id="scale", min_width=190)
-        opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=200)
+        opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=220)
         smooth = gr.Checkbox(True, label=text.SMOOTH, elem_id="smooth", min_width=150)
     # Which controls have an effect depends on the map; the browser alone shows and hides them.
     aggregation.change(None, aggregation, [channel, colormap, scale], js=_USEFUL_CONTROLS, api_visibility="private")

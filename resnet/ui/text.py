@@ -41,6 +41,7 @@ JSON = "Download data (JSON)"
 NO_RESULT = "Choose a photo or an example; the classes appear here."
 NO_MAPS = "The five maps appear here."
 NOTHING_TO_SAVE = "There is no result to download yet: choose a photo first."
+NOT_SHOWN_BY_BROWSERS = "browsers do not show TIFF in the field above; the maps show the photo"
 WAITING = "Choose a photo to begin."
 STRIP_HINT = "Click a map, or choose a stage below, to enlarge it."
 NOTES = {
@@ -74,7 +75,11 @@ def weights_sentence(status: Status) -> str:
 
 def result_sentence(name: str, size: tuple[int, int], seen: tuple[int, int], weights: str, forward: float) -> str:
     """What was answered: the photo, the network's input, the weights and the pass's time."""
-    return f"{name}, {size[0]}×{size[1]} px, seen at {seen[0]}×{seen[1]} px · forward pass {forward:.0f} ms · {weights}"
+    unseen = f" · {NOT_SHOWN_BY_BROWSERS}" if name.lower().endswith((".tif", ".tiff")) else ""
+    return (
+        f"{name}, {size[0]}×{size[1]} px, seen at {seen[0]}×{seen[1]} px · forward pass {forward:.0f} ms · "
+        f"{weights}{unseen}"
+    )
 
 
 def example_text(name: str) -> str:

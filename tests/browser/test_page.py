@@ -251,6 +251,12 @@ def test_a_bad_file_gets_a_sentence_and_a_good_one_works(page, tmp_path):
     expect(page.locator("#message [role=alert]")).to_have_count(0)
 
 
+def test_a_tiff_is_answered_though_browsers_do_not_show_it(page, make_photo):
+    upload(page, make_photo("scan.tiff"))
+    shown(page, "scan.tiff")
+    expect(page.locator("#message")).to_contain_text("browsers do not show TIFF")
+
+
 def test_a_photo_taken_away_leaves_an_empty_page(answered):
     clear(answered)
     expect(answered.locator("#message")).to_contain_text("Choose a photo to begin")
@@ -279,12 +285,17 @@ def test_the_result_can_be_downloaded(answered, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768], ids=["phone", "tablet"])
+@pytest.mark.parametrize("width", [360, 768, 1000], ids=["phone", "tablet", "small laptop"])
 def test_narrow_screens_need_no_sideways_scrolling(open_page, width, scheme):
     page = open_page(width, 800, scheme)
     upload(page, EXAMPLES / "astronaut.jpg")
     shown(page, "astronaut.jpg")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # Nor does one caption run into the next.
+    overflowing = page.locator(".strip figcaption").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth)"
+    )
+    assert overflowing == []
 
 
 def test_text_is_readable_in_the_dark(open_page):
