@@ -97,12 +97,12 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
 
     def scratch() -> None:
         fresh = Handlers(_Ready(engine), ObservationCache())
-        _, key = fresh.explain(str(photo), "crop")
-        fresh.show(key, str(photo), "crop", 5, "C5", *view())
+        _, shown = fresh.explain(str(photo), "crop")
+        fresh.show(shown, 5, "C5", *view())
 
     handlers = Handlers(_Ready(engine), ObservationCache())
-    _, key = handlers.explain(str(photo), "crop")
-    restyle = partial(handlers.restyle, key, str(photo), "crop", "C5")
+    _, shown = handlers.explain(str(photo), "crop")
+    restyle = partial(handlers.restyle, shown, "C5")
     return medians(
         {
             "explanation from scratch": scratch,

@@ -20,6 +20,7 @@ COLORMAPS = ("turbo", "viridis", "magma", "inferno", "cividis", "gray")
 FLAT_TOLERANCE = 1e-5
 """A map whose range is below this share of its largest value has only rounding noise to show."""
 
+NOISE = 1e-6
 MAXIMUM_ITERATIONS, ITERATIONS_A_CHECK, SETTLED = 8, 4, 1e-5
 
 Note = Literal["", "flat", "zero", "no_channel"]
@@ -55,7 +56,7 @@ class ViewOptions:
         one_of("colormap", self.colormap, COLORMAPS)
         one_of("scale", self.scale, SCALES)
         number("opacity", self.opacity, 0, 1)
-        whole_number("channel", self.channel, 0, HIGHEST_CHANNEL)
+        object.__setattr__(self, "channel", whole_number("channel", self.channel, 0, HIGHEST_CHANNEL))
         flag("smoothness", self.smooth)
 
 
@@ -130,18 +131,21 @@ def principal_components(activations: NDArray[np.float32], count: int = 3) -> tu
         variance that they explain, 0 to 1; 0 for a map without variance.
     """
     height, width, channels = activations.shape
-    cells = activations.reshape(-1, channels)
-    cells = cells - cells.mean(axis=0)
+    largest = float(np.abs(activations).max())
+    cells = activations.reshape(-1, channels) / np.float32(largest or 1)
+    cells -= cells.mean(axis=0)
     variance = float(np.vdot(cells, cells))
     scores = np.zeros((height * width, count), np.float32)
-    if variance <= FLAT_TOLERANCE**2 * float(np.vdot(activations, activations)):
+    if variance <= FLAT_TOLERANCE**2 * cells.size:
         return scores.reshape(height, width, count), 0.0
     by_cells = len(cells) < channels
     eigenvalues, vectors = _strongest_eigenvectors(cells @ cells.T if by_cells else cells.T @ cells, count)
-    sizes = np.sqrt(np.maximum(eigenvalues, 0))
-    found = vectors * sizes if by_cells else cells @ vectors
+    # Below this share of the first, a component of float32 numbers is rounding noise.
+    eigenvalues = np.where(eigenvalues > NOISE * eigenvalues[0], eigenvalues, 0)
+    sizes = np.sqrt(eigenvalues)
+    found = vectors * sizes if by_cells else (cells @ vectors) * (sizes > 0)
     found *= np.where(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])] < 0, -1, 1)
-    scores[:, : found.shape[1]] = found
+    scores[:, : found.shape[1]] = found * largest
     return scores.reshape(height, width, count), min(1.0, float((sizes**2).sum() / variance))
 
 
@@ -201,7 +205,7 @@ def _single(activations: NDArray[np.float32], block: Block, options: ViewOptions
     else:
         values = aggregate(activations, options)
     low, high, mean = float(values.min()), float(values.max()), float(values.mean())
-    largest = max(abs(low), abs(high))
+    largest = float(np.abs(activations).max()) if explained is not None else max(abs(low), abs(high))
     note: Note = ""
     if largest == 0:
         note = "zero"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from resnet.errors import ImageError
 
@@ -69,7 +69,7 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
             a limit. The message names the photo.
     """
     if isinstance(source, Image.Image):
-        photo = _photo(source, _printable(name or "image"), "", reduce)
+        photo = _photo(source, _printable(name or "image"), "", reduce, own=False)
         digest = hashlib.blake2b(photo.image.tobytes(), digest_size=16)
         digest.update(repr(photo.size).encode())
         return replace(photo, digest=digest.hexdigest())
@@ -79,7 +79,7 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
     else:
         name = _printable(name or Path(source).name)
         content = _read_file(Path(source), name)
-    return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest(), reduce)
+    return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest(), reduce, own=True)
 
 
 def _printable(name: str) -> str:
@@ -157,7 +157,7 @@ def _too_many_pixels(name: str, received: str) -> ImageError:
     )
 
 
-def _photo(image: Image.Image, name: str, digest: str, reduce: bool) -> Photo:
+def _photo(image: Image.Image, name: str, digest: str, reduce: bool, own: bool) -> Photo:
     width, height = image.size
     if width * height > MAXIMUM_PIXELS:
         raise _too_many_pixels(name, f"{width} x {height} = {width * height / 1e6:.0f} million")
@@ -168,7 +168,7 @@ def _photo(image: Image.Image, name: str, digest: str, reduce: bool) -> Photo:
     if orientation in _ROTATED_BY_90:
         width, height = height, width
     try:
-        upright = _decode(image, reduce)
+        upright = _decode(image, reduce, own)
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken
         reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
         raise ImageError(f"{name} is damaged: {reason}.") from error
@@ -185,10 +185,10 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _decode(image: Image.Image, reduce: bool) -> Image.Image:
+def _decode(image: Image.Image, reduce: bool, own: bool) -> Image.Image:
     profile = image.info.get("icc_profile")
     orientation = _orientation(image)
-    if reduce and isinstance(image, ImageFile.ImageFile):
+    if own and reduce:
         image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
     image.load()
     image = _eight_bit(image)

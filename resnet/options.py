@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Sequence
+from numbers import Real
 
 from resnet.errors import OptionError
 
@@ -24,8 +27,12 @@ def number(name: str, value: object, low: float, high: float) -> float:
     Raises:
         OptionError: It is not.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-        return value
+    checked = math.nan
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            checked = float(value)
+    if low <= checked <= high:
+        return checked
     raise OptionError(f"The {name} must be {low:g} to {high:g}; received {value!r}.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -160,25 +160,27 @@ class EngineProvider:
             _log.info("Answering with the weights %s.", engine.manifest.name)
 
     def _load(self) -> None:
-        first = "bundled" if self._choice == "auto" else self._choice
-        engine = self._attempt(first, self._first_reason(), "failed")
-        if self._choice == "auto":
-            if engine is None:
-                self._set(Status("loading", "auto-trying"))  # the ImageNet weights may still be had
-            self._attempt("imagenet", "auto-imagenet", "failed" if engine is None else "ready", engine)
+        if self._choice != "auto":
+            self._attempt(self._choice, self._first_reason(), Status("failed", self._first_reason()))
+            return
+        # Without bundled weights the ImageNet weights may still be had, so nothing has failed yet.
+        engine = self._attempt("bundled", "auto-trying", Status("loading", "auto-trying"))
+        earlier = self.status.detail
+        otherwise = Status("failed", "auto-offline", detail=earlier)
+        if engine is not None:
+            otherwise = Status("ready", "auto-offline", engine.manifest)
+        self._attempt("imagenet", "auto-imagenet", otherwise)
 
-    def _attempt(
-        self, source: str, reason: Reason, otherwise: Literal["ready", "failed"], fallback: Engine | None = None
-    ) -> Engine | None:
-        """Load a source and answer with it, or say what stopped it."""
+    def _attempt(self, source: str, reason: Reason, otherwise: Status) -> Engine | None:
+        """Load a source and answer with it; else take the status `otherwise`, with what stopped it."""
         try:
             engine = _loader(source)()
         except Exception as error:  # noqa: BLE001 - the page must say so and go on, whatever it is
             known = isinstance(error, ResNetError)
-            detail = str(error) if known else f"The weights could not be loaded ({type(error).__name__})."
-            _log.log(logging.INFO if fallback else logging.ERROR, "%s", detail, exc_info=not known)
-            manifest = fallback.manifest if fallback else None
-            self._set(Status(otherwise, "auto-offline" if fallback else reason, manifest, detail))
+            sentence = str(error) if known else f"The weights could not be loaded ({type(error).__name__})."
+            serving = otherwise.phase == "ready"
+            _log.log(logging.INFO if serving else logging.ERROR, "%s", sentence, exc_info=not known)
+            self._set(replace(otherwise, detail=f"{otherwise.detail} {sentence}".strip()))
             return None
         self._set(Status("ready", reason, engine.manifest), engine)
         return engine

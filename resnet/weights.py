@@ -7,7 +7,6 @@ int8 with a `kernel_scale` per output channel; biases of 0 may be left out.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,8 +50,12 @@ def read_arrays(manifest: Manifest) -> Arrays:
     verify(manifest)
     path = manifest.weights_path
     try:
-        return _read_npz(path) if path.suffix == ".npz" else _read_keras(manifest)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        arrays = _read_npz(path) if path.suffix == ".npz" else _read_keras(manifest)
+        faulty = [key for key, values in arrays.items() if not np.isfinite(values).all()]
+        if faulty:
+            raise ValueError(f"{faulty[0]} is missing, or holds something that is no number.")
+        return arrays
+    except Exception as error:  # a damaged archive can raise anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"The weights {path} do not fit {manifest.name}: {reason}") from error
 
@@ -77,13 +80,9 @@ def _read_keras(manifest: Manifest) -> Arrays:
     for layer in model.layers:
         for variable in layer.weights:
             variable.assign(np.full(variable.shape, np.nan, np.float32))
+    # Where the file lacks a layer, Keras only warns and leaves the layer as it was: not a number.
     model.load_weights(str(manifest.weights_path))
-    arrays = arrays_of(model)
-    # Where the file lacks a layer, Keras only warns and leaves the layer as it was.
-    missing = [key for key, values in arrays.items() if np.isnan(values).any()]
-    if missing:
-        raise ValueError(f"the file lacks {missing[0]}, or holds no numbers there.")
-    return arrays
+    return arrays_of(model)
 
 
 def arrays_of(model: keras.Model) -> Arrays:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="resnet-tests-"))
+atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 os.environ.update(
     RESNET_WEIGHTS="bundled",
     KERAS_HOME=str(_SCRATCH / "keras"),
@@ -32,16 +35,19 @@ LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 @pytest.fixture(scope="session", autouse=True)
 def no_network():
     """Refuse every connection that would leave this machine."""
-    connect = socket.socket.connect
 
-    def guarded(self, address):
-        if isinstance(address, tuple) and not str(address[0]).startswith(LOCAL):
-            raise OSError(101, f"the tests have no network: {address[0]}")
-        return connect(self, address)
+    def guarded(connect):
+        def only_local(self, address):
+            if isinstance(address, tuple) and not str(address[0]).startswith(LOCAL):
+                raise OSError(101, f"the tests have no network: {address[0]}")
+            return connect(self, address)
 
-    socket.socket.connect = guarded
-    yield
-    socket.socket.connect = connect
+        return only_local
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+        yield
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -94,8 +100,10 @@ def serve(load):
         _, url, _ = demo.launch(
             server_name="127.0.0.1", server_port=_free_port(), prevent_thread_lock=True, quiet=True, **launch_options()
         )
-        yield url
-        demo.close()
+        try:
+            yield url
+        finally:
+            demo.close()
 
 
 @pytest.fixture(scope="session")

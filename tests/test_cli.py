@@ -161,7 +161,15 @@ def test_a_full_disk_is_said():
             cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert answer.returncode == 1
-    assert answer.stderr.strip() == "resnet: The output cannot be written: No space left on device."
+    assert answer.stderr.strip() == "resnet: Reading or writing failed: No space left on device."
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_do_no_harm(closed):
+    command = f"{sys.executable} -m resnet info --weights bundled {closed}"
+    answer = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0
+    assert answer.stderr == ""
 
 
 def test_info_of_imagenet_before_it_is_moved_is_of_imagenet(capsys):

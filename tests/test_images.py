@@ -225,6 +225,13 @@ def test_pil_images_of_equal_indices_and_other_palettes_differ():
     assert read_photo(red).digest != read_photo(blue).digest
 
 
+def test_a_pil_image_is_not_changed():
+    image = Image.open(io.BytesIO(encoded(Image.new("RGB", (4000, 3000), "teal"), "JPEG")))
+    first, second = read_photo(image), read_photo(image)
+    assert image.size == first.size == second.size == (4000, 3000)
+    assert first.digest == second.digest
+
+
 def test_a_truncated_pil_image_gets_a_sentence():
     content = encoded(Image.effect_noise((200, 200), 80), "JPEG")
     with pytest.raises(ImageError, match="image is damaged: it ends too early"):

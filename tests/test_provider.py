@@ -105,7 +105,7 @@ def test_auto_fails_when_neither_can_be_had(sources):
     chosen = EngineProvider("auto")
     chosen.start()
     gates["bundled"].set(), gates["imagenet"].set()
-    with pytest.raises(WeightsError, match="No connection"):
+    with pytest.raises(WeightsError, match=r"Damaged\. No connection\."):
         chosen.engine(10)
 
 

@@ -138,6 +138,15 @@ def test_folding_names_what_is_missing(tiny):
         fold(arrays)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, tiny, value):
+    arrays = arrays_of(tiny)
+    arrays["conv1_bn/gamma"][1] = value
+    write_npz(arrays, tmp_path / "mine.npz")
+    with pytest.raises(WeightsError, match="conv1_bn/gamma is missing, or holds something that is no number"):
+        read_arrays(store(tmp_path, "mine.npz"))
+
+
 def test_pickled_objects_are_never_loaded(tmp_path, tiny):
     np.savez(tmp_path / "evil.npz", **{"conv1_conv/kernel": np.array([{"a": 1}], dtype=object)})
     with pytest.raises(WeightsError, match="Object arrays cannot be loaded"):

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if some photos failed, 2 for wrong usage or weights that do not load.
     """
     logging.basicConfig(format="resnet: %(message)s", level=logging.WARNING)
+    # None where the caller has closed it.
+    sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names and bars on any terminal
@@ -39,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"resnet: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        place = f" ({error.filename})" if error.filename else ""
+        print(f"resnet: Reading or writing failed: {error.strerror or error}{place}.", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
         return 1
     except KeyboardInterrupt:

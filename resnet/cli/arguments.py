@@ -27,7 +27,7 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
 
 def load(choice: str) -> Engine:
     """The engine of a choice of weights, without what TensorFlow has to say while it starts."""
-    with _without_native_messages():
+    with without_native_messages():
         # TensorFlow speaks of missing graphics cards before any setting of it could be read.
         from resnet.engine import find_devices
 
@@ -36,10 +36,15 @@ def load(choice: str) -> Engine:
 
 
 @contextlib.contextmanager
-def _without_native_messages() -> Iterator[None]:
+def without_native_messages() -> Iterator[None]:
     """Keep off the terminal what C++ code writes there by itself; Python's errors are raised as ever."""
     sys.stderr.flush()
-    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed by the caller: nothing can be written there anyway
+        yield
+        return
+    silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     try:
         yield

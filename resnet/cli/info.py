@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from resnet.cli.arguments import add_weights
+from resnet.cli.arguments import add_weights, without_native_messages
 from resnet.manifest import Manifest, read_manifest, verify
 from resnet.provider import BUNDLED, SOURCES
 from resnet.stages import block_table, head_multiply_accumulates, head_parameters, stage_table
@@ -48,7 +48,8 @@ def _info(options: argparse.Namespace) -> int:
 def _manifest_of(choice: str) -> Manifest:
     """The manifest of the weights that `load_now` would take, verified where their file is here."""
     if choice in ("auto", "imagenet"):
-        from resnet.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached
+        with without_native_messages():
+            from resnet.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached
 
         if converted_folder().exists():
             return _verified(converted_folder())

@@ -65,10 +65,11 @@ def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int = TILE) ->
     Raises:
         DataError: There is no such folder, no picture in it, or a class that the network lacks.
     """
-    if not root.is_dir():
-        raise DataError(f"The data set must be a folder; {root} is none.")
+    try:
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"The data set must be a folder; {root} is none: {error.strerror}.") from error
     by_name = {key.casefold(): label.index for label in labels for key in (label.wnid, label.name) if key}
-    entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     files: list[LabelledFile] = []
     for entry in entries:
         sheet = entry.suffix.lower() in SUFFIXES

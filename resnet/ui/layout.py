@@ -65,7 +65,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(HOUR, HOUR)) as demo:
         gr.HTML(f"<h1>{text.TITLE}</h1><p>{text.INTRODUCTION}</p>", elem_id="heading")
         weights = gr.HTML(markup.weights_line(text.LOADING, "loading"), elem_id="weights")
-        key = gr.State()
+        result = gr.State()
         with gr.Row(elem_id="main"):
             with gr.Column(scale=1, min_width=300, elem_id="left"):
                 photo, message, framing, top_k = _photo_column()
@@ -85,7 +85,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
             [photo.change, framing.change],
             handlers.explain,
             [photo, framing],
-            [message, key],
+            [message, result],
             concurrency_id=NETWORK,
             concurrency_limit=1,
             trigger_mode="always_last",
@@ -95,7 +95,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
         # A step of its own, so that it reads what the controls say when the pass has ended.
         answer.then(
             handlers.show,
-            [key, photo, framing, top_k, stage, *view],
+            [result, top_k, stage, *view],
             [classes, strip, large],
             concurrency_limit=4,
             show_progress="hidden",
@@ -108,21 +108,21 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
             "trigger_mode": "always_last",
             **private,
         }
-        top_k.change(handlers.recount, [key, photo, framing, top_k], classes, **quick)
+        top_k.change(handlers.recount, [result, top_k], classes, **quick)
         gr.on(
             [control.change for control in changing],
             handlers.restyle,
-            [key, photo, framing, stage, *view],
+            [result, stage, *view],
             [strip, large],
             **quick,
         )
-        stage.change(handlers.enlarge, [key, photo, framing, stage, *view], large, **quick)
+        stage.change(handlers.enlarge, [result, stage, *view], large, **quick)
         strip.select(_chosen_stage, None, stage, **quick)
         for button, handler, file in (
             (save_figure, handlers.figure, figure_file),
             (save_data, handlers.data, data_file),
         ):
-            button.click(handler, [key, photo, framing, top_k, *view], file, concurrency_limit=2, **private).success(
+            button.click(handler, [result, top_k, *view], file, concurrency_limit=2, **private).success(
                 None, js=_SAVE_SCRIPT % file.elem_id, **private
             )
         timer = gr.Timer(1.0)
