@@ -142,7 +142,7 @@ def _open(content: bytes, name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=formats)
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(name, "far more") from error
+        raise _too_many_pixels(name, "far too many") from error
     except UnidentifiedImageError as error:
         raise _unknown_format(content, name) from error
     except Exception as error:
@@ -150,11 +150,7 @@ def _open(content: bytes, name: str) -> Image.Image:
 
 
 def _too_many_pixels(name: str, received: str) -> ImageError:
-    return ImageError(
-        f"{name} has {received} pixels than this page takes: at most {MAXIMUM_PIXELS / 1e6:.0f} million."
-        if received == "far more"
-        else f"{name} has {received} pixels; a photo may have at most {MAXIMUM_PIXELS / 1e6:.0f} million."
-    )
+    return ImageError(f"{name} has {received} pixels; a photo may have at most {MAXIMUM_PIXELS / 1e6:.0f} million.")
 
 
 def _photo(image: Image.Image, name: str, digest: str, reduce: bool, own: bool) -> Photo:
@@ -244,8 +240,8 @@ def _reduce(image: Image.Image) -> Image.Image:
     size = _working_size(image.size)
     if size == image.size:
         return image
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA")
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")  # indices and transparent colours cannot be averaged
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 

@@ -108,6 +108,14 @@ def test_transparency_lies_over_white(mode):
     assert photo.image.getpixel((35, 10)) == (0, 0, 0)
 
 
+def test_a_transparent_colour_survives_reduction():
+    image = Image.new("RGB", (3000, 2000), (255, 0, 0))
+    image.paste((0, 0, 255), (0, 0, 1500, 2000))
+    photo = read_photo(encoded(image, "PNG", transparency=(255, 0, 0)))
+    assert photo.image.getpixel((900, 300)) == (255, 255, 255)
+    assert photo.image.getpixel((100, 300)) == (0, 0, 255)
+
+
 def test_half_transparency_is_blended():
     photo = read_photo(encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)), "PNG"))
     assert abs(photo.image.getpixel((1, 1))[0] - 127) <= 1

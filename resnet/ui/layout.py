@@ -101,7 +101,6 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
             show_progress="hidden",
             **private,
         )
-        changing: list[Any] = view
         quick: dict[str, Any] = {
             "concurrency_limit": 4,
             "show_progress": "hidden",
@@ -110,7 +109,7 @@ def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) 
         }
         top_k.change(handlers.recount, [result, top_k], classes, **quick)
         gr.on(
-            [control.change for control in changing],
+            [control.change for control in view],
             handlers.restyle,
             [result, stage, *view],
             [strip, large],
@@ -162,7 +161,7 @@ def _photo_column() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Slider]:
     return photo, message, framing, top_k
 
 
-def _view_controls() -> list[gr.components.Component]:
+def _view_controls() -> list[Any]:
     """In the order of `handlers.view_options`."""
     with gr.Row(elem_id="view"):
         aggregation = gr.Dropdown(text.MAP_CHOICES, value="mean", label=text.MAP, elem_id="map", min_width=200)
