@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,6 @@ class Observation:
         blocks: The stages C1 to C5.
         maps: Per stage (height, width, channels) float32.
         forward_milliseconds: The pass alone.
-        total_milliseconds: Resizing and the pass.
         latest: The heatmaps drawn last, by aggregation, channel and scale.
         canvases: The picture made ready for overlays, by longer side; filled as they are needed.
     """
@@ -82,7 +80,6 @@ class Observation:
     blocks: tuple[Block, ...]
     maps: tuple[NDArray[np.float32], ...]
     forward_milliseconds: float
-    total_milliseconds: float
     latest: dict[tuple[str, int, str], tuple[Heatmap, ...]] = field(default_factory=dict, repr=False, compare=False)
     canvases: dict[int, Canvas] = field(default_factory=dict, repr=False, compare=False)
 
@@ -137,7 +134,6 @@ def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:
     Raises:
         OptionError: An unknown framing.
     """
-    start = time.perf_counter()
     ready = prepare(photo.image, engine.manifest.input, framing, photo.size)
     result = engine.run(ready.pixels[None])
     return Observation(
@@ -152,7 +148,6 @@ def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:
         blocks=engine.stages(ready.geometry.input_size),
         maps=tuple(values[0] for values in result.maps.values()),
         forward_milliseconds=result.milliseconds,
-        total_milliseconds=(time.perf_counter() - start) * 1000,
     )
 
 

@@ -19,7 +19,6 @@ TOP_K = "Classes to show"
 TOP_K_INFO = "The k likeliest, 1 to 20"
 CLASSES = "Likeliest classes"
 STAGES = "Feature maps C1 to C5"
-ENLARGED = "Enlarged"
 STAGE = "Enlarged stage"
 MAP = "Map of each stage"
 MAP_CHOICES = [
