@@ -1,5 +1,6 @@
 """The command line as a person and a script use it."""
 
+import io
 import json
 import os
 import shutil
@@ -136,21 +137,17 @@ def test_a_path_that_cannot_be_looked_up_does_not_stop_the_rest(capsys):
     assert "cannot be read: File name too long" in captured.err
 
 
-def run(*words, **options):
-    """The command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "resnet", *words], cwd=ROOT, capture_output=True, text=True, check=False, **options
-    )
-
-
-def test_any_terminal_can_show_the_output(tmp_path):
+def test_any_terminal_can_show_the_output(tmp_path, monkeypatch):
     """An ASCII terminal, and a name that is no valid UTF-8."""
     odd = tmp_path / os.fsdecode(b"caf\xe9.jpg")
     odd.write_bytes((EXAMPLES / "espresso.jpg").read_bytes())
-    answer = run("classify", str(odd), env={**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"})
-    assert answer.returncode == 0, answer.stderr
-    assert "espresso" in answer.stdout
-    assert answer.stderr == ""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["classify", str(odd)]) == 0
+    assert main(["classify", str(odd), "--json"]) == 0
+    shown = terminal.buffer.getvalue().decode("ascii")
+    assert "espresso" in shown
+    assert "caf" in shown
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")

@@ -74,7 +74,6 @@ def test_the_import_rules_can_fail(layer, source):
     [
         ("resnet", ["tensorflow", "keras", "gradio", "matplotlib", "numpy"]),
         ("resnet.cli", ["tensorflow", "keras", "gradio"]),
-        ("resnet.ui.layout", ["tensorflow", "keras"]),
         ("app", ["tensorflow", "keras"]),
     ],
 )
