@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -163,8 +163,7 @@ def _strongest_eigenvectors(matrix: NDArray[np.float32], count: int) -> tuple[ND
         basis = np.linalg.qr(np.random.default_rng(0).standard_normal((side, subspace)))[0]
         for _ in range(MAXIMUM_ITERATIONS):
             for _ in range(ITERATIONS_A_CHECK):
-                product = exact @ basis
-                basis = np.linalg.qr(product)[0]
+                basis = np.linalg.qr(exact @ basis)[0]
             eigenvalues, rotation = np.linalg.eigh(basis.T @ exact @ basis)
             strongest = np.argsort(-eigenvalues)[:count]
             vectors, found = basis @ rotation[:, strongest], eigenvalues[strongest]
@@ -188,12 +187,10 @@ def make_heatmaps(
     single = [_single(values, block, options) for values, block in zip(maps, blocks, strict=True)]
     if options.scale == "each" or options.aggregation == "pca":
         return tuple(single)
-    shown = [heatmap for heatmap in single if heatmap.note != "no_channel"]
+    shown = [heatmap for heatmap in single if heatmap.note != "no_channel"]  # the others have no values
     low = min((heatmap.minimum for heatmap in shown), default=0.0)
     high = max((heatmap.maximum for heatmap in shown), default=0.0)
-    return tuple(
-        Heatmap(**{**heatmap.__dict__, "low": low, "high": high}) if heatmap in shown else heatmap for heatmap in single
-    )
+    return tuple(replace(heatmap, low=low, high=high) for heatmap in single)
 
 
 def _single(activations: NDArray[np.float32], block: Block, options: ViewOptions) -> Heatmap:

@@ -102,7 +102,8 @@ def test_rounding_noise_is_not_stretched_into_a_map():
 def test_a_channel_that_a_stage_lacks_is_said_and_leaves_the_shared_scale_alone():
     heatmaps = make_heatmaps(maps_of_all_stages(), STAGES, ViewOptions("channel", channel=600, scale="shared"))
     assert [heatmap.note for heatmap in heatmaps] == ["no_channel", "no_channel", "no_channel", "", ""]
-    assert heatmaps[3].low == heatmaps[4].low
+    assert heatmaps[3].low == heatmaps[4].low == min(heatmap.minimum for heatmap in heatmaps[3:])
+    assert heatmaps[3].high == heatmaps[4].high == max(heatmap.maximum for heatmap in heatmaps[3:])
     with pytest.raises(OptionError, match="channel must be 0 to 10; received 11"):
         aggregate(activations(), ViewOptions("channel", channel=11))
 
