@@ -6,7 +6,23 @@ shown to the person as it is. Whatever is not one of these is a defect of the pr
 
 
 class ResNetError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base of all errors that this package raises on purpose.
+
+    Attributes:
+        template: The sentence with `{}` where values go, as in `str.format`: what is translated.
+        values: What goes there.
+    """
+
+    def __init__(self, template: str, *values: object) -> None:
+        """Put the sentence together.
+
+        Args:
+            template: The sentence, with `{}` for each value; without values it is taken as it is.
+            values: What the sentence names.
+        """
+        self.template = template
+        self.values = values
+        super().__init__(template.format(*values) if values else template)
 
 
 class ImageError(ResNetError):

@@ -83,7 +83,7 @@ def check_reachable(timeout: float = CONNECT_SECONDS) -> None:
         socket.create_connection((host, 443), timeout).close()
     except OSError as error:
         raise WeightsError(
-            f"The ImageNet weights cannot be downloaded: no connection to {host} within {timeout:g} s."
+            "The ImageNet weights cannot be downloaded: no connection to {} within {:g} s.", host, timeout
         ) from error
 
 
@@ -145,7 +145,7 @@ def _published_network(download: bool) -> keras.Model:
             return keras.applications.ResNet101(weights="imagenet")
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"The ImageNet weights cannot be had: {reason}") from error
+        raise WeightsError("The ImageNet weights cannot be had: {}", reason) from error
 
 
 def _store(arrays: Arrays) -> Manifest:

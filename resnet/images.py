@@ -69,20 +69,20 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
             a limit. The message names the photo.
     """
     if isinstance(source, Image.Image):
-        photo = _photo(source, _printable(name or "image"), "", reduce, own=False)
+        photo = _photo(source, printable(name or "image"), "", reduce, own=False)
         digest = hashlib.blake2b(photo.image.tobytes(), digest_size=16)
         digest.update(repr(photo.size).encode())
         return replace(photo, digest=digest.hexdigest())
     if isinstance(source, bytes):
-        content, name = source, _printable(name or "image")
+        content, name = source, printable(name or "image")
         _check_bytes(len(content), name)
     else:
-        name = _printable(name or Path(source).name)
+        name = printable(name or Path(source).name)
         content = _read_file(Path(source), name)
     return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest(), reduce, own=True)
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A name without line breaks, escapes and the like, which could forge output."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
@@ -105,35 +105,37 @@ def find_photos(folder: Path, unreadable: list[str] | None = None) -> list[Path]
 
 def _check_bytes(count: int, name: str) -> None:
     if count == 0:
-        raise ImageError(f"{name} is empty (0 bytes).")
+        raise ImageError("{} is empty (0 bytes).", name)
     if count > MAXIMUM_BYTES:
-        raise ImageError(f"{name} has {count / 1e6:.1f} MB; a photo may have at most {MAXIMUM_BYTES / 1e6:.0f} MB.")
+        raise ImageError(
+            "{} has {:.1f} MB; a photo may have at most {:.0f} MB.", name, count / 1e6, MAXIMUM_BYTES / 1e6
+        )
 
 
 def _read_file(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():
-            raise ImageError(f"{name} is a folder, not a photo.")
+            raise ImageError("{} is a folder, not a photo.", name)
         if path.exists() and not path.is_file():
-            raise ImageError(f"{name} is no regular file.")
+            raise ImageError("{} is no regular file.", name)
         _check_bytes(path.stat().st_size, name)
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{name} cannot be read: {reason}.") from error
+        raise ImageError("{} cannot be read: {}.", name, reason) from error
 
 
 def _unknown_format(content: bytes, name: str) -> ImageError:
     start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in start:
-        return ImageError(f"{name} is an SVG drawing; please export it as PNG or JPEG first.")
+        return ImageError("{} is an SVG drawing; please export it as PNG or JPEG first.", name)
     if b"\0" not in start:
         try:
             content[:4096].decode("utf-8", errors="strict" if len(content) <= 4096 else "ignore")
-            return ImageError(f"{name} is text, not a photo; please use {FORMAT_NAMES}.")
+            return ImageError("{} is text, not a photo; please use {}.", name, FORMAT_NAMES)
         except UnicodeDecodeError:
             pass
-    return ImageError(f"{name} is no picture in a known format; please use {FORMAT_NAMES}.")
+    return ImageError("{} is no picture in a known format; please use {}.", name, FORMAT_NAMES)
 
 
 def _open(content: bytes, name: str) -> Image.Image:
@@ -142,23 +144,28 @@ def _open(content: bytes, name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=formats)
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(name, "far too many") from error
+        raise ImageError(
+            "{} has far too many pixels; a photo may have at most {:.0f} million.", name, MAXIMUM_PIXELS / 1e6
+        ) from error
     except UnidentifiedImageError as error:
         raise _unknown_format(content, name) from error
     except Exception as error:
-        raise ImageError(f"{name} is damaged: its header cannot be read.") from error
-
-
-def _too_many_pixels(name: str, received: str) -> ImageError:
-    return ImageError(f"{name} has {received} pixels; a photo may have at most {MAXIMUM_PIXELS / 1e6:.0f} million.")
+        raise ImageError("{} is damaged: its header cannot be read.", name) from error
 
 
 def _photo(image: Image.Image, name: str, digest: str, reduce: bool, own: bool) -> Photo:
     width, height = image.size
     if width * height > MAXIMUM_PIXELS:
-        raise _too_many_pixels(name, f"{width} x {height} = {width * height / 1e6:.0f} million")
+        raise ImageError(
+            "{} has {} x {} = {:.0f} million pixels; a photo may have at most {:.0f} million.",
+            name,
+            width,
+            height,
+            width * height / 1e6,
+            MAXIMUM_PIXELS / 1e6,
+        )
     if min(width, height) < 1:
-        raise ImageError(f"{name} has no pixels ({width} x {height}).")
+        raise ImageError("{} has no pixels ({} x {}).", name, width, height)
     format_name = image.format or "image"
     orientation = _orientation(image)
     if orientation in _ROTATED_BY_90:
@@ -167,7 +174,7 @@ def _photo(image: Image.Image, name: str, digest: str, reduce: bool, own: bool) 
         upright = _decode(image, reduce, own)
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken
         reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
-        raise ImageError(f"{name} is damaged: {reason}.") from error
+        raise ImageError("{} is damaged: {}.", name, reason) from error
     return Photo(name, digest, (width, height), upright, format_name)
 
 

@@ -54,7 +54,7 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
     repeated = [entry for entry, count in Counter(entries).items() if count > 1]
     if "" in entries or repeated:
         fault = "an empty line" if "" in entries else f"{repeated[0]!r} twice"
-        raise WeightsError(f"Each line of a class file must name another class; it has {fault}.")
+        raise WeightsError("Each line of a class file must name another class; it has {}.", fault)
     known = imagenet_names()
     return tuple(
         ClassLabel(index, entry, *known[entry]) if entry in known else ClassLabel(index, "", entry)
@@ -71,5 +71,5 @@ def read_class_file(path: Path) -> tuple[ClassLabel, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise WeightsError(f"The class file {path.name} cannot be read: {error}.") from error
+        raise WeightsError("The class file {} cannot be read: {}.", path.name, error) from error
     return label_classes(text.splitlines())

@@ -11,8 +11,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from resnet.errors import WeightsError
+from resnet.errors import OptionError, WeightsError
 from resnet.labels import ClassLabel, imagenet_names, label_classes, read_class_file
+from resnet.options import repr_of
 from resnet.preprocess import InputSpec
 from resnet.stages import DEPTHS, STEM_POOLS
 
@@ -53,6 +54,11 @@ class Manifest:
     licence: str = ""
     folder: Path = field(default=Path(), compare=False)
 
+    @property
+    def identity(self) -> str:
+        """What tells these weights from others: the sha256 of their file, or their name if they have none."""
+        return self.sha256 or self.name
+
     @cached_property
     def labels(self) -> tuple[ClassLabel, ...]:
         """The classes in the order of the network's outputs."""
@@ -60,10 +66,25 @@ class Manifest:
         labels = read_class_file(path) if self.class_file else label_classes(imagenet_names())
         if len(labels) != self.classes:
             raise WeightsError(
-                f"{self.class_file or 'ImageNet'} names {len(labels)} classes, but the manifest of "
-                f"{self.name} says {self.classes}."
+                "{} names {} classes, but the manifest of {} says {}.",
+                self.class_file or "ImageNet",
+                len(labels),
+                self.name,
+                self.classes,
             )
         return labels
+
+    def class_named(self, name: str) -> int:
+        """Index of the class with a name or WordNet id, in any case of letters.
+
+        Raises:
+            OptionError: There is none.
+        """
+        wanted = name.strip().casefold()
+        for label in self.labels:
+            if wanted and wanted in (label.name.casefold(), label.wnid.casefold()):
+                return label.index
+        raise OptionError("The weights {} know no class {}.", self.name, repr_of(name))
 
     @property
     def weights_path(self) -> Path:
@@ -80,13 +101,13 @@ class Manifest:
 def _plain_name(value: object, key: str) -> str:
     """A file name without a folder, so that a manifest cannot point outside its own."""
     if not isinstance(value, str) or not value or Path(value).name != value or "\\" in value:
-        raise WeightsError(f"The manifest's {key!r} must be a file name without a folder; it is {value!r}.")
+        raise WeightsError("The manifest's {!r} must be a file name without a folder; it is {!r}.", key, value)
     return value
 
 
 def _check(condition: bool, rule: str, value: object) -> None:
     if not condition:
-        raise WeightsError(f"The manifest's {rule}; it is {value!r}.")
+        raise WeightsError("The manifest's {}; it is {!r}.", rule, value)
 
 
 def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
@@ -127,7 +148,7 @@ def read_manifest(path: Path) -> Manifest:
         path.stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise WeightsError(f"There are no weights at {path}: {reason.lower()}.") from error
+        raise WeightsError("There are no weights at {}: {}.", path, reason.lower()) from error
     if path.is_dir():
         path = path / MANIFEST_NAME
     elif path.suffix != ".json":
@@ -136,9 +157,9 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return _parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except FileNotFoundError as error:
-        raise WeightsError(f"Weights need a {MANIFEST_NAME} beside them; {path} does not exist.") from error
+        raise WeightsError("Weights need a {} beside them; {} does not exist.", MANIFEST_NAME, path) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise WeightsError(f"The manifest {path} cannot be read: {error}.") from error
+        raise WeightsError("The manifest {} cannot be read: {}.", path, error) from error
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> Path:
@@ -164,9 +185,11 @@ def verify(manifest: Manifest) -> None:
     try:
         received = file_sha256(path)
     except OSError as error:
-        raise WeightsError(f"The weights {path} cannot be read: {error.strerror}.") from error
+        raise WeightsError("The weights {} cannot be read: {}.", path, error.strerror) from error
     if received != manifest.sha256:
         raise WeightsError(
-            f"The weights {path} are damaged or belong to another manifest: their sha256 is "
-            f"{received[:12]}…, the manifest says {manifest.sha256[:12]}…."
+            "The weights {} are damaged or belong to another manifest: their sha256 is {}…, the manifest says {}….",
+            path,
+            received[:12],
+            manifest.sha256[:12],
         )

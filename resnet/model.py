@@ -193,7 +193,7 @@ def build_resnet(
         OptionError: An unknown depth or pooling, or fewer than 2 classes.
     """
     if classes < 2:
-        raise OptionError(f"A network needs at least 2 classes; received {classes}.")
+        raise OptionError("A network needs at least 2 classes; received {}.", classes)
     return build_network(
         blocks_of_depth(depth),
         input_shape=input_shape,

@@ -9,6 +9,14 @@ from numbers import Real
 
 from resnet.errors import OptionError
 
+LONGEST = 80
+
+
+def repr_of(value: object) -> str:
+    """What was received, as Python writes it, but no longer than a sentence can bear."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
 
 def one_of(name: str, value: object, known: Sequence[str]) -> str:
     """`value`, which must be one of the words `known`.
@@ -17,7 +25,7 @@ def one_of(name: str, value: object, known: Sequence[str]) -> str:
         OptionError: It is not.
     """
     if not isinstance(value, str) or value not in known:
-        raise OptionError(f"The {name} must be one of {', '.join(known)}; received {value!r}.")
+        raise OptionError("The {} must be one of {}; received {}.", name, ", ".join(known), repr_of(value))
     return value
 
 
@@ -33,7 +41,7 @@ def number(name: str, value: object, low: float, high: float) -> float:
             checked = float(value)
     if low <= checked <= high:
         return checked
-    raise OptionError(f"The {name} must be {low:g} to {high:g}; received {value!r}.")
+    raise OptionError("The {} must be {:g} to {:g}; received {}.", name, low, high, repr_of(value))
 
 
 def whole_number(name: str, value: object, low: int, high: int) -> int:
@@ -44,7 +52,7 @@ def whole_number(name: str, value: object, low: int, high: int) -> int:
     """
     checked = number(name, value, low, high)
     if checked != int(checked):
-        raise OptionError(f"The {name} must be a whole number; received {value!r}.")
+        raise OptionError("The {} must be a whole number; received {}.", name, repr_of(value))
     return int(checked)
 
 
@@ -55,5 +63,5 @@ def flag(name: str, value: object) -> bool:
         OptionError: It is neither.
     """
     if not isinstance(value, bool):
-        raise OptionError(f"The {name} must be true or false; received {value!r}.")
+        raise OptionError("The {} must be true or false; received {}.", name, repr_of(value))
     return value

@@ -110,7 +110,9 @@ class Geometry:
     def _box_around(self, block: Block, row: int, column: int, side: int) -> Box:
         rows, columns, _ = block.shape
         if not (0 <= row < rows and 0 <= column < columns):
-            raise OptionError(f"{block.stage} has {rows} x {columns} cells; received row {row}, column {column}.")
+            raise OptionError(
+                "{} has {} x {} cells; received row {}, column {}.", block.stage, rows, columns, row, column
+            )
         y = block.centre[0] + row * block.stride
         x = block.centre[1] + column * block.stride
         half = side / 2

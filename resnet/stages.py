@@ -61,14 +61,14 @@ def blocks_of_depth(depth: int) -> tuple[int, ...]:
     """
     if depth not in DEPTHS:
         known = ", ".join(map(str, DEPTHS))
-        raise OptionError(f"The depth must be one of {known}; received {depth!r}.")
+        raise OptionError("The depth must be one of {}; received {!r}.", known, depth)
     return DEPTHS[depth]
 
 
 def check_stem_pool(stem_pool: str) -> None:
     """Raise OptionError unless `stem_pool` is "same" or "centered"."""
     if stem_pool not in STEM_POOLS:
-        raise OptionError(f"stem_pool must be one of {', '.join(STEM_POOLS)}; received {stem_pool!r}.")
+        raise OptionError("stem_pool must be one of {}; received {!r}.", ", ".join(STEM_POOLS), stem_pool)
 
 
 def _halved(length: int) -> int:
@@ -108,7 +108,9 @@ def block_table(
     """
     check_stem_pool(stem_pool)
     if min(input_shape) < MINIMUM_SIDE:
-        raise OptionError(f"The input must be at least {MINIMUM_SIDE} x {MINIMUM_SIDE} pixels; received {input_shape}.")
+        raise OptionError(
+            "The input must be at least {} x {} pixels; received {}.", MINIMUM_SIDE, MINIMUM_SIDE, input_shape
+        )
     counts = tuple(blocks) if blocks is not None else blocks_of_depth(depth)
     return tuple(_walk(counts, input_shape, stem_pool, filters, stem_filters))
 

@@ -57,7 +57,7 @@ def read_arrays(manifest: Manifest) -> Arrays:
         return arrays
     except Exception as error:  # a damaged archive can raise anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"The weights {path} do not fit {manifest.name}: {reason}") from error
+        raise WeightsError("The weights {} do not fit {}: {}", path, manifest.name, reason) from error
 
 
 def _read_npz(path: Path) -> Arrays:
@@ -107,16 +107,16 @@ def assign(model: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> Non
     }
     left_over = sorted(arrays.keys() - expected.keys())
     if left_over:
-        raise WeightsError(f"The weights hold {left_over[0]}, which this network does not have.")
+        raise WeightsError("The weights hold {}, which this network does not have.", left_over[0])
     for key, variable in expected.items():
         values = arrays.get(key)
         if values is None and key.endswith("/bias"):
             values = np.zeros(variable.shape, np.float32)
         if values is None:
-            raise WeightsError(f"The weights lack {key}, which this network needs.")
+            raise WeightsError("The weights lack {}, which this network needs.", key)
         if values.shape != tuple(variable.shape):
             raise WeightsError(
-                f"The weights' {key} has shape {values.shape}; this network needs {tuple(variable.shape)}."
+                "The weights' {} has shape {}; this network needs {}.", key, values.shape, tuple(variable.shape)
             )
         variable.assign(values)
 
@@ -138,7 +138,7 @@ def fold(arrays: Mapping[str, NDArray[np.float32]]) -> Arrays:
             gamma, beta, mean, variance = (arrays[f"{layer}/{part}"] for part in _NORM_PARTS)
             kernel = arrays[f"{convolution}/kernel"]
         except KeyError as error:
-            raise WeightsError(f"The weights lack {error.args[0]}, which this network needs.") from error
+            raise WeightsError("The weights lack {}, which this network needs.", error.args[0]) from error
         factor = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
         bias = arrays.get(f"{convolution}/bias", np.float32(0))
         folded[f"{convolution}/kernel"] = kernel * factor

@@ -70,7 +70,7 @@ def test_moved_resnet101_equals_keras_at_an_odd_size(pair101):
     assert_same(stages, theirs, photo(1, (97, 131)))
 
 
-@pytest.mark.parametrize("depth", [50, 152])
+@pytest.mark.parametrize("depth", [50])  # 152 is the same code again, and takes half a minute
 def test_other_depths_equal_keras_too(depth):
     published, theirs = published_with_stages(depth, (128, 160))
     randomise(published, depth)

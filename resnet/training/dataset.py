@@ -44,7 +44,11 @@ class LabelledFile:
         height, width, _ = sheet.shape
         if height % self.tile or width % self.tile:
             raise DataError(
-                f"{self.path.name} has {width} x {height} pixels, which is no multiple of the {self.tile}-pixel tile."
+                "{} has {} x {} pixels, which is no multiple of the {}-pixel tile.",
+                self.path.name,
+                width,
+                height,
+                self.tile,
             )
         for top in range(0, height, self.tile):
             for left in range(0, width, self.tile):
@@ -68,7 +72,7 @@ def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int = TILE) ->
     try:
         entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise DataError(f"The data set must be a folder; {root} is none: {error.strerror}.") from error
+        raise DataError("The data set must be a folder; {} is none: {}.", root, error.strerror) from error
     by_name = {key.casefold(): label.index for label in labels for key in (label.wnid, label.name) if key}
     files: list[LabelledFile] = []
     for entry in entries:
@@ -77,9 +81,9 @@ def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int = TILE) ->
             continue
         key = (entry.stem if sheet else entry.name).casefold()
         if key not in by_name:
-            raise DataError(f"{entry.name} is none of the {len(labels)} classes that these weights know.")
+            raise DataError("{} is none of the {} classes that these weights know.", entry.name, len(labels))
         found = [(entry, tile)] if sheet else [(path, None) for path in find_photos(entry)]
         files += [LabelledFile(path, by_name[key], side) for path, side in found]
     if not files:
-        raise DataError(f"{root} holds no pictures: expected {root}/<class>/… or {root}/<class>.jpg.")
+        raise DataError("{} holds no pictures: expected {}/<class>/… or {}/<class>.jpg.", root, root, root)
     return files

@@ -80,7 +80,7 @@ def evaluate(
         found.append(ranks(engine.run(pixels).probabilities, truth))
     elapsed = time.perf_counter() - start
     if not found:
-        raise DataError(f"No image of the data set could be read; the first fault: {(skipped or ['none'])[0]}")
+        raise DataError("No image of the data set could be read; the first fault: {}", (skipped or ["none"])[0])
     every = np.concatenate(found)
     return Evaluation(
         images=len(every),
