@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL import Image
 
 from resnet.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.images import Photo
 from resnet.manifest import Manifest
-from resnet.options import one_of, whole_number
+from resnet.options import whole_number
 from resnet.overlays import Canvas, fitted_size, make_canvas, overlay
-from resnet.preprocess import FRAMINGS, Geometry, prepare
+from resnet.preprocess import Geometry, NetworkInput, prepare
 from resnet.stages import Block
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ CANVASES = 4
 """Copies of the picture that all sizes of overlays together amount to, at most."""
 
 MAXIMUM_TOP_K = 20
-CACHE_BYTES = 256_000_000
-
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,21 @@ class Prediction:
     probability: float
 
 
+def likeliest(probabilities: NDArray[np.float32], manifest: Manifest, count: int) -> tuple[Prediction, ...]:
+    """The likeliest classes, the likeliest first.
+
+    Args:
+        probabilities: (classes,) float32.
+        manifest: Of the weights, for the classes' names.
+        count: How many; all if there are fewer.
+    """
+    labels = manifest.labels
+    return tuple(
+        Prediction(rank, int(index), labels[index].wnid, labels[index].name, float(probabilities[index]))
+        for rank, index in enumerate(np.argsort(-probabilities, kind="stable")[:count], start=1)
+    )
+
+
 @dataclass(frozen=True)
 class Observation:
     """What one forward pass found in one photo. Everything that is shown is made from it.
@@ -61,12 +72,13 @@ class Observation:
         photo_name: For people.
         picture: Upright RGB photo of at most 1,000 pixels.
         framing: "crop" or "whole".
+        pixels: The network's input, (height, width, 3) float32.
         geometry: Where the network's input lies on the photo.
         manifest: Of the weights that answered.
         probabilities: (classes,) float32.
         blocks: The stages C1 to C5.
         maps: Per stage (height, width, channels) float32.
-        forward_milliseconds: The pass alone.
+        forward_milliseconds: The pass alone, shared out among the photos of a batch.
         latest: The heatmaps drawn last, by aggregation, channel and scale.
         canvases: The picture made ready for overlays, by longer side; filled as they are needed.
     """
@@ -74,6 +86,7 @@ class Observation:
     photo_name: str
     picture: Image.Image
     framing: str
+    pixels: NDArray[np.float32]
     geometry: Geometry
     manifest: Manifest
     probabilities: NDArray[np.float32]
@@ -88,7 +101,12 @@ class Observation:
         """Memory that the observation holds, with the canvases that it will come to hold."""
         width, height = self.picture.size
         pictures = (1 + CANVASES) * width * height * 4
-        return sum(values.nbytes for values in self.maps) + self.probabilities.nbytes + pictures
+        arrays = (self.pixels, self.probabilities, *self.maps)
+        return sum(values.nbytes for values in arrays) + pictures
+
+    def named(self, name: str) -> Observation:
+        """The same under the name that the asker knows the photo by."""
+        return self if name == self.photo_name else replace(self, photo_name=name)
 
     def predictions(self, top_k: int) -> tuple[Prediction, ...]:
         """The likeliest classes, the likeliest first; all of them if the network knows fewer.
@@ -97,12 +115,7 @@ class Observation:
             OptionError: `top_k` is not 1 to 20.
         """
         top_k = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
-        order = np.argsort(-self.probabilities, kind="stable")[:top_k]
-        labels = self.manifest.labels
-        return tuple(
-            Prediction(rank, int(index), labels[index].wnid, labels[index].name, float(self.probabilities[index]))
-            for rank, index in enumerate(order, start=1)
-        )
+        return likeliest(self.probabilities, self.manifest, top_k)
 
     def heatmaps(self, view: ViewOptions) -> tuple[Heatmap, ...]:
         """The five maps, C1 to C5; the last ones are kept, for a change of colours alone."""
@@ -135,54 +148,35 @@ def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:
         OptionError: An unknown framing.
     """
     ready = prepare(photo.image, engine.manifest.input, framing, photo.size)
-    result = engine.run(ready.pixels[None])
-    return Observation(
-        photo_name=photo.name,
-        picture=photo.image.resize(
-            fitted_size(photo.image.size, DISPLAY_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0
-        ),
-        framing=framing,
-        geometry=ready.geometry,
-        manifest=engine.manifest,
-        probabilities=result.probabilities[0],
-        blocks=engine.stages(ready.geometry.input_size),
-        maps=tuple(values[0] for values in result.maps.values()),
-        forward_milliseconds=result.milliseconds,
-    )
+    (found,) = observe_prepared([(photo, ready)], engine, framing)
+    return found
 
 
-class ObservationCache:
-    """Observations by key, bounded in bytes; the longest unused goes first. Thread-safe."""
+def observe_prepared(
+    photos: Sequence[tuple[Photo, NetworkInput]], engine: Engine, framing: str
+) -> tuple[Observation, ...]:
+    """One forward pass for photos whose inputs all have one size.
 
-    def __init__(self, maximum_bytes: int = CACHE_BYTES) -> None:
-        """Start empty.
-
-        Args:
-            maximum_bytes: An observation larger than all of it is not kept.
-        """
-        self._held: LRUCache[Key, Observation] = LRUCache(
-            maximum_bytes, getsizeof=lambda observation: observation.byte_count
+    Args:
+        photos: Each with what `preprocess.prepare` made of it.
+        engine: The network that answers.
+        framing: The framing that they were prepared with.
+    """
+    result = engine.run(np.stack([ready.pixels for _, ready in photos]))
+    return tuple(
+        Observation(
+            photo_name=photo.name,
+            picture=photo.image.resize(
+                fitted_size(photo.image.size, DISPLAY_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0
+            ),
+            framing=framing,
+            pixels=ready.pixels,
+            geometry=ready.geometry,
+            manifest=engine.manifest,
+            probabilities=result.probabilities[place],
+            blocks=engine.stages(ready.geometry.input_size),
+            maps=tuple(values[place] for values in result.maps.values()),
+            forward_milliseconds=result.milliseconds / len(photos),
         )
-        self._lock = threading.Lock()
-
-    def get(self, key: Key, name: str) -> Observation | None:
-        """What is held for a key, if it still is, under the name that the asker knows the photo by."""
-        with self._lock:
-            held = self._held.get(key)
-        return held and replace(held, photo_name=name)
-
-    def observe(self, photo: Photo, engine: Engine, framing: str) -> tuple[Key, Observation]:
-        """What is held for this photo, framing and weights; else a forward pass.
-
-        Raises:
-            OptionError: An unknown framing.
-        """
-        one_of("framing", framing, FRAMINGS)
-        key = (photo.digest, framing, engine.manifest.sha256 or engine.manifest.name)
-        held = self.get(key, photo.name)
-        if held is None:
-            held = observe(photo, engine, framing)
-            with self._lock:
-                if held.byte_count <= self._held.maxsize:
-                    self._held[key] = held
-        return key, held
+        for place, (photo, ready) in enumerate(photos)
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resnet.errors import OptionError
-from resnet.explain import ObservationCache, observe
+from resnet.explain import observe
 from resnet.heatmaps import ViewOptions
 from resnet.images import read_photo
 from resnet.labels import ASSETS
@@ -70,21 +70,6 @@ def test_whole_photo_gives_maps_of_its_shape(engine):
     assert whole.maps[0].shape[1] > whole.maps[0].shape[0]
 
 
-def test_equal_photos_run_the_network_once(engine):
-    cache = ObservationCache()
-    before = engine.passes
-    key, first = cache.observe(read_photo(ESPRESSO), engine, "crop")
-    same_key, again = cache.observe(read_photo(ESPRESSO, "another name"), engine, "crop")
-    assert engine.passes == before + 1
-    assert key == same_key
-    assert again.maps is first.maps
-    assert (first.photo_name, again.photo_name) == ("espresso.jpg", "another name")
-    assert cache.get(key, "third").photo_name == "third"
-    other_key, _ = cache.observe(read_photo(ESPRESSO), engine, "whole")
-    assert engine.passes == before + 2
-    assert other_key != key
-
-
 def test_every_view_comes_from_the_same_pass(engine, observation):
     before = engine.passes
     for aggregation in ("mean", "max", "l2", "channel", "pca"):
@@ -93,23 +78,6 @@ def test_every_view_comes_from_the_same_pass(engine, observation):
             for heatmap in observation.heatmaps(view):
                 observation.overlay(heatmap, view, 64)
     assert engine.passes == before
-
-
-def test_cache_is_bounded_in_bytes_and_drops_the_longest_unused(engine, make_photo):
-    photos = [read_photo(make_photo(f"{number}.png", seed=number)) for number in range(3)]
-    size = observe(photos[0], engine).byte_count
-    cache = ObservationCache(int(size * 2.5))
-    keys = [cache.observe(photo, engine, "crop")[0] for photo in photos[:2]]
-    assert cache.get(keys[0], "a") is not None  # used last
-    cache.observe(photos[2], engine, "crop")
-    assert cache.get(keys[0], "a") is not None
-    assert cache.get(keys[1], "a") is None
-
-
-def test_a_result_larger_than_the_cache_is_still_given(engine, make_photo):
-    key, observation = ObservationCache(10).observe(read_photo(make_photo()), engine, "crop")
-    assert observation.maps
-    assert ObservationCache(10).get(key, "a") is None
 
 
 def test_engine_answers_many_threads_alike(engine):

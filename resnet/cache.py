@@ -1,0 +1,73 @@
+"""Results of the network by key, bounded in bytes: what lets a change of view go without a new pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Protocol, TypeVar, cast
+
+from cachetools import LRUCache
+
+CACHE_BYTES = 384_000_000
+
+
+class Sized(Protocol):
+    """A result that knows its memory."""
+
+    @property
+    def byte_count(self) -> int:
+        """Memory that it holds, in bytes."""
+
+
+Result = TypeVar("Result", bound=Sized)
+
+
+class ResultCache:
+    """Results by key; the longest unused goes first. Thread-safe."""
+
+    def __init__(self, maximum_bytes: int = CACHE_BYTES) -> None:
+        """Start empty.
+
+        Args:
+            maximum_bytes: A result larger than all of it is not kept.
+        """
+        self._held: LRUCache[Hashable, Sized] = LRUCache(maximum_bytes, getsizeof=lambda result: result.byte_count)
+        self._lock = threading.Lock()
+
+    @property
+    def held_bytes(self) -> int:
+        """What is held now, in bytes."""
+        with self._lock:
+            return int(self._held.currsize)
+
+    @property
+    def maximum_bytes(self) -> int:
+        """The most that is ever held, in bytes."""
+        return int(self._held.maxsize)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._held.clear()
+
+    def get(self, key: Hashable) -> Sized | None:
+        """What is held for a key, if it still is."""
+        with self._lock:
+            return self._held.get(key)
+
+    def keep(self, key: Hashable, result: Sized) -> None:
+        """Hold a result, unless it is larger than all that may be held.
+
+        A key must say by itself of which kind its result is.
+        """
+        with self._lock:
+            if result.byte_count <= self._held.maxsize:
+                self._held[key] = result
+
+    def get_or_make(self, key: Hashable, make: Callable[[], Result]) -> Result:
+        """What is held for a key, else what `make` makes, which is then held."""
+        held = self.get(key)
+        if held is None:
+            held = make()
+            self.keep(key, held)
+        return cast("Result", held)
