@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from resnet.gradients import BackwardPass, Gradients
 from resnet.manifest import Manifest
 from resnet.model import block_output
 from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
@@ -38,6 +40,21 @@ class PassResult:
     milliseconds: float
 
 
+@dataclass(frozen=True)
+class Trace:
+    """What every block gives for one photo.
+
+    Attributes:
+        outputs: Per block, the stem first: (height, width, channels) float32, after ReLU.
+        branches: Per residual block the root of the mean square of what its branch adds.
+        shortcuts: Per residual block the same of what it is added to.
+    """
+
+    outputs: tuple[NDArray[np.float32], ...]
+    branches: NDArray[np.float32]
+    shortcuts: NDArray[np.float32]
+
+
 class Engine:
     """A network ready to answer: batch normalisation folded, compiled, warmed up, thread-safe.
 
@@ -60,9 +77,10 @@ class Engine:
         self.passes = 0
         self._lock = threading.Lock()
         _ = manifest.labels
-        model = network_of(manifest, folded=True)
-        assign(model, fold(arrays))
-        self._forward = self._compile(model)
+        self._blocks = block_table(manifest.depth)
+        self._model = network_of(manifest, folded=True)
+        assign(self._model, fold(arrays))
+        self._forward = self._compile(self._model)
         side = manifest.input.size
         self._run(np.zeros((1, side, side, 3), np.float32))
 
@@ -76,14 +94,53 @@ class Engine:
         return cls(manifest, read_arrays(manifest))
 
     def _compile(self, model: keras.Model) -> tf.types.experimental.Callable:
-        stages = [block.name for block in stage_table(block_table(self.manifest.depth))]
-        outputs = [model.output, *(block_output(model, name) for name in stages)]
+        outputs = [model.output, *(block_output(model, block.name) for block in stage_table(self._blocks))]
         network = keras.Model(model.input, outputs)
         signature = tf.TensorSpec((None, None, None, 3), tf.float32)
         return tf.function(lambda pixels: network(pixels, training=False), input_signature=[signature])
 
+    @cached_property
+    def _backward(self) -> BackwardPass:
+        return BackwardPass(self._model, self._blocks)
+
+    @cached_property
+    def _all_blocks(self) -> tf.types.experimental.Callable:
+        """From C1 to every block's output and the sizes of both sides of its addition."""
+        stem = block_output(self._model, self._blocks[0].name)
+        names = [block.name for block in self._blocks[1:]]
+        projected = [name for name in names if name.endswith("_block1")]
+        outputs = [block_output(self._model, name) for name in names]
+        outputs += [self._model.get_layer(f"{name}_3_conv").output for name in names]
+        outputs += [self._model.get_layer(f"{name}_0_conv").output for name in projected]
+        network = keras.Model(stem, outputs)
+
+        def size(values: tf.Tensor) -> tf.Tensor:
+            return tf.sqrt(tf.reduce_mean(tf.square(values)))
+
+        def run(first_map: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+            found = network(first_map, training=False)
+            count = len(names)
+            blocks, branches, convolved = found[:count], found[count : 2 * count], found[2 * count :]
+            # An identity block's shortcut is what the block before it gives.
+            shortcuts = dict(zip(names[1:], blocks[:-1], strict=True)) | dict(zip(projected, convolved, strict=True))
+            return (
+                blocks,
+                tf.stack([size(branch) for branch in branches]),
+                tf.stack([size(shortcuts[name]) for name in names]),
+            )
+
+        return tf.function(run, input_signature=[tf.TensorSpec((1, None, None, stem.shape[3]), tf.float32)])
+
     def _run(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         return [output.numpy() for output in self._forward(tf.constant(pixels))]
+
+    def prepare(self) -> None:
+        """Compile what `trace` and `gradients` need, which takes seconds, before somebody waits for it."""
+        side = self.manifest.input.size
+        with self._lock:
+            first_map = self._run(np.zeros((1, side, side, 3), np.float32))[1]
+            self._all_blocks(tf.constant(first_map))
+            self._backward.run(first_map[0], [0])
 
     def run(self, pixels: NDArray[np.float32]) -> PassResult:
         """One forward pass.
@@ -100,7 +157,39 @@ class Engine:
             self.passes += 1
         return PassResult(probabilities, dict(zip(STAGE_NAMES, maps, strict=True)), elapsed * 1000)
 
+    def scores(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
+        with self._lock:
+            self.passes += len(pixels)
+            return np.asarray(self._forward(tf.constant(pixels))[0].numpy())
+
+    def trace(self, first_map: NDArray[np.float32]) -> Trace:
+        """Every block's output, by a pass from C1 on.
+
+        Args:
+            first_map: C1 of a photo, (height, width, channels) float32.
+        """
+        with self._lock:
+            self.passes += 1
+            outputs, branches, shortcuts = self._all_blocks(tf.constant(first_map[None]))
+        return Trace((first_map, *(output.numpy()[0] for output in outputs)), branches.numpy(), shortcuts.numpy())
+
+    def gradients(self, first_map: NDArray[np.float32], classes: Sequence[int]) -> Gradients:
+        """How some classes' logits depend on every stage, by a forward and a backward pass.
+
+        Args:
+            first_map: C1 of a photo, (height, width, channels) float32.
+            classes: Indices of the network's outputs.
+        """
+        with self._lock:
+            self.passes += 1
+            return self._backward.run(first_map, classes)
+
+    def blocks(self, input_size: tuple[int, int]) -> tuple[Block, ...]:
+        """The stem and every residual block for an input of (width, height) pixels."""
+        width, height = input_size
+        return block_table(self.manifest.depth, (height, width), self.manifest.stem_pool)
+
     def stages(self, input_size: tuple[int, int]) -> tuple[Block, ...]:
         """C1 to C5 for an input of (width, height) pixels."""
-        width, height = input_size
-        return stage_table(block_table(self.manifest.depth, (height, width), self.manifest.stem_pool))
+        return stage_table(self.blocks(input_size))
