@@ -17,6 +17,9 @@ AGGREGATIONS = ("mean", "max", "l2", "channel", "pca")
 SCALES = ("each", "shared")
 HIGHEST_CHANNEL = STAGE_FILTERS[-1][-1] - 1
 COLORMAPS = ("turbo", "viridis", "magma", "inferno", "cividis", "gray")
+DIVERGING = "coolwarm"
+"""For differences, centred on 0."""
+
 FLAT_TOLERANCE = 1e-5
 """A map whose range is below this share of its largest value has only rounding noise to show."""
 
@@ -34,7 +37,7 @@ class ViewOptions:
         aggregation: How channels become one map: "mean", "max", "l2" (Euclidean norm), "channel"
             (one of them), or "pca" (the first three principal components as red, green and blue).
         channel: Which one, from 0, for "channel".
-        colormap: A name of `COLORMAPS`, from matplotlib's registry.
+        colormap: A name of `COLORMAPS`, or `DIVERGING`, from matplotlib's registry.
         opacity: Of the map over the photo, 0 to 1.
         scale: "each" spreads every map's own range over the colours, "shared" the range of all five.
         smooth: Interpolate between cells; otherwise every cell is a block.
@@ -53,7 +56,7 @@ class ViewOptions:
     def __post_init__(self) -> None:
         """Check every option."""
         one_of("map", self.aggregation, AGGREGATIONS)
-        one_of("colormap", self.colormap, COLORMAPS)
+        one_of("colormap", self.colormap, (*COLORMAPS, DIVERGING))
         one_of("scale", self.scale, SCALES)
         number("opacity", self.opacity, 0, 1)
         object.__setattr__(self, "channel", whole_number("channel", self.channel, 0, HIGHEST_CHANNEL))
@@ -109,7 +112,7 @@ def aggregate(activations: NDArray[np.float32], options: ViewOptions) -> NDArray
         case "channel":
             channels = activations.shape[-1]
             if options.channel >= channels:
-                raise OptionError(f"The channel must be 0 to {channels - 1}; received {options.channel}.")
+                raise OptionError("The channel must be 0 to {}; received {}.", channels - 1, options.channel)
             return activations[..., options.channel]
         case _:
             return principal_components(activations)[0]
@@ -201,11 +204,34 @@ def _single(activations: NDArray[np.float32], block: Block, options: ViewOptions
         values, explained = principal_components(activations)
     else:
         values = aggregate(activations, options)
-    low, high, mean = float(values.min()), float(values.max()), float(values.mean())
-    largest = float(np.abs(activations).max()) if explained is not None else max(abs(low), abs(high))
+    largest = float(np.abs(activations).max()) if explained is not None else None
+    return replace(heatmap_of(block, values, largest=largest), explained=explained)
+
+
+def heatmap_of(
+    block: Block,
+    values: NDArray[np.float32],
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    largest: float | None = None,
+) -> Heatmap:
+    """One map with its figures.
+
+    Args:
+        block: The block that the map lies on.
+        values: (height, width) float32, or (height, width, 3).
+        low: Lower end of the colour scale; the smallest value by default.
+        high: Upper end; the largest value by default.
+        largest: The largest size of what the map was made from, to which a range is compared before
+            it is called flat; the largest size among the values by default.
+    """
+    minimum, maximum = float(values.min()), float(values.max())
+    low, high = minimum if low is None else low, maximum if high is None else high
+    size = max(abs(minimum), abs(maximum)) if largest is None else largest
     note: Note = ""
-    if largest == 0:
+    if size == 0:
         note = "zero"
-    elif high - low <= FLAT_TOLERANCE * largest:
+    elif maximum - minimum <= FLAT_TOLERANCE * size:
         note = "flat"
-    return Heatmap(block, values, low, high, mean, low, high, note, explained)
+    return Heatmap(block, values, minimum, maximum, float(values.mean()), low, high, note)
