@@ -15,6 +15,9 @@ class FakeEngine:
         self.name = name
         self.manifest = read_manifest(BUNDLED)
 
+    def prepare(self):
+        self.prepared = True
+
 
 @pytest.fixture
 def sources(monkeypatch):
@@ -52,7 +55,7 @@ def test_auto_answers_with_bundled_and_switches_when_imagenet_is_ready(sources):
     assert chosen.status.phase == "loading"
     chosen.start()
     gates["bundled"].set()
-    assert chosen.engine(10).name == "bundled"
+    assert chosen.engine(timeout=10).name == "bundled"
     assert (chosen.status.reason, chosen.status.settled) == ("auto-trying", False)
     gates["imagenet"].set()
     wait_until(lambda: chosen.status.settled)
@@ -84,7 +87,7 @@ def test_weights_that_do_not_load_are_said_to_whoever_waits(sources, error, sent
     chosen.start()
     gates["bundled"].set()
     with pytest.raises(WeightsError, match=sentence):
-        chosen.engine(10)
+        chosen.engine(timeout=10)
     assert (chosen.status.phase, chosen.status.settled) == ("failed", True)
 
 
@@ -106,7 +109,7 @@ def test_auto_fails_when_neither_can_be_had(sources):
     chosen.start()
     gates["bundled"].set(), gates["imagenet"].set()
     with pytest.raises(WeightsError, match=r"Damaged\. No connection\."):
-        chosen.engine(10)
+        chosen.engine(timeout=10)
 
 
 @pytest.mark.parametrize("error", [WeightsError("Damaged."), MemoryError()], ids=repr)
@@ -120,7 +123,7 @@ def test_a_command_falls_back_to_bundled(sources, monkeypatch, error):
 
 def test_waiting_for_weights_ends(sources):
     with pytest.raises(WeightsError, match=r"did not load within 0\.01 s"):
-        EngineProvider("bundled").engine(0.01)
+        EngineProvider("bundled").engine(timeout=0.01)
 
 
 @pytest.mark.parametrize(("cached", "name"), [(True, "imagenet"), (False, "bundled")])
