@@ -15,7 +15,8 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from resnet import __version__
-from resnet.explain import Observation
+from resnet.charts import drawing
+from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
 from resnet.overlays import colour_table
 
@@ -30,7 +31,7 @@ NOTES = {
     "": "",
     "flat": "flat: every cell has the same value",
     "zero": "flat: every cell is 0",
-    "no_channel": "no such channel",
+    "no_channel": "this stage has no such channel",
 }
 FIGURE_SIDE = 512
 WIDTH_INCHES = 13
@@ -42,6 +43,12 @@ _FONTS = (
     "Microsoft YaHei",
     "PingFang SC",
 )
+
+
+def font_families() -> list[str]:
+    """Those of the wanted fonts that this machine has, so that names in Chinese can be drawn."""
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return [family for family in _FONTS if family in known]
 
 
 def aggregation_name(view: ViewOptions) -> str:
@@ -73,26 +80,27 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         }
         for heatmap in observation.heatmaps(view)
     ]
-    predictions = [
-        {
-            "rank": prediction.rank,
-            "wnid": prediction.wnid,
-            "label": prediction.label,
-            "probability": prediction.probability,
-        }
-        for prediction in observation.predictions(top_k)
-    ]
     width, height = observation.geometry.input_size
     return {
         "image": observation.photo_name,
         "weights": {"name": observation.manifest.name, "sha256": observation.manifest.sha256},
         "framing": observation.framing,
         "map": aggregation_name(view),
-        "predictions": predictions,
+        "predictions": [prediction_dictionary(prediction) for prediction in observation.predictions(top_k)],
         "stages": stages,
         "input": {"width": width, "height": height, "seen": list(observation.geometry.seen)},
         "milliseconds": round(observation.forward_milliseconds, 1),
         "version": __version__,
+    }
+
+
+def prediction_dictionary(prediction: Prediction) -> dict[str, Any]:
+    """One predicted class as plain values: rank, wnid, label, probability."""
+    return {
+        "rank": prediction.rank,
+        "wnid": prediction.wnid,
+        "label": prediction.label,
+        "probability": prediction.probability,
     }
 
 
@@ -125,37 +133,37 @@ def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int
     Returns:
         A PNG file.
     """
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    families = [family for family in _FONTS if family in known]
-    width, height = observation.picture.size
-    tile = min(WIDTH_INCHES / 5 * height / width, 4.0)
-    upper = max(2.4, 0.2 * top_k + 0.9)
-    lower = tile + 1.4  # four lines of caption above, a colour bar below
-    total = upper + lower + 0.7  # title and footer
-    figure = Figure(figsize=(WIDTH_INCHES, total), dpi=dpi, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    # The title is a file's name: never markup.
-    figure.suptitle(observation.photo_name, fontsize=13, parse_math=False, fontfamily=families)
-    parts = figure.add_gridspec(2, 1, height_ratios=[upper, lower])
-    top, bottom = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
-    photo_axes, chart_axes = top.subplots(1, 2, width_ratios=[1, 2.2])
-    _draw_photo(photo_axes, observation)
-    _draw_chart(chart_axes, observation, top_k, families)
-    heatmaps = observation.heatmaps(view)
-    for axes, heatmap in zip(bottom.subplots(1, len(heatmaps)), heatmaps, strict=True):
-        _draw_map(bottom, axes, observation, heatmap, view)
-    figure.supxlabel(
-        f"{observation.manifest.name}, {observation.manifest.classes} classes · {aggregation_name(view)} · "
-        f"input {observation.geometry.input_size[0]}×{observation.geometry.input_size[1]} px · "
-        f"ResNet{observation.manifest.depth} · resnet {__version__}",
-        fontsize=8,
-        color="0.35",
-        parse_math=False,
-        fontfamily=families,
-    )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    with drawing({}):  # one thread at a time
+        families = font_families()
+        width, height = observation.picture.size
+        tile = min(WIDTH_INCHES / 5 * height / width, 4.0)
+        upper = max(2.4, 0.2 * top_k + 0.9)
+        lower = tile + 1.4  # four lines of caption above, a colour bar below
+        total = upper + lower + 0.7  # title and footer
+        figure = Figure(figsize=(WIDTH_INCHES, total), dpi=dpi, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        # The title is a file's name: never markup.
+        figure.suptitle(observation.photo_name, fontsize=13, parse_math=False, fontfamily=families)
+        parts = figure.add_gridspec(2, 1, height_ratios=[upper, lower])
+        top, bottom = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
+        photo_axes, chart_axes = top.subplots(1, 2, width_ratios=[1, 2.2])
+        _draw_photo(photo_axes, observation)
+        _draw_chart(chart_axes, observation, top_k, families)
+        heatmaps = observation.heatmaps(view)
+        for axes, heatmap in zip(bottom.subplots(1, len(heatmaps)), heatmaps, strict=True):
+            _draw_map(bottom, axes, observation, heatmap, view)
+        figure.supxlabel(
+            f"{observation.manifest.name}, {observation.manifest.classes} classes · {aggregation_name(view)} · "
+            f"input {observation.geometry.input_size[0]}×{observation.geometry.input_size[1]} px · "
+            f"ResNet{observation.manifest.depth} · resnet {__version__}",
+            fontsize=8,
+            color="0.35",
+            parse_math=False,
+            fontfamily=families,
+        )
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        return buffer.getvalue()
 
 
 def _draw_photo(axes: Any, observation: Observation) -> None:
