@@ -7,8 +7,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resnet.errors import OptionError
+from resnet.preprocess import FRAMINGS
 from resnet.provider import SOURCES, load_now
 
 if TYPE_CHECKING:
@@ -23,6 +26,25 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(SOURCES)}, or a path (default: $RESNET_WEIGHTS, else auto: the ImageNet "
         "weights if they are on this machine, else the bundled ones)",
     )
+
+
+def add_framing(parser: argparse.ArgumentParser) -> None:
+    """Add `--framing` to a command."""
+    parser.add_argument(
+        "--framing", choices=FRAMINGS, default="crop", help="centre crop, or the whole photo (default: crop)"
+    )
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        OptionError: It cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OptionError("The file {} cannot be written: {}.", path, error.strerror) from error
 
 
 def load(choice: str) -> Engine:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_weights, load
+from resnet.cli.arguments import add_framing, add_weights, load
 from resnet.errors import OptionError, ResNetError
-from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation, observe
+from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
+from resnet.export import Answer, Export, answer_many, make_folder, unused_stem
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
-from resnet.images import find_photos, read_photo
-from resnet.preprocess import FRAMINGS
-from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
+from resnet.images import find_photos
+from resnet.report import as_dictionary, figure_png, stage_caption
 
 FEW_PHOTOS = 3
 JPEG_QUALITY = 90
@@ -28,9 +28,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="a photo, or a folder of them")
     parser.add_argument("--top-k", type=_top_k, default=5, metavar="K", help="classes to list, 1 to 20 (default: 5)")
     add_weights(parser)
-    parser.add_argument(
-        "--framing", choices=FRAMINGS, default="crop", help="centre crop, or the whole photo (default: crop)"
-    )
+    add_framing(parser)
     parser.add_argument(
         "--map",
         type=_map,
@@ -46,6 +44,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--blocks", action="store_true", help="show cells as blocks instead of smooth")
     parser.add_argument(
         "--heatmaps", type=Path, metavar="DIR", help="write <photo>.C1.jpg to .C5.jpg and <photo>.figure.png there"
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="write predictions.csv, manifest.json, maps/<photo>.npz and figures/<photo>.png there",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=_classify)
@@ -78,53 +82,52 @@ def _classify(options: argparse.Namespace) -> int:
         aggregation, channel, options.colormap, options.opacity, options.scale, smooth=not options.blocks
     )
     if options.heatmaps:
-        _make_folder(options.heatmaps)
+        make_folder(options.heatmaps)
     unreadable: list[str] = []
     photos = [photo for given in options.photos for photo in _expand(given, unreadable)]
     for sentence in unreadable:
         print(f"resnet: {sentence}", file=sys.stderr)
     engine = load(options.weights)
+    export = None
+    if options.export:
+        export = Export(options.export, engine.manifest, view, top_k=options.top_k, framing=options.framing)
     failed = len(unreadable)
     stems: set[str] = set()
-    for path in tqdm(photos, unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr):
+    write = _as_line if options.json else _as_table
+    answers = answer_many([(path, str(path)) for path in photos], engine, options.framing)
+    for answer in tqdm(answers, total=len(photos), unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr):
         try:
-            observation = observe(read_photo(path, str(path)), engine, options.framing)
+            found = _result(answer, export)
             if options.heatmaps:
-                _write_pictures(observation, view, options.top_k, options.heatmaps, _unused_stem(path, stems))
+                _write_pictures(found, view, options.top_k, options.heatmaps, unused_stem(answer.name, stems))
         except ResNetError as error:
             failed += 1
             tqdm.write(f"resnet: {error}", file=sys.stderr)
             continue
-        text = (
-            _as_line(observation, view, options.top_k) if options.json else _as_table(observation, view, options.top_k)
-        )
-        tqdm.write(text, file=sys.stdout)
+        tqdm.write(write(found, view, options.top_k), file=sys.stdout)
+    if export:
+        export.finish()
     if not photos:
         print("resnet: there are no photos in the given folders.", file=sys.stderr)
     return 1 if failed or not photos else 0
 
 
+def _result(answer: Answer, export: Export | None) -> Observation:
+    """The result of a photo, exported if that is wanted.
+
+    Raises:
+        ResNetError: There is no result, or it cannot be written.
+    """
+    if export:
+        export.add(answer)
+    if answer.observation is None:
+        raise answer.error or ResNetError("{} has no result.", answer.name)
+    return answer.observation
+
+
 def _expand(given: Path, unreadable: list[str]) -> list[Path]:
     # os.path.isdir, unlike Path.is_dir, takes a path that cannot be looked up for none.
     return find_photos(given, unreadable) if os.path.isdir(given) else [given]  # noqa: PTH112
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-
-
-def _unused_stem(path: Path, used: set[str]) -> str:
-    """A name for the photo's files that no other photo of this run has."""
-    stem = candidate = safe_stem(path.name)
-    number = 1
-    while candidate.casefold() in used:
-        number += 1
-        candidate = f"{stem}-{number}"
-    used.add(candidate.casefold())
-    return candidate
 
 
 def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, folder: Path, stem: str) -> None:
@@ -135,7 +138,7 @@ def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, fol
         (folder / f"{stem}.figure.png").write_bytes(figure_png(observation, view, top_k))
     except OSError as error:
         raise OptionError(
-            f"The pictures of {observation.photo_name} cannot be written to {folder}: {error.strerror}."
+            "The pictures of {} cannot be written to {}: {}.", observation.photo_name, folder, error.strerror
         ) from error
 
 

@@ -1,0 +1,61 @@
+"""`evidence`: which part of each stage speaks for which class, as a table and a figure."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from resnet.cli.arguments import add_framing, add_weights, load, write_file
+from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
+from resnet.explain import observe
+from resnet.figures import evidence_png
+from resnet.heatmaps import ViewOptions
+from resnet.images import read_photo
+from resnet.stages import STAGE_NAMES
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the program."""
+    parser = commands.add_parser("evidence", help="class activation maps of a photo, per class and stage")
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name or WordNet id; can be given several times (default: the --top-k likeliest)",
+    )
+    parser.add_argument(
+        "--top-k", type=int, choices=range(1, MAXIMUM_CLASSES + 1), default=5, metavar="K", help="1 to 10 (default: 5)"
+    )
+    parser.add_argument("--method", choices=METHODS, default="hirescam", help="default: hirescam")
+    parser.add_argument(
+        "--scale", choices=EVIDENCE_SCALES, default="stage", help="one colour scale per stage, or each map's own"
+    )
+    parser.add_argument("--difference", action="store_true", help="add a row: the first class minus the second")
+    add_weights(parser)
+    add_framing(parser)
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="write the class x stage matrix as a PNG")
+    parser.set_defaults(run=_evidence)
+
+
+def _evidence(options: argparse.Namespace) -> int:
+    engine = load(options.weights)
+    observation = observe(read_photo(options.photo), engine, options.framing)
+    manifest = observation.manifest
+    chosen = [manifest.class_named(name) for name in options.classes]
+    chosen = chosen or [prediction.index for prediction in observation.predictions(options.top_k)]
+    found = find_evidence(observation, engine, chosen)
+    print(f"{observation.photo_name}  ({METHOD_NAMES[options.method]}, {manifest.name})")
+    print("  sum of each stage's map, in units of the logit for HiResCAM")
+    print(f"  {'class':<28}{'probability':>12}{'logit':>9}" + "".join(f"{stage:>10}" for stage in STAGE_NAMES))
+    for place, index in enumerate(found.classes):
+        sums = "".join(f"{float(values.sum()):10.3g}" for values in found.maps[options.method][place])
+        name, probability = manifest.labels[index].name, observation.probabilities[index]
+        print(f"  {name:<28}{probability:12.1%}{found.logits[index]:9.2f}{sums}")
+    if options.figure:
+        difference = (0, 1) if options.difference and len(found.classes) > 1 else None
+        content = evidence_png(observation, found, options.method, options.scale, ViewOptions(), difference)
+        write_file(options.figure, content)
+    return 0
