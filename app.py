@@ -22,6 +22,13 @@ def main() -> int:
         default=os.environ.get("RESNET_WEIGHTS") or "auto",
         help="auto, bundled, imagenet, or the path of weights (default: $RESNET_WEIGHTS, else auto)",
     )
+    parser.add_argument(
+        "--offer",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="further weights that visitors may choose in the tab Model; can be given several times",
+    )
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, else 127.0.0.1)")
     parser.add_argument("--port", type=_port, help="port (default: $GRADIO_SERVER_PORT, else 7860)")
     options = parser.parse_args()
@@ -29,10 +36,10 @@ def main() -> int:
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
         check_choice(options.weights)
+        provider = EngineProvider(options.weights, options.offer)
     except ResNetError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    provider = EngineProvider(options.weights)
     demo = build_demo(provider)
     provider.start()
     try:

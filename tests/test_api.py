@@ -1,5 +1,7 @@
 """The public endpoints, used as a program uses them."""
 
+import zipfile
+
 import httpx
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from resnet.channels import rank_channels, trace_blocks
+from resnet.evidence import find_evidence
 from resnet.explain import observe
 from resnet.heatmaps import ViewOptions
 from resnet.images import read_photo
@@ -30,14 +34,18 @@ def without_time(result):
 
 def test_only_the_public_endpoints_are_listed(client):
     endpoints = client.view_api(return_format="dict", print_info=False)
-    assert sorted(endpoints["named_endpoints"]) == ["/classify", "/explain"]
+    assert sorted(endpoints["named_endpoints"]) == [
+        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/hold",
+    ]  # fmt: skip
     assert endpoints["unnamed_endpoints"] == {}
 
 
 def test_every_parameter_is_described(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     names = [parameter["parameter_name"] for parameter in endpoints["/explain"]["parameters"]]
-    assert names == ["photo", "top_k", "framing", "map", "channel", "colormap", "scale", "opacity", "smooth"]
+    assert names == [
+        "photo", "top_k", "framing", "weights", "map", "channel", "colormap", "scale", "opacity", "smooth",
+    ]  # fmt: skip
     for endpoint in endpoints.values():
         assert endpoint["description"]
         assert all(len(parameter["label"]) > 15 for parameter in endpoint["parameters"])
@@ -101,6 +109,7 @@ def test_a_file_name_is_never_markup(client, tmp_path):
         ({"top_k": "x"}, "number of classes must be 1 to 20; received 'x'"),
         ({"top_k": True}, "number of classes must be 1 to 20; received True"),
         ({"top_k": 10**30}, "number of classes must be 1 to 20; received 1000"),
+        ({"weights": "other"}, "weights must be one of server, bundled, imagenet; received 'other'"),
         ({"framing": "tile"}, "framing must be one of crop, whole; received 'tile'"),
         ({"framing": ["crop"]}, "framing must be one of crop, whole"),
         ({"map": "median"}, "map must be one of mean, max, l2, channel, pca; received 'median'"),
@@ -144,8 +153,145 @@ def test_a_data_url_is_decoded(client):
 def test_files_of_the_server_cannot_be_read(server, path):
     photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
     call = f"{server}gradio_api/call/classify"
-    event = httpx.post(call, json={"data": [photo, 5, "crop"]}).json()["event_id"]
+    event = httpx.post(call, json={"data": [photo, 5, "crop", "server"]}).json()["event_id"]
     answer = httpx.get(f"{call}/{event}", timeout=30).text
     assert answer.startswith("event: error")
     assert "predictions" not in answer
     assert httpx.get(f"{server}gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_channels_of_a_block(client, engine):
+    result, pictures = client.predict(
+        handle_file(str(ESPRESSO)), stage="C4", block=7, order="max", count=4, api_name="/channels"
+    )
+    trace = trace_blocks(observe(read_photo(ESPRESSO), engine), engine)
+    values = trace.outputs[trace.place("C4", 7)]
+    assert (result["block"], result["shape"]) == ("conv4_block7", list(values.shape))
+    assert [one["channel"] for one in result["channels"]] == list(rank_channels(values, "max", 4))
+    assert result["channels"][0]["max"] == pytest.approx(float(values.max()))
+    assert [one["branch_to_shortcut"] for one in result["blocks"]] == pytest.approx(trace.changes.tolist(), rel=1e-4)
+    assert len(pictures) == 4
+
+
+def test_channels_by_contribution_name_the_class(client):
+    result, _ = client.predict(
+        handle_file(str(ESPRESSO)), order="contribution", class_name="goldfish", count=8, api_name="/channels"
+    )
+    contributions = [one["contribution"] for one in result["channels"]]
+    assert result["class"] == "goldfish"
+    assert contributions == sorted(contributions, reverse=True)
+
+
+def test_evidence_for_named_classes(client, engine):
+    result, pictures = client.predict(
+        handle_file(str(ESPRESSO)), classes="espresso; n01443537", method="gradcam", api_name="/evidence"
+    )
+    observation = observe(read_photo(ESPRESSO), engine)
+    index = observation.predictions(1)[0].index
+    expected = find_evidence(observation, engine, [index])
+    first, second = result["classes"]
+    assert (first["label"], second["label"]) == ("espresso", "goldfish")
+    assert first["logit"] == pytest.approx(float(expected.logits[index]), rel=1e-4)
+    sums = [float(values.sum()) for values in expected.maps["gradcam"][0]]
+    assert [stage["sum"] for stage in first["stages"]] == pytest.approx(sums, rel=1e-3, abs=1e-3)
+    assert [picture["caption"] for picture in pictures[:2]] == ["espresso, C1", "espresso, C2"]
+    assert len(pictures) == 10
+
+
+def test_hiding_and_curves(client, monkeypatch):
+    monkeypatch.setattr("resnet.occlusion.STEPS", 4)
+    result, picture = client.predict(
+        handle_file(str(ESPRESSO)), map="gradcam", percent=30, fill="mean", curves=True, api_name="/hold"
+    )
+    assert result["class"] == "espresso"
+    assert result["hidden_share"] == pytest.approx(0.3, abs=1e-4)
+    assert result["probability_after"] < result["probability_before"]
+    assert result["deletion"]["probabilities"][0] == pytest.approx(result["probability_before"], abs=1e-4)
+    assert 0 < result["random_deletion_area"] < 1
+    assert Image.open(picture).size == (128, 128)
+
+
+def test_a_comparison_with_a_change_and_with_another_photo(client):
+    result, picture = client.predict(handle_file(str(ESPRESSO)), change="grey", amount=0, api_name="/compare")
+    assert result["change"] == {"name": "grey", "amount": 0}
+    assert [stage["linear_cka"] for stage in result["stages"]] == pytest.approx([1] * 5)
+    assert Image.open(picture).width > 1000
+    other = handle_file(str(ASSETS / "examples" / "cat.jpg"))
+    result, _ = client.predict(handle_file(str(ESPRESSO)), other, api_name="/compare")
+    assert (result["other"], result["change"]) == ("cat.jpg", None)
+    assert result["stages"][4]["cosine"] < 0.99
+
+
+def test_a_batch_with_a_bad_photo(client, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no photo")
+    files = [handle_file(str(path)) for path in (ESPRESSO, bad)]
+    result, packed = client.predict(files, 1, api_name="/batch")
+    first, second = result["photos"]
+    assert first["predictions"][0]["label"] == "espresso"
+    assert "bad.jpg is text, not a photo" in second["error"]
+    with zipfile.ZipFile(packed) as archive:
+        assert "predictions.csv" in archive.namelist()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "options", "sentence"),
+    [
+        ("/channels", {"stage": "C9"}, "stage must be one of C1, C2, C3, C4, C5; received 'C9'"),
+        ("/channels", {"stage": "C1", "block": 2}, "block must be 1 to 1; received 2"),
+        ("/channels", {"count": 2}, "number of channels must be 4 to 64; received 2"),
+        ("/channels", {"order": "contribution", "class_name": "unicorn"}, "know no class 'unicorn'"),
+        ("/evidence", {"method": "cam"}, "method must be one of gradcam, "),
+        ("/evidence", {"top_k": 11}, "number of classes must be 1 to 10; received 11"),
+        ("/hold", {"percent": -1}, "hidden part in percent must be 0 to 100; received -1"),
+        ("/hold", {"map": "pca"}, "map must be one of gradcam, "),
+        ("/hold", {"curves": 1}, "curves must be true or false; received 1"),
+        ("/compare", {"change": "melt"}, "change must be one of rotate, "),
+        ("/compare", {"amount": "much"}, "amount of the change must be -180 to 180; received 'much'"),
+    ],
+    ids=str,
+)
+def test_wrong_options_of_the_other_endpoints_are_named(client, endpoint, options, sentence):
+    with pytest.raises(AppError, match=sentence):
+        client.predict(handle_file(str(ESPRESSO)), api_name=endpoint, **options)
+
+
+def test_an_empty_batch_is_named(client):
+    with pytest.raises(AppError, match="A batch takes 1 to 200 photos; received 0"):
+        client.predict([], api_name="/batch")
+
+
+@pytest.mark.parametrize(
+    "photos",
+    [
+        ["/etc/passwd"],
+        [{"path": "/etc/passwd"}],
+        [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}],
+        [{"path": str(ESPRESSO), "meta": {"_type": "gradio.FileData", "x": 1}}],
+        ["file:///etc/passwd"],
+        ["http://127.0.0.1:1/x.jpg"],
+        "/etc/passwd",
+        {"path": "/etc/passwd"},
+    ],
+    ids=str,
+)
+def test_a_batch_reads_no_files_of_the_server(server, photos):
+    call = f"{server}gradio_api/call/batch"
+    event = httpx.post(call, json={"data": [photos, 1, "crop", "server", False, False]}).json()["event_id"]
+    answer = httpx.get(f"{call}/{event}", timeout=30).text
+    assert answer.startswith("event: error")
+    assert "predictions" not in answer
+
+
+def test_values_of_any_length_get_a_short_sentence(client):
+    with pytest.raises(AppError) as raised:
+        client.predict(handle_file(str(ESPRESSO)), framing="x" * 100_000, api_name="/classify")
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "options", [{"percent": [1]}, {"percent": {"a": 1}}, {"fill": ["blur"]}, {"fill": {}}], ids=str
+)
+def test_lists_where_a_value_belongs_are_named(client, options):
+    with pytest.raises(AppError, match="must be"):
+        client.predict(handle_file(str(ESPRESSO)), api_name="/hold", **options)

@@ -34,7 +34,9 @@ def test_front_matter_is_what_a_space_needs():
     assert isinstance(front["python_version"], str)
     assert len(front["short_description"]) <= 60
     # The SDK's version is installed on top of requirements.txt, so that range must admit it.
-    low, high = re.search(r"^gradio>=([\d.]+),<([\d.]+)$", (ROOT / "requirements.txt").read_text(), re.M).groups()
+    low, high = re.search(
+        r"^gradio\[mcp\]>=([\d.]+),<([\d.]+)$", (ROOT / "requirements.txt").read_text(), re.M
+    ).groups()
     numbers = [[int(part) for part in version.split(".")] for version in (low, front["sdk_version"], high)]
     assert numbers[0] <= numbers[1] < numbers[2]
     assert gradio.__version__.split(".")[0] == front["sdk_version"].split(".")[0]
@@ -92,9 +94,9 @@ def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, c
     (beside_a_cat / "holiday").mkdir()
     shutil.copy("cat.jpg", "holiday")
     commands = re.findall(
-        r"^python -m resnet (classify|info)(.*?)(?:#|$)", block_with("classify cat.jpg holiday/"), re.M
+        r"^python -m resnet (classify|evidence|compare|info)(.*?)(?:#|$)", block_with("classify cat.jpg holiday/"), re.M
     )
-    assert len(commands) == 4
+    assert len(commands) == 7
     for command, words in commands:
         assert cli.main([command, *words.split()]) == 0
 

@@ -10,10 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     "errors",
-    "options", "stages", "labels", "images", "preprocess", "manifest", "model", "weights", "imagenet", "engine",
-    "provider", "heatmaps", "overlays", "explain", "report", "training", "cli", "ui",
+    "options", "stages", "labels", "images", "preprocess", "manifest", "model", "weights", "imagenet", "gradients",
+    "engine", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion",
+    "comparison", "explorer", "charts", "report", "figures", "export", "training", "cli", "ui",
 ]  # fmt: skip
-TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "engine", "training"}
+TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "training"}
 GRADIO_ALLOWED = {"ui"}
 
 

@@ -8,12 +8,24 @@ from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
-from gradio.processing_utils import save_bytes_to_cache
+from gradio.processing_utils import save_bytes_to_cache, ssrf_protected_download
 
+from resnet.export import MOST_PHOTOS
 from resnet.images import MAXIMUM_BYTES, SUFFIXES
+from resnet.ui.language import ENGLISH, Language
+
+_slider_value = gr.Slider.preprocess
 
 
-def photo_input(**options: Any) -> gr.Image:
+def _slider_or_none(self: gr.Slider, payload: float | None) -> float | None:
+    return None if payload is None else _slider_value(self, payload)
+
+
+# An emptied number beside a slider arrives as None, with which Gradio's check of the range fails.
+gr.Slider.preprocess = _slider_or_none  # type: ignore[assignment,method-assign]
+
+
+def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
     """An image field that hands over the uploaded file as it is: its path, or None while empty.
 
     Gradio's own decoding loses palettes, saturates 16-bit grey and answers a broken file with
@@ -21,6 +33,7 @@ def photo_input(**options: Any) -> gr.Image:
     file beside the source of each one.)
 
     Args:
+        t: Language of what is said about a data URL that is none.
         options: Of `gr.Image`.
     """
     field = gr.Image(type="filepath", **options)
@@ -29,7 +42,7 @@ def photo_input(**options: Any) -> gr.Image:
         if payload is None:
             return None
         if payload.url and payload.url.startswith("data:"):
-            path = _store(payload.url, field.GRADIO_CACHE)
+            path = _store(payload.url, field.GRADIO_CACHE, t)
             field.temp_files.add(path)  # or it would never be cleared away
             return path
         return payload.path
@@ -38,17 +51,57 @@ def photo_input(**options: Any) -> gr.Image:
     return field
 
 
-def _store(url: str, folder: str) -> str:
+def photo_list_input(**options: Any) -> gr.File:
+    """A hidden field for many photos that language models can use as well.
+
+    Gradio's own field of several files cannot be filled over the Model Context Protocol. This one takes
+    uploaded files, as programs send them, and addresses (http, https, data), as language models do.
+
+    Args:
+        options: Of `gr.File`.
+    """
+    field = gr.File(file_count="multiple", **options)
+    field.data_model = None  # plain values, checked here
+    schema = {"type": "array", "items": {"type": "string", "description": "http, https or data URL of a photo"}}
+    field.api_info = lambda: schema  # type: ignore[method-assign]
+
+    def path_of(item: Any) -> str:
+        if isinstance(item, str) and item.startswith("data:"):
+            path = _store(item, field.GRADIO_CACHE, ENGLISH)
+        elif isinstance(item, str) and item.startswith(("http://", "https://")):
+            try:
+                path = ssrf_protected_download(item, field.GRADIO_CACHE)
+            except Exception as error:
+                raise gr.Error("A photo's address cannot be fetched.", print_exception=False) from error
+        elif isinstance(item, dict) and item.get("meta") == {"_type": "gradio.FileData"} and item.get("path"):
+            return str(item["path"])  # Gradio has seen to it that this is an upload
+        else:
+            raise gr.Error("Each photo must be an uploaded file or an address.", print_exception=False)
+        field.temp_files.add(path)
+        return path
+
+    def preprocess(payload: Any) -> list[str]:
+        if payload is None:
+            return []
+        if not isinstance(payload, list):
+            raise gr.Error("The photos must be a list.", print_exception=False)
+        return [path_of(item) for item in payload[: MOST_PHOTOS + 1]]
+
+    field.preprocess = preprocess  # type: ignore[method-assign]
+    return field
+
+
+def _store(url: str, folder: str, t: Language) -> str:
     """Write the content of a data URL to a file; its decoder checks it like any other."""
     header, _, body = url.partition(",")
     kind = header.removeprefix("data:image/").split(";")[0]
     suffix = kind if f".{kind}" in SUFFIXES else "bin"
     if len(body) > MAXIMUM_BYTES * 4 // 3 + 4:
         raise gr.Error(
-            f"The photo has over {MAXIMUM_BYTES / 1e6:.0f} MB, the most that is taken.", print_exception=False
+            t("The photo has over {:.0f} MB, the most that is taken.", MAXIMUM_BYTES / 1e6), print_exception=False
         )
     try:
         content = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise gr.Error("The photo's data URL is no valid base64.", print_exception=False) from None
+        raise gr.Error(t("The photo's data URL is no valid base64."), print_exception=False) from None
     return str(save_bytes_to_cache(content, f"image.{suffix}", folder))

@@ -1,41 +1,64 @@
-"""The page: which controls stand where, and which handler each one calls."""
+"""The page as a whole: its parts in order, links to a view, and what `launch` needs."""
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components.navbar import Navbar
 
-from resnet.explain import MAXIMUM_TOP_K, ObservationCache
-from resnet.heatmaps import COLORMAPS
-from resnet.labels import ASSETS
-from resnet.provider import EngineProvider
-from resnet.stages import STAGE_FILTERS, STAGE_NAMES
-from resnet.ui import markup, text
-from resnet.ui.api import NETWORK, add_endpoints
-from resnet.ui.handlers import Handlers
-from resnet.ui.inputs import photo_input
+from resnet.cache import ResultCache
+from resnet.explorer import Explorer
+from resnet.provider import EngineProvider, Status
+from resnet.ui import markup
+from resnet.ui.api import add_endpoints
+from resnet.ui.language import LANGUAGES, Language
+from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
+from resnet.ui.photo import PhotoColumn
+from resnet.ui.sharing import Sharing
+from resnet.ui.tabs.blocks import BlocksTab
+from resnet.ui.tabs.compare import CompareTab
+from resnet.ui.tabs.evidence import EvidenceTab
+from resnet.ui.tabs.hold import HoldTab
+from resnet.ui.tabs.learn import LearnTab
+from resnet.ui.tabs.many import ManyTab
+from resnet.ui.tabs.maps import MapsTab
+from resnet.ui.tabs.model import ModelTab
 
-EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 STYLE = Path(__file__).with_name("style.css")
 HOUR = 3600
+TITLE = "What a ResNet101 sees"
+REASONS = {
+    "bundled": "chosen when the server was started",
+    "imagenet": "chosen when the server was started",
+    "file": "chosen when the server was started",
+    "auto-imagenet": "the ImageNet weights are on this machine",
+    "auto-trying": "they come with the program; the ImageNet weights are being looked for",
+    "auto-offline": "they come with the program; the ImageNet weights are neither here nor to be had now",
+}
+LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
-# Buttons inside our HTML report which one was chosen; being buttons, they bring the keyboard.
-_CHOICE_SCRIPT = """
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-choice]");
-  if (button) trigger("select", { choice: button.dataset.choice });
-});
-"""
-_USEFUL_CONTROLS = """
-(map) => [map === "channel", map !== "pca", map !== "pca"].map((visible) => ({ visible, __type__: "update" }))
-"""
-_SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
+# The first visit follows the browser's language; the switch is remembered by this browser alone.
+_LANGUAGE_SCRIPT = """() => {
+  const here = document.querySelector("#languages [aria-current]");
+  if (!here) return;
+  document.documentElement.lang = here.lang;
+  for (const link of document.querySelectorAll("#languages a")) {
+    link.href += location.search;
+    link.addEventListener("click", () => { try { localStorage.setItem("resnet-language", link.lang); } catch {} });
+  }
+  let wanted = null;
+  try { wanted = localStorage.getItem("resnet-language"); } catch {}
+  wanted = wanted || navigator.language.slice(0, 2).toLowerCase();
+  const other = document.querySelector(`#languages a[lang="${wanted}"]:not([aria-current])`);
+  if (other && !here.dataset.route) location.replace(other.href);
+}"""
 
 
 def launch_options() -> dict[str, Any]:
-    """What `launch` needs for this page: looks, limits, and nothing that leaves the machine."""
+    """What `launch` needs for this page: looks, limits, the MCP server, and nothing that leaves the machine."""
     theme = gr.themes.Default(
         primary_hue="indigo",
         font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
@@ -50,155 +73,132 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "footer_links": ["api", "settings"],
         "show_error": False,
+        "mcp_server": True,
     }
 
 
-def build_demo(provider: EngineProvider, cache: ObservationCache | None = None) -> gr.Blocks:
-    """The page, ready to launch with `launch_options`.
+def build_demo(provider: EngineProvider, cache: ResultCache | None = None) -> gr.Blocks:
+    """The page in all languages with its endpoints, ready to launch with `launch_options`.
 
     Args:
         provider: Which weights answer; the caller starts it.
         cache: Results; a new one by default.
     """
-    handlers = Handlers(provider, cache or ObservationCache())
+    explorer = Explorer(provider, cache)
     demo: gr.Blocks
-    with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(HOUR, HOUR)) as demo:
-        gr.HTML(f"<h1>{text.TITLE}</h1><p>{text.INTRODUCTION}</p>", elem_id="heading")
-        weights = gr.HTML(markup.weights_line(text.LOADING, "loading"), elem_id="weights")
-        result = gr.State()
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(HOUR, HOUR)) as demo:
+        Navbar(visible=False)
+        add_endpoints(explorer)  # first, so that no event of the page takes their names
+        Layout(demo, Page(LANGUAGES[0], explorer))
+    for language in LANGUAGES[1:]:
+        with demo.route(language.name, language.route):
+            Navbar(visible=False)
+            Layout(demo, Page(language, explorer))
+    demo.queue(api_open=False, max_size=64)
+    return demo
+
+
+class Layout:
+    """One page in one language.
+
+    Attributes:
+        column: The photo and what stands beside it.
+        tabs: Around the tabs.
+        maps, blocks, evidence, hold, compare, many, model: The tabs.
+        wanted: Names of the classes that a link asks for, until an answer has shown them.
+    """
+
+    def __init__(self, demo: gr.Blocks, page: Page) -> None:
+        """Add all parts to the page that is built."""
+        self._page = page
+        t = page.t
+        with gr.Row(elem_id="heading"):
+            gr.HTML(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
+            gr.HTML(_language_links(t), elem_id="languages")
+        weights = gr.HTML(markup.weights_line(t(LOADING), "loading"), elem_id="weights")
+        page.result, page.active, self.wanted = gr.State(), gr.State("maps"), gr.State()
         with gr.Row(elem_id="main"):
             with gr.Column(scale=1, min_width=300, elem_id="left"):
-                photo, message, framing, top_k = _photo_column()
+                self.column = PhotoColumn(page)
             with gr.Column(scale=3, min_width=320, elem_id="right"):
-                classes = gr.HTML(markup.panel(text.CLASSES, markup.empty(text.NO_RESULT)), elem_id="classes")
-                strip = gr.HTML(
-                    markup.panel(text.STAGES, markup.empty(text.NO_MAPS)), elem_id="stages", js_on_load=_CHOICE_SCRIPT
-                )
-                view = _view_controls()
-                stage = gr.Radio(list(STAGE_NAMES), value="C5", label=text.STAGE, elem_id="stage")
-                large = gr.HTML(elem_id="large")
-                save_figure, save_data, figure_file, data_file = _download_buttons()
-        add_endpoints(handlers)
+                classes = gr.HTML(self.column.classes(None, 5), elem_id="classes")
+                with gr.Tabs(selected="maps", elem_id="tabs") as self.tabs:
+                    self.maps = MapsTab(page)
+                    self.blocks = BlocksTab(page)
+                    self.evidence = EvidenceTab(page, self.wanted)
+                    self.hold = HoldTab(page, self.wanted)
+                    self.compare = CompareTab(page, self.maps.view)
+                    self.many = ManyTab(page, self.maps.view, self.column.framing)
+                    self.model = ModelTab(page)
+                    LearnTab(page)
+        self.many.connect(self.model.chosen)
 
-        private: dict[str, Any] = {"api_visibility": "private"}
         answer = gr.on(
-            [photo.change, framing.change],
-            handlers.explain,
-            [photo, framing],
-            [message, result],
-            concurrency_id=NETWORK,
-            concurrency_limit=1,
+            [self.column.photo.change, self.column.framing.change, self.model.chosen.change],
+            self.column.explain,
+            [self.column.photo, self.column.framing, self.model.chosen],
+            [self.column.message, page.result],
             trigger_mode="always_last",
-            show_progress_on=[classes, strip],
-            **private,
+            show_progress_on=[classes, self.maps.strip],
+            **NETWORK,
+            **PRIVATE,
         )
-        # A step of its own, so that it reads what the controls say when the pass has ended.
-        answer.then(
-            handlers.show,
-            [result, top_k, stage, *view],
-            [classes, strip, large],
-            concurrency_limit=4,
-            show_progress="hidden",
-            **private,
-        )
-        quick: dict[str, Any] = {
-            "concurrency_limit": 4,
-            "show_progress": "hidden",
-            "trigger_mode": "always_last",
-            **private,
-        }
-        top_k.change(handlers.recount, [result, top_k], classes, **quick)
-        gr.on(
-            [control.change for control in view],
-            handlers.restyle,
-            [result, stage, *view],
-            [strip, large],
-            **quick,
-        )
-        stage.change(handlers.enlarge, [result, stage, *view], large, **quick)
-        strip.select(_chosen_stage, None, stage, **quick)
-        for button, handler, file in (
-            (save_figure, handlers.figure, figure_file),
-            (save_data, handlers.data, data_file),
-        ):
-            button.click(handler, [result, top_k, *view], file, concurrency_limit=2, **private).success(
-                None, js=_SAVE_SCRIPT % file.elem_id, **private
-            )
+        # Steps of their own, so that they read what the controls say when the pass has ended.
+        answer.then(self.column.classes, [page.result, page.top_k], classes, **QUICK)
+        self.maps.cell.follow(answer.then(self.maps.show, self.maps.inputs, self.maps.outputs, **QUICK))
+        page.after_answer(answer)
+        page.top_k.change(self.column.classes, [page.result, page.top_k], classes, **QUICK)
+
+        Sharing(demo, page, self)
+        demo.load(None, None, None, js=_LANGUAGE_SCRIPT, **PRIVATE)
         timer = gr.Timer(1.0)
         gr.on(
             [timer.tick, demo.load],
-            handlers.weights_status,
+            self._weights_status,
             None,
             [weights, timer],
             queue=False,
             show_progress="hidden",
-            **private,
+            **PRIVATE,
         )
-        demo.queue(api_open=False, max_size=64)
-    return demo
 
-
-def _photo_column() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Slider]:
-    photo = photo_input(
-        label=text.PHOTO,
-        sources=["upload", "webcam", "clipboard"],
-        placeholder=text.PHOTO_PLACEHOLDER,
-        buttons=["fullscreen"],
-        height=300,
-        elem_id="photo",
-        alt_text=text.PHOTO,
-    )
-    message = gr.HTML(markup.message(text.WAITING), elem_id="message")
-    with gr.Column(elem_id="choices"):
-        examples = gr.HTML(
-            markup.panel(text.EXAMPLES, markup.examples(EXAMPLES)), elem_id="examples", js_on_load=_CHOICE_SCRIPT
+    def _weights_status(self) -> tuple[str, gr.Timer]:
+        """The line about the weights; the timer stops once nothing will change."""
+        status = self._page.explorer.provider.status
+        return (
+            markup.weights_line(weights_sentence(self._page.t, status), status.phase),
+            gr.Timer(active=not status.settled),
         )
-        framing = gr.Radio(
-            text.FRAMING_CHOICES, value="crop", label=text.FRAMING, info=text.FRAMING_INFO, elem_id="framing"
+
+
+INTRODUCTION = (
+    "Drop in a photo. One pass through the network gives the likeliest classes and the feature maps "
+    "of its five stages, C1 to C5, laid over the photo."
+)
+
+
+def weights_sentence(t: Language, status: Status) -> str:
+    """Which weights answer, how many classes they know, and why these."""
+    if status.phase == "loading":
+        return t(LOADING)
+    if status.phase == "failed" or status.manifest is None:
+        reason = t.error(status.error) if status.error else ""
+        return f"{t('The weights could not be loaded, so no photo can be answered.')} {reason}".strip()
+    manifest = status.manifest
+    accuracy = next(iter(manifest.accuracy.values()), None)
+    right = t(", right on {:.0%} of its validation images", accuracy["top1"]) if accuracy else ""
+    reason = t(REASONS[status.reason])
+    return t("Weights: {}, {:,} classes{} ({}).", manifest.name, manifest.classes, right, reason)
+
+
+def _language_links(current: Language) -> str:
+    """The languages by their own names; the page's own is marked."""
+    parts = []
+    for language in LANGUAGES:
+        mark = ' aria-current="page"' if language is current else ""
+        parts.append(
+            f'<a lang="{language.code}" hreflang="{language.code}" href="./{language.route}" '
+            f'data-route="{language.route}"{mark}>{language.name}</a>'
         )
-        top_k = gr.Slider(1, MAXIMUM_TOP_K, value=5, step=1, label=text.TOP_K, info=text.TOP_K_INFO, elem_id="top-k")
-    examples.select(_chosen_example, None, photo, queue=False, show_progress="hidden", api_visibility="private")
-    return photo, message, framing, top_k
-
-
-def _view_controls() -> list[Any]:
-    """In the order of `handlers.view_options`."""
-    with gr.Row(elem_id="view"):
-        aggregation = gr.Dropdown(text.MAP_CHOICES, value="mean", label=text.MAP, elem_id="map", min_width=200)
-        channel = gr.Number(
-            0,
-            precision=0,
-            minimum=0,
-            maximum=STAGE_FILTERS[-1][-1] - 1,
-            label=text.CHANNEL,
-            info=text.CHANNEL_INFO,
-            visible=False,
-            elem_id="channel",
-            min_width=190,
-        )
-        colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=text.COLORMAP, elem_id="colormap", min_width=110)
-        scale = gr.Radio(text.SCALE_CHOICES, value="each", label=text.SCALE, elem_id="scale", min_width=190)
-        opacity = gr.Slider(0, 100, value=55, step=5, label=text.OPACITY, elem_id="opacity", min_width=220)
-        smooth = gr.Checkbox(True, label=text.SMOOTH, elem_id="smooth", min_width=150)
-    # Which controls have an effect depends on the map; the browser alone shows and hides them.
-    aggregation.change(None, aggregation, [channel, colormap, scale], js=_USEFUL_CONTROLS, api_visibility="private")
-    return [aggregation, channel, colormap, scale, opacity, smooth]
-
-
-def _download_buttons() -> tuple[gr.Button, gr.Button, gr.DownloadButton, gr.DownloadButton]:
-    with gr.Row():
-        figure = gr.Button(text.FIGURE, elem_id="save-figure")
-        data = gr.Button(text.JSON, elem_id="save-data")
-    # The visible buttons make the file first; these then hand it over.
-    files = [gr.DownloadButton(visible="hidden", elem_id=name) for name in ("figure-file", "data-file")]
-    return figure, data, files[0], files[1]
-
-
-def _chosen_example(event: gr.EventData) -> str:
-    names = {path.stem: path for path in EXAMPLES}
-    return str(names.get(str(getattr(event, "choice", "")), EXAMPLES[0]))
-
-
-def _chosen_stage(event: gr.EventData) -> str:
-    stage = str(getattr(event, "choice", ""))
-    return stage if stage in STAGE_NAMES else STAGE_NAMES[-1]
+    label = escape(current("Language"))
+    return f'<nav aria-label="{label}">{" · ".join(parts)}</nav>'

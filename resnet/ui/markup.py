@@ -1,10 +1,10 @@
-"""The page's own pieces of HTML: bars, the strip of maps, messages. All foreign text is escaped."""
+"""The page's own pieces of HTML. All foreign text is escaped; `t` is the page's language."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -13,24 +13,27 @@ from PIL import Image, ImageOps
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
 from resnet.overlays import colour_table
-from resnet.report import aggregation_name
-from resnet.ui import text
+from resnet.preprocess import Box
+from resnet.report import AGGREGATION_NAMES, NOTES
+from resnet.ui.language import Language
 
 STRIP_SIDE = 336
+SMALL_SIDE = 168
 LARGE_SIDE = 768
 THUMBNAIL_SIDE = 144
 JPEG_QUALITY = 85
 GRADIENT_STOPS = 17
 
 
-def _data_uri(picture: Image.Image) -> str:
+def data_uri(picture: Image.Image) -> str:
+    """A picture as a JPEG inside its address."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def message(sentence: str, kind: str = "note") -> str:
-    """A line below the photo. `kind` "error" is announced at once by screen readers."""
+    """A line of text. `kind` "error" is announced at once by screen readers."""
     role = "alert" if kind == "error" else "status"
     return f'<p class="message {kind}" role="{role}">{escape(sentence)}</p>'
 
@@ -53,30 +56,37 @@ def panel(title: str, content: str, hint: str = "") -> str:
     return f'<section class="panel"><h2>{escape(title)}{aside}</h2>{content}</section>'
 
 
-def bars(predictions: Sequence[Prediction]) -> str:
-    """The classes as a list of bars, each of its probability's length."""
+def bars(t: Language, predictions: Iterable[Prediction], title: str = "") -> str:
+    """Classes as a list of bars, each of its probability's length."""
     rows = "".join(
         f'<li title="{escape(prediction.wnid)}"><span class="name">{escape(prediction.label)}</span>'
         f'<span class="track"><span class="bar" style="width:{prediction.probability:.2%}"></span></span>'
         f'<span class="share">{prediction.probability:.1%}</span></li>'
         for prediction in predictions
     )
-    return f'<ol class="bars" aria-label="{escape(text.CLASSES)}">{rows}</ol>'
+    return f'<ol class="bars" aria-label="{escape(title or t("Likeliest classes"))}">{rows}</ol>'
 
 
-def examples(paths: Sequence[Path]) -> str:
+def examples(t: Language, paths: Sequence[Path]) -> str:
     """Buttons with a small picture of each example photo."""
     buttons = "".join(
-        f'<button type="button" data-choice="{escape(path.stem)}" title="{escape(path.stem)}">'
-        f'<img alt="{escape(text.example_text(path.stem))}" src="{_thumbnail(path)}"></button>'
+        f'<button type="button" data-choice="{escape(path.stem)}" title="{escape(t(path.stem))}">'
+        f'<img alt="{escape(t("Example photo: {}", t(path.stem)))}" src="{thumbnail(path)}"></button>'
         for path in paths
     )
     return f'<div class="examples">{buttons}</div>'
 
 
-def _thumbnail(path: Path) -> str:
+def thumbnail(path: Path) -> str:
+    """A small square of a picture file, as its address."""
     with Image.open(path) as photo:
-        return _data_uri(ImageOps.fit(photo, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+        return data_uri(ImageOps.fit(photo, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+
+
+def map_name(t: Language, view: ViewOptions) -> str:
+    """What the maps of a view show, in words."""
+    name = t(AGGREGATION_NAMES[view.aggregation])
+    return f"{name} {view.channel}" if view.aggregation == "channel" else name
 
 
 def _gradient(colormap: str) -> str:
@@ -85,12 +95,13 @@ def _gradient(colormap: str) -> str:
     return ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in stops)
 
 
-def _scale(heatmap: Heatmap, view: ViewOptions) -> str:
+def scale(t: Language, heatmap: Heatmap, view: ViewOptions) -> str:
     """The colour bar with the values at its ends, or a word on why there is none."""
     if heatmap.note:
-        return f'<p class="flat">{escape(text.NOTES[heatmap.note])}</p>'
+        return f'<p class="flat">{escape(t(NOTES[heatmap.note]))}</p>'
     if heatmap.explained is not None:
-        return f'<p class="flat">{heatmap.explained:.0%} of the variance in three components</p>'
+        share = f"{heatmap.explained:.0%}"
+        return f'<p class="flat">{escape(t("{} of the variance in three components", share))}</p>'
     return (
         f'<div class="scale"><span>{heatmap.low:.3g}</span>'
         f'<i style="background:linear-gradient(90deg, {_gradient(view.colormap)})"></i>'
@@ -98,35 +109,94 @@ def _scale(heatmap: Heatmap, view: ViewOptions) -> str:
     )
 
 
-def _facts(heatmap: Heatmap) -> str:
-    height, width, channels = heatmap.block.shape
-    facts = (
-        f"{height}×{width}×{channels}<br>stride {heatmap.block.stride} px<br>"
-        f"receptive field {heatmap.block.receptive_field} px"
-    )
-    if heatmap.note == "no_channel" or heatmap.explained is not None:
-        return facts
-    return f"{facts}<br>min {heatmap.minimum:.3g}, max {heatmap.maximum:.3g}"
+def facts(t: Language, heatmap: Heatmap) -> str:
+    """Shape, stride, receptive field and range of a map."""
+    shape = "×".join(map(str, heatmap.block.shape))
+    lines = [
+        shape,
+        t("stride {} px", heatmap.block.stride),
+        t("receptive field {} px", heatmap.block.receptive_field),
+    ]
+    if heatmap.note != "no_channel" and heatmap.explained is None:
+        lines.append(t("min {:.3g}, max {:.3g}", heatmap.minimum, heatmap.maximum))
+    return "<br>".join(map(escape, lines))
 
 
-def _figure(observation: Observation, heatmap: Heatmap, view: ViewOptions, side: int, *, button: bool) -> str:
+def alternative(t: Language, stage: str, name: str, photo: str) -> str:
+    """What a map shows, for those who do not see it."""
+    return t("Feature map {} ({}) over the photo {}", stage, name, photo)
+
+
+def strip(t: Language, observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions, name: str) -> str:
+    """Overlays side by side, each a button that enlarges it.
+
+    Args:
+        t: The language.
+        observation: Of the photo.
+        heatmaps: C1 to C5.
+        view: Colours.
+        name: What the maps show.
+    """
+    figures = []
+    for heatmap in heatmaps:
+        stage = heatmap.block.stage
+        words = escape(alternative(t, stage, name, observation.photo_name))
+        image = f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, STRIP_SIDE))}">'
+        label = escape(t("Enlarge {}", stage))
+        button = f'<button type="button" data-choice="{stage}" aria-label="{label}">{image}</button>'
+        caption = f"<strong>{stage}</strong> {facts(t, heatmap)}{scale(t, heatmap, view)}"
+        figures.append(f"<figure>{button}<figcaption>{caption}</figcaption></figure>")
+    return f'<div class="strip">{"".join(figures)}</div>'
+
+
+def large(
+    t: Language, observation: Observation, heatmap: Heatmap, view: ViewOptions, name: str, title: str = ""
+) -> str:
+    """One overlay as large as the page allows; a click on it, or an arrow key, asks a cell.
+
+    Args:
+        t: The language.
+        observation: Of the photo.
+        heatmap: The map.
+        view: Colours.
+        name: What the map shows.
+        title: Instead of the stage's name.
+    """
     stage = heatmap.block.stage
-    alternative = escape(text.alternative_text(stage, aggregation_name(view), observation.photo_name))
-    image = f'<img alt="{alternative}" src="{_data_uri(observation.overlay(heatmap, view, side))}">'
-    if button:
-        image = f'<button type="button" data-choice="{stage}" aria-label="Enlarge {stage}">{image}</button>'
+    words = escape(alternative(t, title or stage, name, observation.photo_name))
+    width, height = observation.geometry.photo_size
+    how = escape(t("{}. Click to ask a cell; the arrow keys move to its neighbours.", title or stage))
     return (
-        f"<figure>{image}<figcaption><strong>{stage}</strong> {_facts(heatmap)}"
-        f"{_scale(heatmap, view)}</figcaption></figure>"
+        f'<div class="large"><figure><button type="button" class="map" data-map aria-label="{how}">'
+        f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, LARGE_SIDE))}">'
+        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"></svg></button>'
+        f"<figcaption><strong>{escape(title or stage)}</strong> {facts(t, heatmap)}{scale(t, heatmap, view)}"
+        "</figcaption></figure></div>"
     )
 
 
-def strip(observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions) -> str:
-    """Five overlays side by side; each is a button that enlarges it."""
-    figures = "".join(_figure(observation, heatmap, view, STRIP_SIDE, button=True) for heatmap in heatmaps)
-    return f'<div class="strip">{figures}</div>'
+def rectangle(box: Box, kind: str) -> str:
+    """A box of photo pixels inside the drawing that lies over an enlarged map."""
+    left, top, right, bottom = box
+    return (
+        f'<rect class="{kind}" x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" height="{bottom - top:.2f}" '
+        'vector-effect="non-scaling-stroke"></rect>'
+    )
 
 
-def large(observation: Observation, heatmap: Heatmap, view: ViewOptions) -> str:
-    """One overlay as large as the page allows."""
-    return f'<div class="large">{_figure(observation, heatmap, view, LARGE_SIDE, button=False)}</div>'
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], label: str) -> str:
+    """A table of cells that are HTML already; the first cell of a row names it.
+
+    Args:
+        head: Plain texts.
+        rows: Cells as HTML.
+        label: What the table is about, plain text.
+    """
+    top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="data">'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

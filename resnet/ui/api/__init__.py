@@ -1,0 +1,5 @@
+"""The public endpoints: for programs over HTTP, and for language models as tools (MCP)."""
+
+from resnet.ui.api.endpoints import add_endpoints
+
+__all__ = ["add_endpoints"]

@@ -1,0 +1,188 @@
+"""Ask a cell: a click on an enlarged map, or an arrow key, and what the page says about that cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from resnet.channels import CellFacts, ask_cell
+from resnet.explain import Observation
+from resnet.explorer import Shown
+from resnet.heatmaps import Heatmap
+from resnet.stages import STAGE_NAMES, Block
+from resnet.ui import markup
+from resnet.ui.page import NETWORK, PRIVATE, Page
+
+Point = tuple[float, float]
+"""Where a visitor pointed, as shares of the photo's width and height."""
+
+POINT_SCRIPT = """
+const at = (event) => {
+  const map = event.target.closest("[data-map]");
+  if (!map) return;
+  const box = map.querySelector("img").getBoundingClientRect();
+  // A click without a pointer, by Enter or a screen reader, means the middle.
+  const here = event.detail === 0 ? [0.5, 0.5]
+    : [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  trigger("select", { x: here[0], y: here[1] });
+};
+element.addEventListener("click", at);
+const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+element.addEventListener("keydown", (event) => {
+  if (!event.target.closest("[data-map]") || !moves[event.key]) return;
+  event.preventDefault();
+  trigger("select", { columns: moves[event.key][0], rows: moves[event.key][1] });
+});
+"""
+_DRAW = """() => {
+  const boxes = document.querySelector("#%s-cell template");
+  const drawing = document.querySelector("#%s-large svg");
+  if (drawing) drawing.innerHTML = boxes ? boxes.innerHTML : "";
+}"""
+
+Asked = tuple[Observation, Heatmap, str, int]
+"""The photo, the enlarged map, what it shows, and the class whose score is asked after, or -1."""
+
+
+class CellAnswer:
+    """An enlarged map that can be asked, and the text beside it."""
+
+    def __init__(self, page: Page, name: str, asked: Callable[..., Asked | None], inputs: list[Any]) -> None:
+        """Add the enlarged map and the text.
+
+        Args:
+            page: The page that is built.
+            name: Of the tab, and prefix of the elements' ids.
+            asked: From the answer that is shown and `inputs` to what is enlarged, or None if nothing is.
+            inputs: Components that say what is enlarged.
+        """
+        self._page = page
+        self._asked = asked
+        self._inputs = inputs
+        self._name = name
+        self._draw = _DRAW % (name, name)
+        self.point = gr.State()
+        self.large = gr.HTML(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
+        self.text = gr.HTML(elem_id=f"{name}-cell")
+        moved = self.large.select(
+            self._move, [page.result, self.point, *inputs], self.point, queue=False, show_progress="hidden", **PRIVATE
+        )
+        self.follow(moved)
+
+    def follow(self, event: gr.events.Dependency) -> None:
+        """Say anew what the cell is like after an event that changes the map, and draw its outline."""
+        event.then(
+            self._answer,
+            [self._page.active, self._page.result, self.point, *self._inputs],
+            self.text,
+            show_progress="hidden",
+            trigger_mode="always_last",
+            **NETWORK,
+            **PRIVATE,
+        ).then(None, None, None, js=self._draw, **PRIVATE)
+
+    def _move(self, event: gr.EventData, shown: Shown | None, point: Point | None, *inputs: Any) -> Point | None:
+        if shown is None:
+            return None
+        if hasattr(event, "x"):
+            return min(max(float(event.x), 0.0), 1.0), min(max(float(event.y), 0.0), 1.0)
+        asked = self._page.or_error(lambda: self._asked(shown, *inputs))
+        if asked is None:
+            return point
+        observation, heatmap, _, _ = asked
+        row, column = cell_at(observation, heatmap.block, point or (0.5, 0.5))
+        rows, columns, _ = heatmap.block.shape
+        row = min(max(row + int(getattr(event, "rows", 0)), 0), rows - 1)
+        column = min(max(column + int(getattr(event, "columns", 0)), 0), columns - 1)
+        left, top, right, bottom = observation.geometry.cell_box(heatmap.block, row, column)
+        width, height = observation.geometry.photo_size
+        return (left + right) / 2 / width, (top + bottom) / 2 / height
+
+    def _answer(self, active: str, shown: Shown | None, point: Point | None, *inputs: Any) -> Any:
+        if active != self._name:
+            return gr.skip()
+        if shown is None or point is None:
+            return ""
+        t = self._page.t
+
+        def say() -> str:
+            asked = self._asked(shown, *inputs)
+            if asked is None:
+                return ""
+            observation, heatmap, name, target = asked
+            place = cell_at(observation, heatmap.block, point)
+            if not sees(observation, point):
+                return markup.message(t("The network did not see this part of the photo."))
+            stage = STAGE_NAMES.index(heatmap.block.stage)
+            whole_stage = heatmap.block == observation.blocks[stage]
+            facts = ask_cell(observation, stage, *place) if whole_stage else None
+            lines = [self._where(heatmap, place), *self._value(heatmap, place, name)]
+            if facts:
+                lines += [self._channels(facts), self._share(shown, observation, stage, place, target)]
+            boxes = markup.rectangle(
+                observation.geometry.receptive_box(heatmap.block, *place), "field"
+            ) + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
+            content = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
+            return f'<div class="cell-facts" role="status"><template>{boxes}</template><ul>{content}</ul></div>'
+
+        return str(self._page.or_error(say))
+
+    def _where(self, heatmap: Heatmap, place: tuple[int, int]) -> str:
+        rows, columns, _ = heatmap.block.shape
+        return self._page.t(
+            "{}: row {} of {}, column {} of {}; the solid frame is the cell, the dashed one all that it can see "
+            "({} px of the network's input).",
+            heatmap.block.stage,
+            place[0] + 1,
+            rows,
+            place[1] + 1,
+            columns,
+            heatmap.block.receptive_field,
+        )
+
+    def _value(self, heatmap: Heatmap, place: tuple[int, int], name: str) -> list[str]:
+        if heatmap.values.ndim != 2 or not heatmap.values.size:
+            return []
+        return [self._page.t("Value of the map ({}): {:.3g}.", name, float(heatmap.values[place]))]
+
+    def _channels(self, facts: CellFacts) -> str:
+        t = self._page.t
+        parts = [t("{} at {:.3g} (mean {:.3g})", *channel) for channel in facts.channels]
+        return t("Strongest channels here: {}.", ", ".join(parts))
+
+    def _share(self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int) -> str:
+        if target < 0:
+            return ""
+        evidence = self._page.explorer.evidence(shown, (target,))
+        values = evidence.maps["hirescam"][0][stage]
+        speaking = float(np.maximum(values, 0).sum())
+        share = max(float(values[place]), 0.0) / speaking if speaking else 0.0
+        return self._page.t(
+            "Adds {:+.3g} to the logit {:.3g} of “{}” (HiResCAM): {:.1%} of all that speaks for it in this stage.",
+            float(values[place]),
+            float(evidence.logits[target]),
+            observation.manifest.labels[target].name,
+            share,
+        )
+
+
+def cell_at(observation: Observation, block: Block, point: Point) -> tuple[int, int]:
+    """Row and column of the cell whose centre is nearest to a point of the photo."""
+    width, height = observation.geometry.photo_size
+    x, y = point[0] * width, point[1] * height
+    left, top, _, _ = observation.geometry.to_input((x, y, x, y))
+    rows, columns, _ = block.shape
+    row = round((top - block.centre[0]) / block.stride)
+    column = round((left - block.centre[1]) / block.stride)
+    return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+
+
+def sees(observation: Observation, point: Point) -> bool:
+    """Whether the network saw a point of the photo."""
+    width, height = observation.geometry.photo_size
+    left, top, right, bottom = observation.geometry.seen
+    return left <= point[0] * width <= right and top <= point[1] * height <= bottom

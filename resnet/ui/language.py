@@ -1,0 +1,49 @@
+"""The page's languages: English sentences are the keys, a catalogue gives the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from resnet.errors import ResNetError
+from resnet.ui.chinese import CHINESE
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language: call it with an English sentence to get that sentence in it.
+
+    Attributes:
+        code: As in HTML's `lang`.
+        name: Of the language, in the language.
+        route: Of the page in that language, below the server's address.
+        catalogue: English sentence → the same in the language; names of options are in it, too.
+    """
+
+    code: str
+    name: str
+    route: str
+    catalogue: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __call__(self, sentence: str, *values: object) -> str:
+        """The sentence in this language.
+
+        Args:
+            sentence: In English, with `{}` for each value, as in `str.format`.
+            values: What goes there, as it is; words of the page must be translated before.
+        """
+        template = self.catalogue.get(sentence, sentence)
+        return template.format(*values) if values else template
+
+    def error(self, error: ResNetError) -> str:
+        """What an error says, in this language; the names of options in it are translated as well."""
+        return self(error.template, *map(self._word, error.values))
+
+    def _word(self, value: object) -> object:
+        if isinstance(value, ResNetError):
+            return self.error(value)
+        return self.catalogue.get(value, value) if isinstance(value, str) else value
+
+
+ENGLISH = Language("en", "English", "")
+LANGUAGES = (ENGLISH, Language("zh", "中文", "zh", CHINESE))

@@ -1,0 +1,210 @@
+"""What all parts of the page share: language, network, options of events, and the answer that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from resnet.errors import ResNetError
+from resnet.explain import Observation
+from resnet.explorer import Explorer, Shown
+from resnet.heatmaps import ViewOptions
+from resnet.options import number
+from resnet.ui.language import Language
+
+NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1}
+"""Events that may run the network wait for each other: one pass already keeps all cores busy."""
+
+LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 2}
+"""Events of many passes: between two of their passes those of other visitors get their turn."""
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {
+    "concurrency_limit": 4,
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+    **PRIVATE,
+}
+"""Events that only draw."""
+
+CHOICE_SCRIPT = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-choice]");
+  if (button) trigger("select", { choice: button.dataset.choice });
+});
+"""
+"""Buttons inside our HTML report which one was chosen; being buttons, they bring the keyboard."""
+
+SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
+
+
+def on_each(triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.events.Dependency]:
+    """Let several triggers call one handler, as an event each.
+
+    `gr.on` would make one event of them, of which Gradio can lose the last call where different
+    triggers follow each other quickly, as when a control sets another.
+
+    Args:
+        triggers: Such as `slider.change`.
+        handler: Function, inputs and outputs.
+        options: Of the events.
+    """
+    return [trigger(*handler, **options) for trigger in triggers]
+
+
+def view_options(
+    aggregation: str, channel: Any, colormap: str, scale: str, opacity_percent: Any, smooth: bool
+) -> ViewOptions:
+    """The view that the page's controls describe.
+
+    Raises:
+        OptionError: A number is missing or outside its range.
+    """
+    opacity = number("opacity in percent", opacity_percent, 0, 100) / 100
+    return ViewOptions(aggregation, channel or 0, colormap, opacity, scale, smooth)
+
+
+def drawing_options(colormap: str, opacity_percent: Any, smooth: bool) -> ViewOptions:
+    """What the drawing controls alone describe, for maps that are no mean or maximum of channels."""
+    return view_options("mean", 0, colormap, "each", opacity_percent, smooth)
+
+
+@dataclass(frozen=True)
+class _Refresh:
+    """How a tab follows the answer that is shown; see `Page.on_tab`."""
+
+    name: str
+    refresh: Callable[..., Any]
+    inputs: list[Any]
+    outputs: list[Any]
+    event: dict[str, Any]
+    follow: Callable[[gr.events.Dependency], None] | None
+
+
+class Page:
+    """One page in one language, while it is built and while it answers.
+
+    Attributes:
+        t: The language: call it with an English sentence.
+        explorer: What asks the network.
+        result: The answer that is shown, a `Shown` or None; the session holds no arrays.
+        active: Identifier of the tab that is open.
+        drawing: Colormap, opacity in percent, and smoothness, in the order of `drawing_options`.
+        top_k: Number of classes.
+    """
+
+    result: gr.State
+    active: gr.State
+    drawing: list[gr.components.Component]
+    top_k: gr.Slider
+
+    def __init__(self, language: Language, explorer: Explorer) -> None:
+        """Start a page; its parts add themselves."""
+        self.t = language
+        self.explorer = explorer
+        self._refreshing: list[_Refresh] = []
+
+    def or_error(self, answer: Callable[[], Any]) -> Any:
+        """What `answer` gives; what a user can mend becomes a message in the page's language."""
+        try:
+            return answer()
+        except ResNetError as error:
+            raise gr.Error(escape(self.t.error(error)), print_exception=False) from error
+
+    def observation(self, shown: Shown) -> Observation:
+        """The answer that is shown; computed again if it has left the cache."""
+        return self.explorer.held(shown)
+
+    def on_tab(
+        self,
+        tab: gr.Tab,
+        name: str,
+        refresh: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        *,
+        panel: Any,
+        follow: Callable[[gr.events.Dependency], None] | None = None,
+    ) -> None:
+        """Refresh a tab when it is opened, and with each new answer while it is open; it may run the network.
+
+        Args:
+            tab: The tab.
+            name: Its identifier.
+            refresh: Takes the answer that is shown and then `inputs`.
+            inputs: Further components.
+            outputs: What it gives.
+            panel: Where progress is shown.
+            follow: Told of each event that refreshes the tab.
+        """
+        event = {**QUICK, **NETWORK, "show_progress": "minimal", "show_progress_on": [panel]}
+        opened = tab.select(lambda: name, None, self.active, queue=False, show_progress="hidden", **PRIVATE)
+        refreshed = opened.then(refresh, [self.result, *inputs], list(outputs), **event)
+        if follow:
+            follow(refreshed)
+        self._refreshing.append(_Refresh(name, refresh, list(inputs), list(outputs), event, follow))
+
+    def after_answer(self, answered: gr.events.Dependency) -> None:
+        """Let every tab that is open follow a new answer.
+
+        Args:
+            answered: The event that sets `result`.
+        """
+        for tab in self._refreshing:
+            refreshed = answered.then(
+                _when_active(tab.name, tab.refresh, len(tab.outputs)),
+                [self.active, self.result, *tab.inputs],
+                tab.outputs,
+                **tab.event,
+            )
+            if tab.follow:
+                tab.follow(refreshed)
+
+    def downloads(self, button: gr.Button, make: Callable[..., str], inputs: Sequence[Any], name: str) -> None:
+        """Let a button make a file and hand it over in one click.
+
+        Args:
+            button: That is seen.
+            make: Gives the file's path from `inputs`.
+            inputs: Components.
+            name: Element id of the hidden button that hands the file over.
+        """
+        file = gr.DownloadButton(visible="hidden", elem_id=name)
+        button.click(make, list(inputs), file, concurrency_limit=2, **PRIVATE).success(
+            None, js=SAVE_SCRIPT % name, **PRIVATE
+        )
+
+    def file(self, shown: Shown | None, name: Callable[[str], str], encode: Callable[[Observation], bytes]) -> str:
+        """Write a file about the answer that is shown.
+
+        Args:
+            shown: The answer.
+            name: Gives the file's name from the photo's stem.
+            encode: Gives its content.
+        """
+        from resnet.report import safe_stem
+
+        if shown is None:
+            raise gr.Error(self.t("There is no result to download yet: choose a photo first."), print_exception=False)
+
+        def write() -> str:
+            observation = self.observation(shown)
+            content = encode(observation)
+            return str(save_bytes_to_cache(content, name(safe_stem(observation.photo_name)), get_upload_folder()))
+
+        return str(self.or_error(write))
+
+
+def _when_active(name: str, refresh: Callable[..., Any], outputs: int) -> Callable[..., Any]:
+    def refresh_if_active(active: str, *values: Any) -> Any:
+        if active == name:
+            return refresh(*values)
+        return tuple(gr.skip() for _ in range(outputs)) if outputs > 1 else gr.skip()
+
+    return refresh_if_active

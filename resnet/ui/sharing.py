@@ -1,0 +1,119 @@
+"""The button that makes a link to what is seen, and what happens when such a link is followed."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from resnet.comparison import CHANGES
+from resnet.explorer import Shown
+from resnet.provider import SERVER
+from resnet.ui import links
+from resnet.ui.page import PRIVATE, Page
+
+if TYPE_CHECKING:
+    from resnet.ui.layout import Layout
+
+_COPY_SCRIPT = """(query) => {
+  if (!query) return;
+  history.replaceState(null, "", location.pathname + query);
+  navigator.clipboard?.writeText(location.href).catch(() => {});
+}"""
+
+
+class Sharing:
+    """Links to a view."""
+
+    def __init__(self, demo: gr.Blocks, page: Page, layout: Layout) -> None:
+        """Connect the button and the page's load.
+
+        Args:
+            demo: The page that is built.
+            page: The page.
+            layout: With all its parts.
+        """
+        self._page = page
+        self._compare = layout.compare
+        maps, blocks, hold, compare = layout.maps, layout.blocks, layout.hold, layout.compare
+        # In the order of `links.CONTROLS`.
+        controls = [
+            *(layout.column.framing, page.top_k, *page.drawing, maps.aggregation, maps.channel, maps.scale, maps.stage),
+            *(blocks.stage, blocks.block, blocks.order, layout.evidence.method),
+            *(hold.source, hold.stage, hold.percent, hold.fill, compare.change, compare.amount),
+        ]
+        query = gr.Textbox(visible=False)
+        layout.column.share.click(
+            self._link,
+            [page.result, page.active, layout.model.chosen, layout.evidence.classes, hold.target, *controls],
+            query,
+            **PRIVATE,
+        ).then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
+        demo.load(
+            self._restore,
+            None,
+            [layout.column.wanted, layout.tabs, page.active, layout.wanted, layout.model.weights,
+             layout.model.chosen, *controls],
+            show_progress="hidden",
+            **PRIVATE,
+        )  # fmt: skip
+
+    def _link(
+        self,
+        shown: Shown | None,
+        active: str,
+        weights: str,
+        classes: list[int] | None,
+        target: int | None,
+        *controls: Any,
+    ) -> str:
+        """The query of a link to what is seen now; a photo of one's own is not part of it."""
+        t = self._page.t
+        photo = links.example_of(shown.key[0]) if shown else None
+        chosen = {"evidence": classes, "hold": None if target is None else [target]}.get(active)
+        names = None
+        if shown and chosen:
+            labels = self._page.or_error(lambda: self._page.observation(shown).manifest.labels)
+            names = links.BETWEEN.join(labels[index].wnid or labels[index].name for index in chosen)
+        values = {
+            part.name: value
+            for part, value in zip(links.CONTROLS, controls, strict=True)
+            if part.tab in ("", active) and (part.name != "channel" or "channel" in controls)
+        }
+        if shown and not photo:
+            gr.Info(t("The link restores the view, but not your photo: only example photos can be part of a link."))
+        else:
+            gr.Info(t("The link is in the address bar, and copied if your browser allows it."))
+        chosen_weights = None if weights == SERVER else weights
+        return links.make_query({"photo": photo, "tab": active, "class": names, "weights": chosen_weights, **values})
+
+    def _restore(self, request: gr.Request) -> tuple[Any, ...]:
+        """What a link says; everything else stays as it is, and what is wrong in it is said."""
+        said, wrong = links.read_query(dict(request.query_params))
+        for error in wrong:
+            gr.Warning(escape(self._page.t("A part of the link is left out. {}", self._page.t.error(error))))
+        weights: Any = request.query_params.get("weights")
+        if weights not in [choice.identifier for choice in self._page.explorer.provider.choices]:
+            weights = None
+        tab = said.get("tab", links.TABS[0])
+        return (
+            said.get("photo", gr.skip()),  # a value, even an empty one, would take away what was dropped meanwhile
+            gr.Tabs(selected=tab),
+            tab,
+            said.get("class"),
+            gr.update(value=weights) if weights else gr.skip(),
+            weights or gr.skip(),
+            *(self._control(part, said, tab) for part in links.CONTROLS),
+        )
+
+    def _control(self, part: links.Part, said: dict[str, Any], tab: str) -> Any:
+        if part.name not in said or part.tab not in ("", tab):
+            return gr.skip()
+        value = said[part.name]
+        if part.name == "channel":
+            return gr.update(value=value, visible=said.get("map") == "channel")
+        if part.name == "amount":
+            change = said.get("change", next(iter(CHANGES)))
+            return gr.update(**{**self._compare.range_of(change), "value": value})
+        return gr.update(value=value)

@@ -1,0 +1,282 @@
+"""Blocks and channels: any block of any stage, its most active channels, one of them enlarged."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from resnet.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, channel_facts, rank_channels
+from resnet.charts import changes_chart, histogram
+from resnet.explain import Observation
+from resnet.explorer import Shown
+from resnet.options import whole_number
+from resnet.stages import STAGE_NAMES
+from resnet.ui import markup
+from resnet.ui.cells import Asked, CellAnswer
+from resnet.ui.classes import class_choices, likeliest_indices
+from resnet.ui.page import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK, Page, drawing_options, on_each
+
+
+class BlocksTab:
+    """The tab for what happens inside a stage."""
+
+    def __init__(self, page: Page) -> None:
+        """Add the tab to the page that is built."""
+        self._page = page
+        t = page.t
+        with gr.Tab(t("Blocks and channels"), id="blocks", elem_id="tab-blocks") as self.tab:
+            with gr.Row():
+                self.stage = gr.Radio(list(STAGE_NAMES), value="C4", label=t("Stage"), elem_id="block-stage")
+                self.block = gr.Slider(
+                    1, 23, value=23, step=1, label=t("Block of the stage"), elem_id="block-number", min_width=240
+                )
+            with gr.Row():
+                self.order = gr.Dropdown(
+                    [
+                        (t("by mean activation"), "mean"),
+                        (t("by maximum activation"), "max"),
+                        (t("by contribution to a class"), "contribution"),
+                    ],
+                    value="mean",
+                    label=t("Most active channels"),
+                    elem_id="order",
+                    min_width=220,
+                )
+                self.target = gr.Dropdown(
+                    [],
+                    label=t("Class"),
+                    info=t("Type part of a name"),
+                    visible=False,
+                    elem_id="order-class",
+                    min_width=220,
+                )
+                self.count = gr.Slider(
+                    MINIMUM_SHOWN,
+                    MAXIMUM_SHOWN,
+                    value=16,
+                    step=4,
+                    label=t("Channels to show"),
+                    elem_id="channels-shown",
+                    min_width=220,
+                )
+            self.changes = gr.HTML(elem_id="changes")
+            self.grid = gr.HTML(
+                markup.panel(t("Channels"), markup.empty(t("Choose a photo first; its channels appear here."))),
+                elem_id="grid",
+                js_on_load=CHOICE_SCRIPT,
+            )
+            self.channel = gr.Number(
+                0, precision=0, minimum=0, label=t("Enlarged channel"), info=t("From 0"), elem_id="block-channel"
+            )
+            self.facts = gr.HTML(elem_id="channel-facts")
+            self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block, self.channel, *page.drawing])
+        ordering = [self.stage, self.block, self.order, self.target, self.count]
+        grid_inputs = [page.result, *ordering, *page.drawing]
+        channel_inputs = [page.result, self.stage, self.block, self.channel, *page.drawing]
+        channel_outputs = [self.facts, self.cell.large]
+        page.on_tab(
+            self.tab,
+            "blocks",
+            self.open,
+            [*ordering, *page.drawing],
+            [self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
+            panel=self.grid,
+            follow=self.cell.follow,
+        )
+        self.order.change(
+            None,
+            self.order,
+            self.target,
+            js='(order) => ({ visible: order === "contribution", __type__: "update" })',
+            **PRIVATE,
+        )
+        self.stage.change(self.choose_stage, [page.result, self.stage], self.block, **QUICK)
+        # Only an order by contribution to a class that was not asked before needs the network.
+        redrawn = on_each(
+            [self.stage.change, self.block.change, self.order.change, self.target.change, self.count.change],
+            self.redraw,
+            grid_inputs,
+            [self.changes, self.grid, self.channel],
+            **{**QUICK, **NETWORK},
+        )
+        enlarged = self.channel.change(self.enlarge, channel_inputs, channel_outputs, **QUICK)
+        again = [event.then(self.enlarge, channel_inputs, channel_outputs, **QUICK) for event in redrawn]
+        restyled = gr.on(
+            [control.change for control in page.drawing],  # type: ignore[attr-defined]
+            self.restyle,
+            [page.active, page.result, *ordering, self.channel, *page.drawing],
+            [self.grid, *channel_outputs],
+            **QUICK,
+        )
+        self.grid.select(_chosen_channel, None, self.channel, **QUICK)
+        for event in (enlarged, *again, restyled):
+            self.cell.follow(event)
+
+    def open(
+        self,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        *drawing: Any,
+    ) -> tuple[Any, ...]:
+        """All of the tab for an answer: one pass more the first time."""
+        t = self._page.t
+        if shown is None:
+            waiting = markup.empty(t("Choose a photo first; its channels appear here."))
+            return gr.skip(), gr.skip(), "", markup.panel(t("Channels"), waiting), gr.skip(), "", ""
+
+        def fill() -> tuple[Any, ...]:
+            observation = self._page.observation(shown)
+            known = [index for _, index in class_choices(observation.manifest)]
+            goal = target if target in known else likeliest_indices(observation, 1)[0]
+            blocks = len(self._page.explorer.blocks(shown).of_stage(stage))
+            number = min(int(block or blocks), blocks)
+            changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
+            return (
+                gr.update(choices=class_choices(observation.manifest), value=goal),
+                _block_slider(blocks, number),
+                changes,
+                grid,
+                first,
+                *self.enlarge(shown, stage, number, first, *drawing),
+            )
+
+        filled: tuple[Any, ...] = self._page.or_error(fill)
+        return filled
+
+    def choose_stage(self, shown: Shown | None, stage: str) -> Any:
+        """The slider's range for a stage; its last block is what the maps show."""
+        if shown is None:
+            return gr.skip()
+        blocks = len(self._page.or_error(lambda: self._page.explorer.blocks(shown).of_stage(stage)))
+        return _block_slider(blocks, blocks)
+
+    def redraw(
+        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any, *drawing: Any
+    ) -> tuple[Any, ...]:
+        """Chart and grid for another block or order, and the channel that comes first in it."""
+        if shown is None or block is None or count is None or None in drawing:
+            return gr.skip(), gr.skip(), gr.skip()
+
+        def draw() -> tuple[Any, ...]:
+            trace = self._page.explorer.blocks(shown)
+            place = self._place(trace, stage, block)
+            channels = self._ranked(shown, trace, place, order, target, count)
+            return self._changes(trace, place), self._grid(shown, trace, place, channels, *drawing), channels[0]
+
+        drawn: tuple[Any, ...] = self._page.or_error(draw)
+        return drawn
+
+    def restyle(
+        self,
+        active: str,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        channel: Any,
+        *drawing: Any,
+    ) -> tuple[Any, ...]:
+        """The same channels in other colours."""
+        if active != "blocks":
+            return (gr.skip(),) * 3
+        grid = self.redraw(shown, stage, block, order, target, count, *drawing)[1]
+        return grid, *self.enlarge(shown, stage, block, channel, *drawing)
+
+    def enlarge(self, shown: Shown | None, stage: str, block: Any, channel: Any, *drawing: Any) -> tuple[Any, Any]:
+        """One channel: its numbers and its map."""
+        if shown is None or None in (block, channel, *drawing):
+            return gr.skip(), gr.skip()
+
+        def draw() -> tuple[str, str]:
+            t = self._page.t
+            observation, trace = self._page.observation(shown), self._page.explorer.blocks(shown)
+            place = self._place(trace, stage, block)
+            heatmap = trace.heatmap(place, channel)
+            number = trace.of_stage(stage).index(place) + 1
+            title = t("{}, block {}, channel {}", stage, number, int(channel))
+            return (
+                self._channel_facts(trace, place, int(channel)),
+                markup.large(t, observation, heatmap, drawing_options(*drawing), t("one channel"), title),
+            )
+
+        drawn: tuple[str, str] = self._page.or_error(draw)
+        return drawn
+
+    @staticmethod
+    def _place(trace: BlockTrace, stage: str, block: Any) -> int:
+        """The block's place; beyond the stage's last block, where the slider may lag behind, the last."""
+        return trace.place(stage, min(whole_number("block", block, 1, 99), len(trace.of_stage(stage))))
+
+    def _ranked(
+        self, shown: Shown, trace: BlockTrace, place: int, order: str, target: int | None, count: Any
+    ) -> list[int]:
+        contributions = None
+        if order == "contribution":
+            observation = self._page.observation(shown)
+            goal = target if target is not None else likeliest_indices(observation, 1)[0]
+            contributions = self._page.explorer.evidence(shown, (goal,)).contributions[place][0]
+        return [int(channel) for channel in rank_channels(trace.outputs[place], order, count, contributions)]
+
+    def _changes(self, trace: BlockTrace, place: int) -> str:
+        t = self._page.t
+        chart = changes_chart(
+            trace.changes.tolist(),
+            trace.blocks[1:],
+            place - 1,
+            t("branch ÷ shortcut"),
+            t("How much each of the {} residual blocks changes its shortcut", len(trace.blocks) - 1),
+        )
+        hint = t("Norm of what the branch adds, divided by the norm of its shortcut; the chosen block is orange.")
+        return markup.panel(t("What each block changes"), chart, hint)
+
+    def _grid(self, shown: Shown, trace: BlockTrace, place: int, channels: list[int], *drawing: Any) -> str:
+        t = self._page.t
+        observation, view, block = self._page.observation(shown), drawing_options(*drawing), trace.blocks[place]
+        figures = []
+        for channel in channels:
+            heatmap = trace.heatmap(place, channel)
+            picture = markup.data_uri(observation.overlay(heatmap, view, markup.SMALL_SIDE))
+            words = escape(t("Channel {}", channel))
+            caption = t("no activation") if heatmap.note == "zero" else t("max {:.3g}", heatmap.maximum)
+            figures.append(
+                f'<figure><button type="button" data-choice="{channel}" aria-label="{words}">'
+                f'<img alt="{words}" src="{picture}"></button>'
+                f"<figcaption><strong>{channel}</strong> {escape(caption)}</figcaption></figure>"
+            )
+        title = t("{} of {} channels of {}", len(channels), block.shape[2], block.name)
+        hint = t("Each on its own colour scale. Click one to enlarge it.")
+        return markup.panel(title, f'<div class="grid">{"".join(figures)}</div>', hint)
+
+    def _channel_facts(self, trace: BlockTrace, place: int, channel: int) -> str:
+        t = self._page.t
+        facts = channel_facts(trace.outputs[place], channel)
+        lines = [
+            t("mean {:.3g}, standard deviation {:.3g}, maximum {:.3g}", facts.mean, facts.deviation, facts.maximum),
+            t("{:.0%} of {} cells are 0", facts.zeros, int(facts.counts.sum())),
+        ]
+        chart = histogram(facts, t("activation"), t("cells"), t("Histogram of channel {}", channel))
+        listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        title = t("Channel {} of {}", channel, trace.blocks[place].name)
+        return markup.panel(title, f'<div class="beside"><ul>{listed}</ul>{chart}</div>')
+
+    def _asked(self, shown: Shown, stage: str, block: Any, channel: Any, *drawing: Any) -> Asked:  # noqa: ARG002
+        observation: Observation = self._page.observation(shown)
+        trace = self._page.explorer.blocks(shown)
+        return observation, trace.heatmap(self._place(trace, stage, block), channel), self._page.t("one channel"), -1
+
+
+def _block_slider(blocks: int, number: int) -> Any:
+    """The slider for a stage of so many blocks; for the one of C1 it stands still, since Gradio wants a range."""
+    return gr.update(maximum=max(blocks, 2), value=number, interactive=blocks > 1)
+
+
+def _chosen_channel(event: gr.EventData) -> int:
+    return int(str(getattr(event, "choice", "0")))

@@ -1,0 +1,245 @@
+"""Compare: another photo, or the same one after a change, and the stage at which the answers part."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from resnet.charts import similarity_chart
+from resnet.comparison import CHANGES, on_shared_scales, similarities
+from resnet.errors import OptionError, ResNetError
+from resnet.explain import Observation
+from resnet.explorer import Explorer, Shown, Source
+from resnet.figures import comparison_png
+from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.report import safe_stem
+from resnet.stages import STAGE_NAMES
+from resnet.ui import markup
+from resnet.ui.inputs import photo_input
+from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, on_each, view_options
+
+CHANGE_NAMES = {
+    "rotate": "Rotate",
+    "blur": "Blur",
+    "noise": "Add noise",
+    "grey": "Remove colour",
+    "brightness": "Change the brightness",
+    "occlude": "Cover the middle",
+}
+
+
+def other_answer(
+    explorer: Explorer, shown: Shown, path: str | None, change: str, amount: float
+) -> tuple[Shown, Observation]:
+    """The answer to compare with: of another photo if there is one, else of the same one changed.
+
+    Raises:
+        ResNetError: The other photo or the change is refused, or the weights are gone.
+    """
+    first = explorer.held(shown)
+    source = Source(
+        path or shown.source.path,
+        shown.source.framing,
+        shown.source.weights,
+        None if path else (change, amount),
+    )
+    other = explorer.observe(source)
+    if other[1].manifest.sha256 != first.manifest.sha256:
+        raise OptionError("Only answers of the same network can be compared.")
+    return other
+
+
+class CompareTab:
+    """The tab for two answers side by side."""
+
+    def __init__(self, page: Page, maps_view: list[Any]) -> None:
+        """Add the tab to the page that is built.
+
+        Args:
+            page: The page.
+            maps_view: The controls of the *Maps* tab that say how maps are shown.
+        """
+        self._page = page
+        t = page.t
+        with gr.Tab(t("Compare"), id="compare", elem_id="tab-compare") as self.tab:
+            with gr.Row():
+                with gr.Column(min_width=240):
+                    self.other = photo_input(
+                        t,
+                        label=t("Another photo"),
+                        sources=["upload", "clipboard"],
+                        placeholder=t("Drop another photo here; without one the same photo is changed"),
+                        height=180,
+                        elem_id="other-photo",
+                        alt_text=t("Another photo"),
+                    )
+                with gr.Column(min_width=240):
+                    self.change = gr.Dropdown(
+                        [(t(name), change) for change, name in CHANGE_NAMES.items()],
+                        value="rotate",
+                        label=t("Change of the same photo"),
+                        elem_id="change",
+                    )
+                    self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
+            self.result = gr.HTML(self._waiting(), elem_id="compare-result")
+            save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison")
+            file = gr.DownloadButton(visible="hidden", elem_id="comparison-file")
+        compared = [self.other, self.change, self.amount]
+        inputs = [*compared, page.top_k, *maps_view]
+        page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
+        # In the browser alone: an answer from the server could come after the visitor has moved the slider.
+        ranges = json.dumps({name: {**self.range_of(name), "__type__": "update"} for name in CHANGES})
+        self.change.change(None, self.change, self.amount, js=f"(change) => ({ranges})[change]", **PRIVATE)
+        on_each(
+            [self.other.change, self.change.change, self.amount.change],
+            self.compare,
+            [page.result, *inputs],
+            self.result,
+            **{**QUICK, **NETWORK, "show_progress": "minimal"},
+        )
+        gr.on(
+            [control.change for control in (page.top_k, *page.drawing)],  # type: ignore[attr-defined]
+            self.restyle,
+            [page.active, page.result, *inputs],
+            self.result,
+            **{**QUICK, **NETWORK},
+        )
+        save.click(self.figure, [page.result, *compared, *maps_view], file, **NETWORK, **PRIVATE).success(
+            None, js=SAVE_SCRIPT % "comparison-file", **PRIVATE
+        )
+
+    def range_of(self, change: str) -> dict[str, Any]:
+        """The slider for a change: its range, usual amount and unit."""
+        t, chosen = self._page.t, CHANGES[change]
+        return {
+            "minimum": chosen.low,
+            "maximum": chosen.high,
+            "value": chosen.usual,
+            "label": t("Amount, {}", t(chosen.unit)),
+        }
+
+    def _waiting(self) -> str:
+        t = self._page.t
+        return markup.panel(t("Side by side"), markup.empty(t("Choose a photo first.")))
+
+    def compare(self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any, *view: Any) -> Any:
+        """Both answers side by side, and how alike their stages are."""
+        if shown is None:
+            return self._waiting()
+        if amount is None or top_k is None or None in view:
+            return gr.skip()
+
+        def draw() -> str:
+            one = self._page.observation(shown)
+            inside = _inside(change, amount)
+            _, other = other_answer(self._page.explorer, shown, path, change, inside)
+            return self._side_by_side(one, other, self._names(one, other, path, change, inside), top_k, view)
+
+        try:
+            return draw()
+        except ResNetError as error:
+            t = self._page.t
+            return markup.panel(t("Side by side"), markup.message(t.error(error), "error"))
+
+    def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> Any:
+        """The same two answers in other colours, or with more classes."""
+        return self.compare(shown, *inputs) if active == "compare" else gr.skip()
+
+    def _names(
+        self, one: Observation, other: Observation, path: str | None, change: str, amount: float
+    ) -> tuple[str, str]:
+        t = self._page.t
+        if path:
+            return one.photo_name, other.photo_name
+        return t("before"), t("after: {}, {:g} {}", t(CHANGE_NAMES[change]), amount, t(CHANGES[change].unit))
+
+    def _side_by_side(
+        self, one: Observation, other: Observation, names: tuple[str, str], top_k: Any, view: tuple[Any, ...]
+    ) -> str:
+        t, options = self._page.t, view_options(*view)
+        scaled = on_shared_scales(one, other, options)
+        bars = "".join(
+            f"<div><h3>{escape(name)}</h3>{self._photo(found, name)}"
+            f"{markup.bars(t, found.predictions(top_k), name)}</div>"
+            for found, name in zip((one, other), names, strict=True)
+        )
+        rows = [
+            [escape(name), *(self._cell(found, heatmap, options, name) for heatmap in heatmaps)]
+            for found, heatmaps, name in zip((one, other), scaled, names, strict=True)
+        ]
+        found = similarities(one, other)
+        chart = similarity_chart(
+            found,
+            (t("cosine"), t("linear CKA"), t("CKA of shuffled cells")),
+            t("Similarity of the five stages: cosine and linear CKA"),
+        )
+        numbers = markup.table(
+            [t("Stage"), t("cosine"), t("linear CKA"), t("CKA of shuffled cells")],
+            [
+                [
+                    one_stage.stage,
+                    *(
+                        "–" if value is None else f"{value:.3f}"
+                        for value in (one_stage.cosine, one_stage.cka, one_stage.chance)
+                    ),
+                ]
+                for one_stage in found
+            ],
+            t("Similarity of the five stages: cosine and linear CKA"),
+        )
+        maps = markup.table(["", *STAGE_NAMES], rows, t("Maps of both photos"))
+        note = (
+            t("Principal components have no common scale.")
+            if options.aggregation == "pca"
+            else t("{}; each stage has one scale for both.", markup.map_name(t, options))
+        )
+        return (
+            markup.panel(t("Side by side"), f'<div class="two">{bars}</div>')
+            + markup.panel(t("Maps of both photos"), maps, note)
+            + markup.panel(
+                t("Where they part"),
+                f'<div class="beside">{chart}{numbers}</div>',
+                t("1 is equal; lower is less alike."),
+            )
+        )
+
+    @staticmethod
+    def _photo(found: Observation, name: str) -> str:
+        picture = found.picture.copy()
+        picture.thumbnail((markup.STRIP_SIDE, markup.STRIP_SIDE))
+        return f'<img class="thumbnail" alt="{escape(name)}" src="{markup.data_uri(picture)}">'
+
+    def _cell(self, found: Observation, heatmap: Heatmap, view: ViewOptions, name: str) -> str:
+        t = self._page.t
+        words = escape(markup.alternative(t, heatmap.block.stage, markup.map_name(t, view), name))
+        picture = markup.data_uri(found.overlay(heatmap, view, markup.SMALL_SIDE))
+        return f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, view)}'
+
+    def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, *view: Any) -> str:
+        """The comparison as a PNG file."""
+        if shown is None:
+            raise gr.Error(
+                self._page.t("There is no result to download yet: choose a photo first."), print_exception=False
+            )
+
+        def write() -> str:
+            one = self._page.observation(shown)
+            inside = _inside(change, amount)
+            _, other = other_answer(self._page.explorer, shown, path, change, inside)
+            if path is None:
+                other = other.named(f"{one.photo_name}, {change} {inside:g}")
+            content = comparison_png(one, other, similarities(one, other), view_options(*view))
+            return str(save_bytes_to_cache(content, f"{safe_stem(one.photo_name)}.comparison.png", get_upload_folder()))
+
+        return str(self._page.or_error(write))
+
+
+def _inside(change: str, amount: Any) -> float:
+    """The slider's amount; it may lag behind a new choice of the change, whose range is another."""
+    chosen = CHANGES[change]
+    return chosen.usual if amount is None else min(max(float(amount), chosen.low), chosen.high)

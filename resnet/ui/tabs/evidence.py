@@ -1,0 +1,306 @@
+"""Evidence: which parts of each stage speak for which class, and for one class against another."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
+from resnet.explain import Observation
+from resnet.explorer import Shown
+from resnet.figures import difference_view, evidence_png
+from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.stages import STAGE_NAMES
+from resnet.ui import markup
+from resnet.ui.cells import Asked, CellAnswer
+from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
+from resnet.ui.page import CHOICE_SCRIPT, NETWORK, QUICK, Page, drawing_options, on_each
+
+
+class EvidenceTab:
+    """The tab for class activation maps."""
+
+    def __init__(self, page: Page, wanted: gr.State) -> None:
+        """Add the tab to the page that is built.
+
+        Args:
+            page: The page.
+            wanted: Names of the classes that a link asks for, until an answer has shown them.
+        """
+        self._page = page
+        t = page.t
+        with gr.Tab(t("Evidence"), id="evidence", elem_id="tab-evidence") as self.tab:
+            with gr.Row():
+                self.classes = gr.Dropdown(
+                    [],
+                    multiselect=True,
+                    max_choices=MAXIMUM_CLASSES,
+                    label=t("Classes"),
+                    info=t("The likeliest at first; type part of a name to add any other, up to {}", MAXIMUM_CLASSES),
+                    elem_id="evidence-classes",
+                    min_width=320,
+                )
+                self.method = gr.Radio(
+                    [(METHOD_NAMES[method], method) for method in METHODS],
+                    value="hirescam",
+                    label=t("Method"),
+                    elem_id="method",
+                    min_width=320,
+                )
+                self.scale = gr.Radio(
+                    [(t("Each stage"), "stage"), (t("Each map"), "each")],
+                    value=EVIDENCE_SCALES[0],
+                    label=t("Colour scale"),
+                    elem_id="evidence-scale",
+                    min_width=190,
+                )
+            self.matrix = gr.HTML(
+                markup.panel(
+                    t("Class evidence"),
+                    markup.empty(t("Choose a photo first; what speaks for each class appears here.")),
+                ),
+                elem_id="matrix",
+                js_on_load=CHOICE_SCRIPT,
+            )
+            with gr.Row():
+                self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
+                self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
+            self.difference = gr.HTML(elem_id="difference")
+            self.chosen, self.made_for = gr.State(), gr.State()
+            self.cell = CellAnswer(
+                page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
+            )
+            save = gr.Button(t("Download figure (PNG)"), elem_id="save-evidence")
+            page.downloads(
+                save,
+                self.figure,
+                [page.result, self.classes, self.method, self.scale, *page.drawing],
+                "evidence-file",
+            )
+        inputs = [self.classes, self.method, self.scale, self.one, self.other, self.chosen]
+        drawn = [self.matrix, self.difference, self.cell.large]
+        page.on_tab(
+            self.tab,
+            "evidence",
+            self.open,
+            [self.made_for, wanted, page.top_k, *inputs, *page.drawing],
+            [self.made_for, wanted, self.classes, self.one, self.other, *drawn],
+            panel=self.matrix,
+            follow=self.cell.follow,
+        )
+        redrawn = on_each(
+            [self.classes.input, self.method.change, self.scale.change, self.one.input, self.other.input],
+            self.redraw,
+            [page.result, *inputs, *page.drawing],
+            [self.one, self.other, *drawn],
+            **{**QUICK, **NETWORK},
+        )
+        restyled = gr.on(
+            [control.change for control in page.drawing],  # type: ignore[attr-defined]
+            self.restyle,
+            [page.active, page.result, *inputs, *page.drawing],
+            drawn,
+            **QUICK,
+        )
+        self.matrix.select(_chosen_map, None, self.chosen, **QUICK)
+        enlarged = self.chosen.change(
+            self.enlarge,
+            [page.result, self.classes, self.method, self.scale, self.chosen, *page.drawing],
+            self.cell.large,
+            **QUICK,
+        )
+        for event in (*redrawn, restyled, enlarged):
+            self.cell.follow(event)
+
+    def open(
+        self,
+        shown: Shown | None,
+        made_for: tuple[str, str] | None,
+        wanted: list[str] | None,
+        top_k: Any,
+        classes: list[int] | None,
+        method: str,
+        scale: str,
+        one: int | None,
+        other: int | None,
+        chosen: tuple[int, int] | None,
+        *drawing: Any,
+    ) -> tuple[Any, ...]:
+        """The matrix of an answer: of a new one about its likeliest classes, or those that a link names."""
+        t = self._page.t
+        if shown is None:
+            waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
+            return None, wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
+
+        def fill() -> tuple[Any, ...]:
+            observation = self._page.observation(shown)
+            rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, classes or [])
+            rows = rows[:MAXIMUM_CLASSES] or likeliest_indices(
+                observation, min(max(int(top_k or 5), 2), MAXIMUM_CLASSES)
+            )
+            choices = class_choices(observation.manifest)
+            drawn = self.redraw(shown, rows, method, scale, one, other, chosen, *drawing)
+            return about(shown), still, gr.update(choices=choices, value=rows), *drawn
+
+        filled: tuple[Any, ...] = self._page.or_error(fill)
+        return filled
+
+    def redraw(
+        self,
+        shown: Shown | None,
+        classes: list[int] | None,
+        method: str,
+        scale: str,
+        one: int | None,
+        other: int | None,
+        chosen: tuple[int, int] | None,
+        *drawing: Any,
+    ) -> tuple[Any, ...]:
+        """The matrix, the difference and the enlarged map for other classes or another method."""
+        if shown is None or None in drawing:
+            return (gr.skip(),) * 5
+        if not classes:
+            t = self._page.t
+            nothing = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
+            return (gr.update(choices=[], value=None),) * 2 + (nothing, "", "")
+
+        def draw() -> tuple[Any, ...]:
+            observation = self._page.observation(shown)
+            evidence = self._page.explorer.evidence(shown, tuple(classes))
+            options = [(observation.manifest.labels[index].name, index) for index in evidence.classes]
+            first = one if one in evidence.classes else evidence.classes[0]
+            second = other if other in evidence.classes else evidence.classes[min(1, len(evidence.classes) - 1)]
+            view = drawing_options(*drawing)
+            return (
+                gr.update(choices=options, value=first),
+                gr.update(choices=options, value=second),
+                self._matrix(observation, evidence, method, scale, view),
+                self._difference(observation, evidence, method, first, second, view),
+                self._large(observation, evidence, method, scale, chosen, view),
+            )
+
+        drawn: tuple[Any, ...] = self._page.or_error(draw)
+        return drawn
+
+    def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
+        """The same maps in other colours."""
+        return self.redraw(shown, *inputs)[2:] if active == "evidence" else (gr.skip(),) * 3
+
+    def enlarge(
+        self,
+        shown: Shown | None,
+        classes: list[int] | None,
+        method: str,
+        scale: str,
+        chosen: tuple[int, int] | None,
+        *drawing: Any,
+    ) -> Any:
+        """One map of the matrix, large."""
+        if shown is None or not classes or None in drawing:
+            return gr.skip()
+        return self._page.or_error(
+            lambda: self._large(
+                self._page.observation(shown),
+                self._page.explorer.evidence(shown, tuple(classes)),
+                method,
+                scale,
+                chosen,
+                drawing_options(*drawing),
+            )
+        )
+
+    def figure(self, shown: Shown | None, classes: list[int] | None, method: str, scale: str, *drawing: Any) -> str:
+        """The matrix as a PNG file."""
+
+        def encode(observation: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
+            evidence = self._page.explorer.evidence(shown, tuple(classes or ()))
+            return evidence_png(observation, evidence, method, scale, drawing_options(*drawing))
+
+        return self._page.file(shown, "{}.evidence.png".format, encode)
+
+    def _matrix(self, observation: Observation, evidence: Evidence, method: str, scale: str, view: ViewOptions) -> str:
+        t = self._page.t
+        rows = []
+        for place, (index, heatmaps) in enumerate(zip(evidence.classes, evidence.matrix(method, scale), strict=True)):
+            label = observation.manifest.labels[index].name
+            probability = float(observation.probabilities[index])
+            name = f"{escape(label)}<small>{probability:.1%}</small><small>{self._logit(evidence, index)}</small>"
+            cells = [self._cell(observation, heatmap, view, label, f"{place}:{stage}")
+                     for stage, heatmap in enumerate(heatmaps)]  # fmt: skip
+            rows.append([name, *cells])
+        hint = t("{}: brighter speaks more for the class. Click a map to enlarge it.", METHOD_NAMES[method])
+        return markup.panel(
+            t("Class evidence"), markup.table([t("Class"), *STAGE_NAMES], rows, t("Class evidence")), hint
+        )
+
+    def _logit(self, evidence: Evidence, index: int) -> str:
+        return escape(self._page.t("logit {:.2f}", float(evidence.logits[index])))
+
+    def _cell(self, observation: Observation, heatmap: Heatmap, view: ViewOptions, label: str, choice: str) -> str:
+        t = self._page.t
+        stage = heatmap.block.stage
+        words = escape(t("What speaks for {} in {}", label, stage))
+        picture = markup.data_uri(observation.overlay(heatmap, view, markup.SMALL_SIDE))
+        return (
+            f'<button type="button" data-choice="{choice}" aria-label="{words}"><img alt="{words}" src="{picture}">'
+            f"</button>{markup.scale(t, heatmap, view)}"
+        )
+
+    def _difference(
+        self, observation: Observation, evidence: Evidence, method: str, one: int, other: int, view: ViewOptions
+    ) -> str:
+        t = self._page.t
+        if one == other:
+            return markup.message(t("Choose two different classes to see what tells them apart."))
+        places = evidence.classes.index(one), evidence.classes.index(other)
+        labels = observation.manifest.labels
+        colours = difference_view(view)
+        cells = []
+        for heatmap in evidence.difference(method, *places):
+            words = escape(t("{} minus {} in {}", labels[one].name, labels[other].name, heatmap.block.stage))
+            picture = markup.data_uri(observation.overlay(heatmap, colours, markup.SMALL_SIDE))
+            cells.append(f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, colours)}')
+        title = t("Why {} and not {}", labels[one].name, labels[other].name)
+        hint = t("Red speaks for the first, blue for the second; each scale is centred on 0.")
+        return markup.panel(title, markup.table(["", *STAGE_NAMES], [[escape(t("difference")), *cells]], title), hint)
+
+    def _map(self, evidence: Evidence, method: str, scale: str, chosen: tuple[int, int] | None) -> tuple[int, Heatmap]:
+        row, stage = chosen or (0, len(STAGE_NAMES) - 1)
+        row = min(row, len(evidence.classes) - 1)
+        return evidence.classes[row], evidence.matrix(method, scale)[row][stage]
+
+    def _large(
+        self,
+        observation: Observation,
+        evidence: Evidence,
+        method: str,
+        scale: str,
+        chosen: tuple[int, int] | None,
+        view: ViewOptions,
+    ) -> str:
+        index, heatmap = self._map(evidence, method, scale, chosen)
+        title = self._page.t("{} in {}", observation.manifest.labels[index].name, heatmap.block.stage)
+        return markup.large(self._page.t, observation, heatmap, view, METHOD_NAMES[method], title)
+
+    def _asked(
+        self,
+        shown: Shown,
+        classes: list[int] | None,
+        method: str,
+        scale: str,
+        chosen: tuple[int, int] | None,
+        *drawing: Any,  # noqa: ARG002
+    ) -> Asked | None:
+        if not classes:
+            return None
+        evidence = self._page.explorer.evidence(shown, tuple(classes))
+        index, heatmap = self._map(evidence, method, scale, chosen)
+        return self._page.observation(shown), heatmap, METHOD_NAMES[method], index
+
+
+def _chosen_map(event: gr.EventData) -> tuple[int, int]:
+    row, _, stage = str(getattr(event, "choice", "0:4")).partition(":")
+    return int(row), int(stage)

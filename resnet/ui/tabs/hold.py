@@ -1,0 +1,238 @@
+"""Does it hold? Hide the hottest part of a map, classify again, and measure by how much the map matters."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from resnet.charts import curves_chart
+from resnet.errors import OptionError
+from resnet.evidence import METHOD_NAMES, METHODS
+from resnet.explain import Prediction, likeliest
+from resnet.explorer import Explorer, Shown
+from resnet.heatmaps import Heatmap, ViewOptions, heatmap_of
+from resnet.occlusion import FILLS
+from resnet.stages import STAGE_NAMES
+from resnet.ui import markup
+from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
+from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, on_each
+
+HIDING_MAPS = (*METHODS, "mean", "max", "l2")
+
+
+def hiding_map(explorer: Explorer, shown: Shown, source: str, stage: int, target: int) -> Heatmap:
+    """The map that decides what is hidden.
+
+    Args:
+        explorer: Asks the network.
+        shown: The answer.
+        source: One of `HIDING_MAPS`: a method of class evidence, or how channels become one map.
+        stage: 0 for C1 to 4 for C5.
+        target: Index of the class.
+
+    Raises:
+        OptionError: The map is flat, so that no part of it is hotter than another.
+    """
+    if source in METHODS:
+        # With its sign, so that what speaks against the class is hidden last.
+        evidence = explorer.evidence(shown, (target,))
+        heatmap = heatmap_of(evidence.blocks[stage], evidence.maps[source][0][stage])
+    else:
+        heatmap = explorer.held(shown).heatmaps(ViewOptions(source))[stage]
+    if heatmap.note:
+        raise OptionError("This map of {} is flat: no part of it is hotter than another.", STAGE_NAMES[stage])
+    return heatmap
+
+
+class HoldTab:
+    """The tab that puts a map to the test."""
+
+    def __init__(self, page: Page, wanted: gr.State) -> None:
+        """Add the tab to the page that is built.
+
+        Args:
+            page: The page.
+            wanted: Names of the classes that a link asks for, until an answer has shown them.
+        """
+        self._page = page
+        t = page.t
+        with gr.Tab(t("Does it hold?"), id="hold", elem_id="tab-hold") as self.tab:
+            with gr.Row():
+                self.source = gr.Dropdown(
+                    [
+                        *((t("{} of the class", METHOD_NAMES[method]), method) for method in METHODS),
+                        (t("Mean of channels"), "mean"),
+                        (t("Maximum of channels"), "max"),
+                        (t("L2 norm of channels"), "l2"),
+                    ],
+                    value="hirescam",
+                    label=t("Hide what is hottest in"),
+                    elem_id="hold-map",
+                    min_width=220,
+                )
+                self.stage = gr.Radio(list(STAGE_NAMES), value="C5", label=t("Stage"), elem_id="hold-stage")
+                self.target = gr.Dropdown(
+                    [], label=t("Class"), info=t("Type part of a name"), elem_id="hold-class", min_width=220
+                )
+            with gr.Row():
+                self.percent = gr.Slider(
+                    0, 100, value=20, step=1, label=t("Hidden part of the photo, %"), elem_id="hold-percent"
+                )
+                self.fill = gr.Radio(
+                    [(t("Blur"), FILLS[0]), (t("The photo's mean colour"), FILLS[1])],
+                    value=FILLS[0],
+                    label=t("Hidden by"),
+                    elem_id="hold-fill",
+                )
+            self.result = gr.HTML(self._waiting(), elem_id="hold-result")
+            measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
+            self.curves = gr.HTML(elem_id="curves")
+            self.made_for = gr.State()
+        chosen = [self.source, self.stage, self.target, self.percent, self.fill]
+        page.on_tab(
+            self.tab,
+            "hold",
+            self.open,
+            [self.made_for, wanted, *chosen],
+            [self.made_for, wanted, self.target, self.result, self.curves],
+            panel=self.result,
+        )
+        on_each(
+            [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
+            self.hide,
+            [page.result, *chosen],
+            self.result,
+            **{**QUICK, **NETWORK},
+        )
+        gr.on(
+            [self.source.change, self.stage.change, self.target.input, self.fill.change],
+            lambda: "",
+            None,
+            self.curves,
+            queue=False,
+            show_progress="hidden",
+            **PRIVATE,
+        )
+        measure.click(
+            self.measure,
+            [page.result, self.source, self.stage, self.target, self.fill],
+            self.curves,
+            show_progress="full",
+            **LONG,
+            **PRIVATE,
+        )
+
+    def _waiting(self) -> str:
+        t = self._page.t
+        return markup.panel(t("With a part hidden"), markup.empty(t("Choose a photo first.")))
+
+    def open(
+        self,
+        shown: Shown | None,
+        made_for: tuple[str, str] | None,
+        wanted: list[str] | None,
+        source: str,
+        stage: str,
+        target: int | None,
+        percent: Any,
+        fill: str,
+    ) -> tuple[Any, ...]:
+        """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names."""
+        if shown is None:
+            return None, wanted, gr.skip(), self._waiting(), ""
+
+        def fill_in() -> tuple[Any, ...]:
+            observation = self._page.observation(shown)
+            chosen = [] if target is None else [target]
+            rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, chosen)
+            goal = [*rows, *likeliest_indices(observation, 1)][0]
+            curves: Any = gr.skip() if rows == chosen and made_for == about(shown) else ""
+            choices = gr.update(choices=class_choices(observation.manifest), value=goal)
+            return about(shown), still, choices, self._result(shown, source, stage, goal, percent, fill), curves
+
+        filled: tuple[Any, ...] = self._page.or_error(fill_in)
+        return filled
+
+    def hide(self, shown: Shown | None, source: str, stage: str, target: int | None, percent: Any, fill: str) -> Any:
+        """Another part hidden, another map or another class: one forward pass."""
+        if shown is None or percent is None or target is None:
+            return gr.skip()
+        return self._page.or_error(lambda: self._result(shown, source, stage, target, percent, fill))
+
+    def _result(self, shown: Shown, source: str, stage: str, target: int, percent: Any, fill: str) -> str:
+        t = self._page.t
+        place = STAGE_NAMES.index(stage)
+        observation = self._page.observation(shown)
+        heatmap = hiding_map(self._page.explorer, shown, source, place, target)
+        hidden = self._page.explorer.hidden(shown, heatmap, place, percent, fill)
+        before = likeliest(observation.probabilities, observation.manifest, 5)
+        after = likeliest(hidden.probabilities, observation.manifest, 5)
+        name = observation.manifest.labels[target].name
+        words = escape(t("The photo with its hottest {} hidden", f"{hidden.share:.0%}"))
+        picture = f'<figure><img alt="{words}" src="{markup.data_uri(hidden.picture)}"></figure>'
+        change = t(
+            "“{}”: {:.1%} before, {:.1%} with {:.0%} hidden.",
+            name,
+            float(observation.probabilities[target]),
+            float(hidden.probabilities[target]),
+            hidden.share,
+        )
+        columns = self._column(t("Before"), before) + self._column(t("With the part hidden"), after)
+        return markup.panel(
+            t("With a part hidden"), f'{markup.message(change)}<div class="hold">{picture}{columns}</div>'
+        )
+
+    def _column(self, title: str, predictions: tuple[Prediction, ...]) -> str:
+        return f"<div><h3>{escape(title)}</h3>{markup.bars(self._page.t, predictions, title)}</div>"
+
+    def measure(
+        self,
+        shown: Shown | None,
+        source: str,
+        stage: str,
+        target: int | None,
+        fill: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it in the signature
+    ) -> Any:
+        """Both curves with their areas, and those of random regions."""
+        t = self._page.t
+        if shown is None or target is None:
+            raise gr.Error(t("Choose a photo first."), print_exception=False)
+
+        def run() -> str:
+            place = STAGE_NAMES.index(stage)
+            heatmap = hiding_map(self._page.explorer, shown, source, place, target)
+            curves = self._page.explorer.curves(shown, heatmap, place, target, fill, progress)
+            random = [
+                sum(curve.area for curve in many) / len(many)
+                for many in (curves.random_deletion, curves.random_insertion)
+            ]
+            chart = curves_chart(
+                curves,
+                (t("this map"), t("random regions")),
+                t("probability, %"),
+                (t("hidden, % of the photo"), t("shown, % of the photo")),
+                (t("Deletion"), t("Insertion")),
+                t("Deletion and insertion curves of {}", self._page.observation(shown).manifest.labels[target].name),
+            )
+            sentences = [
+                t("Area under the deletion curve: {:.3f}, random regions {:.3f} (lower is better).",
+                  curves.deletion.area, random[0]),
+                t("Area under the insertion curve: {:.3f}, random regions {:.3f} (higher is better).",
+                  curves.insertion.area, random[1]),
+                self._verdict(curves.deletion.area < random[0], curves.insertion.area > random[1]),
+            ]  # fmt: skip
+            listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+            return markup.panel(t("Does it hold?"), f"{chart}<ul>{listed}</ul>")
+
+        return self._page.or_error(run)
+
+    def _verdict(self, deletion: bool, insertion: bool) -> str:
+        t = self._page.t
+        if deletion and insertion:
+            return t("The map holds here: both curves are better than those of random regions.")
+        if deletion or insertion:
+            return t("The map holds in part: one of the two curves is better than that of random regions.")
+        return t("The map does not hold here: random regions do as well or better.")

@@ -1,0 +1,168 @@
+"""Many photos: a table that fills, and everything as one ZIP file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
+from PIL import ImageOps
+
+from resnet.errors import ResNetError
+from resnet.export import MOST_PHOTOS, Answer, Export, answer_many, write_all, zip_folder
+from resnet.ui import markup
+from resnet.ui.page import LONG, PRIVATE, Page, view_options
+
+SIDE = 72
+
+# A click on a column's head sorts by it; a second one turns the order round.
+SORT_SCRIPT = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("th button");
+  if (!button) return;
+  const head = button.closest("th"), body = head.closest("table").tBodies[0];
+  const column = [...head.parentNode.children].indexOf(head);
+  const down = head.getAttribute("aria-sort") === "ascending";
+  for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const key = (row) => row.children[column].dataset.key ?? row.children[column].textContent;
+  const compare = (one, other) => {
+    const [first, second] = [key(one), key(other)];
+    const numbers = first !== "" && second !== "" && !isNaN(first) && !isNaN(second);
+    return numbers ? first - second : first.localeCompare(second);
+  };
+  const rows = [...body.rows].sort(compare);
+  body.append(...(down ? rows.reverse() : rows));
+});
+"""
+
+
+class ManyTab:
+    """The tab for a batch."""
+
+    def __init__(self, page: Page, maps_view: list[Any], framing: gr.Radio) -> None:
+        """Add the tab to the page that is built.
+
+        Args:
+            page: The page.
+            maps_view: The controls of the *Maps* tab that say how figures show maps.
+            framing: What the network sees.
+        """
+        self._page = page
+        t = page.t
+        with gr.Tab(t("Many photos"), id="many", elem_id="tab-many") as self.tab:
+            self.files = gr.File(
+                file_count="multiple", label=t("Photos, up to {}", MOST_PHOTOS), height=160, elem_id="many-files"
+            )
+            with gr.Row():
+                self.figures = gr.Checkbox(
+                    False, label=t("Figures (PNG)"), info=t("About a second a photo"), elem_id="many-figures"
+                )
+                self.maps = gr.Checkbox(
+                    False, label=t("Raw maps (NPZ)"), info=t("1 to 10 MB a photo"), elem_id="many-maps"
+                )
+            with gr.Row():
+                start = gr.Button(t("Classify all"), variant="primary", elem_id="many-start")
+                cancel = gr.Button(t("Cancel"), elem_id="many-cancel", interactive=False)
+            self.progress = gr.HTML(elem_id="many-progress")
+            self.table = gr.HTML(
+                markup.panel(t("Answers"), markup.empty(t("Choose photos and start; each gets a row here."))),
+                elem_id="many-table",
+                js_on_load=SORT_SCRIPT,
+            )
+            self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
+        self.tab.select(lambda: "many", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
+        self._start, self._cancel = start, cancel
+        self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
+
+    def connect(self, weights: gr.State) -> None:
+        """Let the buttons work, with the visitor's choice of weights, which a later tab holds."""
+        switch: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+        self._start.click(lambda: gr.update(interactive=True), None, self._cancel, **switch)
+        running = self._start.click(
+            self.run,
+            [self.files, weights, *self._inputs],
+            [self.progress, self.table, self.download],
+            show_progress="hidden",
+            **LONG,
+            **PRIVATE,
+        )
+        running.then(lambda: gr.update(interactive=False), None, self._cancel, **switch)
+        self._cancel.click(self._cancelled, None, [self.progress, self._cancel], cancels=[running], **switch)
+
+    def _cancelled(self) -> tuple[str, Any]:
+        sentence = self._page.t("Cancelled. The photos answered so far stay in the table.")
+        return markup.message(sentence), gr.update(interactive=False)
+
+    def run(
+        self,
+        files: list[str] | None,
+        weights: str,
+        framing: str,
+        top_k: Any,
+        figures: bool,
+        maps: bool,
+        *view: Any,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Answer photo by photo; the table grows, and at the end everything is one file."""
+        t = self._page.t
+        if not files:
+            raise gr.Error(t("Choose some photos first."), print_exception=False)
+        if len(files) > MOST_PHOTOS:
+            raise gr.Error(
+                t("At most {} photos at a time; received {}.", MOST_PHOTOS, len(files)), print_exception=False
+            )
+        try:
+            engine = self._page.explorer.provider.engine(weights)
+            options = view_options(*view)
+            with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
+                target = Path(folder) / "resnet-export"
+                export = Export(
+                    target, engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
+                )
+                rows: list[str] = []
+                sources = [(Path(file), Path(file).name) for file in files]
+                for answer in write_all(answer_many(sources, engine, framing), export):
+                    rows.append(self._row(answer, top_k))
+                    yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
+                packed = zip_folder(target, Path(folder) / "resnet-export.zip")
+                kept = save_file_to_cache(packed, get_upload_folder())
+        except ResNetError as error:
+            raise gr.Error(escape(t.error(error)), print_exception=False) from error
+        yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=True, value=kept)
+
+    def _progress(self, done: int, all_photos: int) -> str:
+        words = escape(self._page.t("{} of {} photos", done, all_photos))
+        return f'<label class="progress">{words}<progress max="{all_photos}" value="{done}"></progress></label>'
+
+    def _row(self, answer: Answer, top_k: Any) -> str:
+        t = self._page.t
+        name = f'<th scope="row">{escape(answer.name)}</th>'
+        if answer.observation is None:
+            sentence = t.error(answer.error) if answer.error else ""
+            return f'<tr class="failed"><td></td>{name}<td colspan="3" data-key="">{escape(sentence)}</td></tr>'
+        found = answer.observation
+        picture = markup.data_uri(ImageOps.fit(found.picture, (SIDE, SIDE)))
+        first, *others = found.predictions(top_k)
+        rest = ", ".join(f"{other.label} {other.probability:.1%}" for other in others)
+        return (
+            f'<tr><td><img alt="" src="{picture}"></td>{name}<td>{escape(first.label)}</td>'
+            f'<td data-key="{first.probability:.6f}">{first.probability:.1%}</td><td>{escape(rest)}</td></tr>'
+        )
+
+    def _table(self, rows: list[str]) -> str:
+        t = self._page.t
+        names = [t("Photo"), t("Likeliest class"), t("Probability"), t("Further classes")]
+        head = "".join(f'<th scope="col"><button type="button">{escape(name)}</button></th>' for name in names)
+        label = escape(t("Answers"))
+        return markup.panel(
+            t("Answers"),
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table class="data many">'
+            f'<thead><tr><th scope="col"></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>',
+            t("Click a column's name to sort by it."),
+        )

@@ -1,0 +1,174 @@
+"""Maps: the five stages side by side, one enlarged, and its cells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from resnet.explorer import Shown
+from resnet.report import as_dictionary, figure_png
+from resnet.stages import STAGE_FILTERS, STAGE_NAMES
+from resnet.ui import markup
+from resnet.ui.cells import Asked, CellAnswer
+from resnet.ui.page import CHOICE_SCRIPT, PRIVATE, QUICK, Page, on_each, view_options
+
+_USEFUL_CONTROLS = """
+(map) => [map === "channel", map !== "pca"].map((visible) => ({ visible, __type__: "update" }))
+"""
+
+
+class MapsTab:
+    """The first tab: what the page is about."""
+
+    def __init__(self, page: Page) -> None:
+        """Add the tab to the page that is built."""
+        self._page = page
+        t = page.t
+        with gr.Tab(t("Maps"), id="maps", elem_id="tab-maps") as self.tab:
+            self.strip = gr.HTML(
+                markup.panel(t("Feature maps C1 to C5"), markup.empty(t("The five maps appear here."))),
+                elem_id="stages",
+                js_on_load=CHOICE_SCRIPT,
+            )
+            self._controls()
+            self.stage = gr.Radio(list(STAGE_NAMES), value="C5", label=t("Enlarged stage"), elem_id="stage")
+            self.cell = CellAnswer(page, "maps", self._asked, [self.stage, *self.view])
+            with gr.Row():
+                figure = gr.Button(t("Download figure (PNG)"), elem_id="save-figure")
+                data = gr.Button(t("Download data (JSON)"), elem_id="save-data")
+            everything = [page.result, page.top_k, *self.view]
+            page.downloads(figure, self.figure, everything, "figure-file")
+            page.downloads(data, self.data, everything, "data-file")
+        restyled = on_each(
+            [control.change for control in self.view],
+            self.restyle,
+            [page.result, self.stage, *self.view],
+            [self.strip, self.cell.large],
+            **QUICK,
+        )
+        enlarged = self.stage.change(self.enlarge, [page.result, self.stage, *self.view], self.cell.large, **QUICK)
+        self.strip.select(_chosen_stage, None, self.stage, **QUICK)
+        for event in (*restyled, enlarged):
+            self.cell.follow(event)
+        opened = self.tab.select(lambda: "maps", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
+        self.cell.follow(opened.then(self.show, self.inputs, self.outputs, **QUICK))
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Of `show`."""
+        return [self._page.result, self.stage, *self.view]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Of `show`."""
+        return [self.strip, self.cell.large]
+
+    def _controls(self) -> None:
+        """The view, in the order of `page.view_options`; the drawing controls stand beside the photo."""
+        t = self._page.t
+        with gr.Row(elem_id="view"):
+            aggregation = gr.Dropdown(
+                [
+                    (t("Mean of channels"), "mean"),
+                    (t("Maximum of channels"), "max"),
+                    (t("L2 norm of channels"), "l2"),
+                    (t("One channel"), "channel"),
+                    (t("Principal components (RGB)"), "pca"),
+                ],
+                value="mean",
+                label=t("Map of each stage"),
+                elem_id="map",
+                min_width=200,
+            )
+            channel = gr.Number(
+                0,
+                precision=0,
+                minimum=0,
+                maximum=STAGE_FILTERS[-1][-1] - 1,
+                label=t("Channel number"),
+                info=t("From 0; C1 has 64, C5 has 2,048"),
+                visible=False,
+                elem_id="channel",
+                min_width=190,
+            )
+            scale = gr.Radio(
+                [(t("Each map"), "each"), (t("Shared"), "shared")],
+                value="each",
+                label=t("Colour scale"),
+                elem_id="scale",
+                min_width=190,
+            )
+        # Which controls have an effect depends on the map; the browser alone shows and hides them.
+        aggregation.change(None, aggregation, [channel, scale], js=_USEFUL_CONTROLS, **PRIVATE)
+        colormap, opacity, smooth = self._page.drawing
+        self.aggregation, self.channel, self.scale = aggregation, channel, scale
+        self.view: list[Any] = [aggregation, channel, colormap, scale, opacity, smooth]
+
+    def show(self, shown: Shown | None, stage: str, *view: Any) -> tuple[str, str]:
+        """Strip and enlarged map of an answer."""
+        t = self._page.t
+        if shown is None:
+            waiting = markup.empty(t("The five maps appear here."))
+            return markup.panel(t("Feature maps C1 to C5"), waiting), ""
+
+        def draw() -> tuple[str, str]:
+            observation, options = self._page.observation(shown), view_options(*view)
+            heatmaps, name = observation.heatmaps(options), markup.map_name(t, options)
+            return (
+                markup.panel(
+                    t("Feature maps C1 to C5"),
+                    markup.strip(t, observation, heatmaps, options, name),
+                    t("Click a map, or choose a stage below, to enlarge it."),
+                ),
+                markup.large(t, observation, heatmaps[STAGE_NAMES.index(stage)], options, name),
+            )
+
+        drawn: tuple[str, str] = self._page.or_error(draw)
+        return drawn
+
+    def restyle(self, shown: Shown | None, stage: str, *view: Any) -> tuple[Any, ...]:
+        """Another view of the same answer, without the network."""
+        if shown is None or None in view:
+            return gr.skip(), gr.skip()
+        return self.show(shown, stage, *view)
+
+    def enlarge(self, shown: Shown | None, stage: str, *view: Any) -> Any:
+        """Another stage enlarged."""
+        if shown is None:
+            return gr.skip()
+
+        def draw() -> str:
+            observation, options = self._page.observation(shown), view_options(*view)
+            heatmap = observation.heatmaps(options)[STAGE_NAMES.index(stage)]
+            return markup.large(self._page.t, observation, heatmap, options, markup.map_name(self._page.t, options))
+
+        return self._page.or_error(draw)
+
+    def _asked(self, shown: Shown, stage: str, *view: Any) -> Asked:
+        observation, options = self._page.observation(shown), view_options(*view)
+        heatmap = observation.heatmaps(options)[STAGE_NAMES.index(stage)]
+        likeliest = observation.predictions(1)[0].index
+        return observation, heatmap, markup.map_name(self._page.t, options), likeliest
+
+    def figure(self, shown: Shown | None, top_k: Any, *view: Any) -> str:
+        """The answer as a PNG file."""
+        return self._page.file(
+            shown, "{}.figure.png".format, lambda found: figure_png(found, view_options(*view), top_k)
+        )
+
+    def data(self, shown: Shown | None, top_k: Any, *view: Any) -> str:
+        """The answer as a JSON file."""
+        return self._page.file(
+            shown,
+            "{}.json".format,
+            lambda found: json.dumps(
+                as_dictionary(found, view_options(*view), top_k), indent=2, ensure_ascii=False
+            ).encode(),
+        )
+
+
+def _chosen_stage(event: gr.EventData) -> str:
+    stage = str(getattr(event, "choice", ""))
+    return stage if stage in STAGE_NAMES else STAGE_NAMES[-1]

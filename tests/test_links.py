@@ -1,0 +1,60 @@
+"""What a link says, and what becomes of nonsense."""
+
+import pytest
+
+from resnet.images import read_photo
+from resnet.ui.links import CONTROLS, example_of, make_query, read_query
+from resnet.ui.photo import EXAMPLES
+
+
+def test_a_query_is_read_as_it_was_made():
+    values = {
+        "photo": "cat", "tab": "blocks", "class": "n01443537;espresso", "framing": "whole", "top_k": 3, "opacity": 40.0,
+        "smooth": False, "map": "channel", "channel": 7, "stage": "C4", "block": 12, "order": "max",
+    }  # fmt: skip
+    query = make_query(values)
+    pairs = dict(pair.split("=") for pair in query.removeprefix("?").replace("%3B", ";").split("&"))
+    said, wrong = read_query(pairs)
+    assert wrong == []
+    assert said == {**values, "class": ["n01443537", "espresso"]}
+
+
+def test_what_is_empty_is_left_out():
+    assert make_query({"photo": None, "tab": "maps", "class": ""}) == "?tab=maps"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("photo", "../../etc/passwd", "photo must be one of"),
+        ("tab", "nowhere", "tab must be one of"),
+        ("top_k", "21", "number of classes must be 1 to 20"),
+        ("top_k", "²", "number of classes must be 1 to 20"),
+        ("top_k", "2.5", "must be a whole number"),
+        ("opacity", "nan", "opacity in percent must be 0 to 100"),
+        ("smooth", "maybe", "smoothness must be one of true, false"),
+        ("channel", "-1", "channel must be 0 to 2047"),
+        ("colormap", "<script>", "colormap must be one of"),
+    ],
+)
+def test_a_wrong_part_is_named_and_the_rest_is_kept(name, text, sentence):
+    said, wrong = read_query({"framing": "whole", name: text})
+    assert said == {"framing": "whole"}
+    assert len(wrong) == 1
+    assert sentence in str(wrong[0])
+
+
+def test_parts_of_other_tabs_and_unknown_names_are_left_alone():
+    said, wrong = read_query({"tab": "hold", "percent": "30", "block": "7", "utm_source": "x"})
+    assert (said, wrong) == ({"tab": "hold", "percent": 30.0}, [])
+
+
+def test_no_two_parts_of_a_tab_have_one_name():
+    for tab in {part.tab for part in CONTROLS}:
+        names = [part.name for part in CONTROLS if part.tab in ("", tab)]
+        assert len(names) == len(set(names))
+
+
+def test_example_photos_are_known_by_their_content():
+    assert example_of(read_photo(EXAMPLES[0].read_bytes(), "renamed.jpg").digest) == EXAMPLES[0].stem
+    assert example_of("0" * 32) is None

@@ -1,0 +1,140 @@
+"""The page's handlers, without a browser."""
+
+import json
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from resnet.cache import ResultCache
+from resnet.explorer import Explorer
+from resnet.labels import ASSETS
+from resnet.provider import EngineProvider
+from resnet.ui.language import ENGLISH
+from resnet.ui.layout import Layout
+from resnet.ui.page import Page
+
+CAT, ROCKET = (str(ASSETS / "examples" / name) for name in ("cat.jpg", "rocket.jpg"))
+VIEW = ("mean", 0, "turbo", "each", 55, True)
+DRAWING = ("turbo", 55, True)
+
+
+def build(engine, cache=None):
+    page = Page(ENGLISH, Explorer(EngineProvider.serving(engine), cache))
+    with gr.Blocks() as demo:
+        return Layout(demo, page)
+
+
+@pytest.fixture(scope="module")
+def layout(engine):
+    return build(engine)
+
+
+def explain(layout, path=CAT, framing="crop"):
+    return layout.column.explain(path, framing, "server")
+
+
+def test_a_download_is_of_the_result_that_is_shown_also_while_another_photo_waits(layout):
+    _, shown = explain(layout)
+    explain(layout, ROCKET)  # another visitor, or the next photo
+    path = Path(layout.maps.data(shown, 1, *VIEW))
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert path.name == "cat.json"
+    assert result["image"] == "cat.jpg"
+    assert result["predictions"] == json.loads(Path(layout.maps.data(shown, 1, *VIEW)).read_text())["predictions"]
+
+
+def test_a_result_that_left_the_cache_is_computed_again(engine):
+    layout = build(engine, ResultCache(10))
+    _, shown = explain(layout, framing="whole")
+    passes = engine.passes
+    strip, large = layout.maps.restyle(shown, "C1", *VIEW)
+    assert engine.passes == passes + 1
+    assert strip.count("<img") == 5
+    assert "C1" in large
+
+
+def test_a_visitors_state_is_small(layout):
+    import pickle
+
+    _, shown = explain(layout)
+    assert len(pickle.dumps(shown)) < 1000
+
+
+def test_emptied_fields_wait_for_a_number(layout):
+    _, shown = explain(layout)
+    assert layout.column.classes(shown, None) == gr.skip()
+    assert layout.maps.restyle(shown, "C5", "mean", None, "turbo", "each", 55, True) == (gr.skip(), gr.skip())
+    assert layout.blocks.redraw(shown, "C4", None, "mean", None, 16, *DRAWING) == (gr.skip(),) * 3
+    assert layout.blocks.enlarge(shown, "C4", 1, None, *DRAWING) == (gr.skip(),) * 2
+    assert layout.hold.hide(shown, "hirescam", "C5", 0, None, "blur") == gr.skip()
+    assert layout.compare.compare(shown, None, "rotate", None, 5, *VIEW) == gr.skip()
+
+
+@pytest.mark.parametrize(
+    ("view", "sentence"),
+    [
+        (("mean", 0, "turbo", "each", 101, True), "opacity in percent must be 0 to 100; received 101"),
+        (("mean", 0, "turbo", "each", "x", True), "opacity in percent must be 0 to 100; received"),
+        (("channel", 4000, "turbo", "each", 55, True), "channel must be 0 to 2047; received 4000"),
+        (("median", 0, "turbo", "each", 55, True), "map must be one of"),
+    ],
+    ids=str,
+)
+def test_wrong_values_get_a_sentence(layout, view, sentence):
+    _, shown = explain(layout)
+    with pytest.raises(gr.Error, match=sentence):
+        layout.maps.restyle(shown, "C5", *view)
+
+
+def test_without_classes_there_is_no_evidence(layout):
+    _, shown = explain(layout)
+    one, other, matrix, difference, large = layout.evidence.redraw(
+        shown, [], "gradcam", "stage", None, None, None, *DRAWING
+    )
+    assert "Choose at least one class." in matrix
+    assert (difference, large) == ("", "")
+    assert one["choices"] == other["choices"] == []
+
+
+def test_a_map_without_differences_cannot_be_tested(layout):
+    _, shown = explain(layout)
+    observation = layout.maps._page.observation(shown)
+    for values in observation.maps:
+        values[:] = 0
+    observation.latest.clear()
+    with pytest.raises(gr.Error, match="This map of C3 is flat"):
+        layout.hold.hide(shown, "mean", "C3", 0, 20, "blur")
+    layout.maps._page.explorer.cache.clear()
+
+
+def test_nothing_to_save_is_said(layout):
+    with pytest.raises(gr.Error, match="no result to download yet"):
+        layout.maps.figure(None, 5, *VIEW)
+    with pytest.raises(gr.Error, match="no result to download yet"):
+        layout.evidence.figure(None, [], "gradcam", "stage", *DRAWING)
+    with pytest.raises(gr.Error, match="no result to download yet"):
+        layout.compare.figure(None, None, "rotate", 30, *VIEW)
+
+
+def test_a_photo_that_is_gone_is_said(layout, tmp_path):
+    message, shown = explain(layout, str(tmp_path / "gone.jpg"))
+    assert shown is None
+    assert "gone.jpg cannot be read" in message
+    assert 'role="alert"' in message
+
+
+def test_a_name_is_never_markup(layout, tmp_path):
+    bad = tmp_path / "<img src=x>{0}.jpg"
+    bad.write_text("no photo")
+    message, _ = explain(layout, str(bad))
+    assert "&lt;img src=x&gt;{0}.jpg is text" in message
+    good = tmp_path / "<img src=x>.jpg"
+    good.write_bytes(Path(CAT).read_bytes())
+    message, shown = explain(layout, str(good))
+    pieces = [
+        message,
+        *layout.maps.show(shown, "C5", *VIEW),
+        layout.compare.compare(shown, str(good), "grey", 1, 5, *VIEW),
+    ]
+    assert not any("<img src=x" in piece for piece in pieces)
