@@ -22,6 +22,7 @@ format: $(VENV)/development
 
 bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks.forward
+	$(BIN)/python -m benchmarks.evidence
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'

@@ -18,6 +18,7 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 
+import gradio as gr
 import keras
 import numpy as np
 import tensorflow as tf
@@ -25,12 +26,14 @@ from PIL import Image
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from resnet.engine import Engine
-from resnet.explain import ObservationCache
+from resnet.explorer import Explorer, Shown
 from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
 from resnet.labels import ASSETS
 from resnet.provider import EngineProvider, load_bundled
 from resnet.stages import block_table, head_multiply_accumulates
-from resnet.ui.handlers import Handlers
+from resnet.ui.language import ENGLISH
+from resnet.ui.layout import Layout
+from resnet.ui.page import Page
 
 
 def medians(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -77,17 +80,6 @@ def forward(rounds: int) -> dict[str, float]:
     return found
 
 
-class _Ready(EngineProvider):
-    """A provider whose engine is there already."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__("bundled")
-        self._ready = engine
-
-    def engine(self, timeout: float = 0) -> Engine:  # noqa: ARG002
-        return self._ready
-
-
 def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
     """An explanation from scratch, and changes of view of the same, as the page's handlers do them."""
     colormaps = cycle(["turbo", "magma"])
@@ -95,14 +87,20 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
     def view(aggregation: str = "mean") -> tuple[object, ...]:
         return (aggregation, 0, next(colormaps), "each", 55, True)
 
-    def scratch() -> None:
-        fresh = Handlers(_Ready(engine), ObservationCache())
-        _, shown = fresh.explain(str(photo), "crop")
-        fresh.show(shown, 5, "C5", *view())
+    page = Page(ENGLISH, Explorer(EngineProvider.serving(engine)))
+    with gr.Blocks() as demo:
+        layout = Layout(demo, page)
 
-    handlers = Handlers(_Ready(engine), ObservationCache())
-    _, shown = handlers.explain(str(photo), "crop")
-    restyle = partial(handlers.restyle, shown, "C5")
+    def answer() -> Shown | None:
+        return layout.column.explain(str(photo), "crop", "server")[1]
+
+    def scratch() -> None:
+        page.explorer.cache.clear()
+        shown = answer()
+        layout.column.classes(shown, 5)
+        layout.maps.show(shown, "C5", *view())
+
+    restyle = partial(layout.maps.restyle, answer(), "C5")
     return medians(
         {
             "explanation from scratch": scratch,

@@ -1,0 +1,103 @@
+"""What an explanation costs: evidence, blocks, hiding and comparing, each in forward passes' time.
+
+    python -m benchmarks.evidence [--rounds N] [--json]
+
+Every round measures each contender once, in turn, so that a busy machine slows all alike; the table
+gives medians and their ratio to one forward pass of the same photo with all five stages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from benchmarks.forward import medians
+from resnet.channels import trace_blocks
+from resnet.comparison import similarities
+from resnet.engine import Engine
+from resnet.evidence import find_evidence
+from resnet.explain import Observation, observe
+from resnet.heatmaps import ViewOptions
+from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
+from resnet.images import read_photo
+from resnet.labels import ASSETS
+from resnet.model import block_output
+from resnet.occlusion import hide, measure_curves
+from resnet.provider import load_bundled
+from resnet.stages import block_table, stage_table
+
+CLASSES = 5
+
+
+def tape(engine: Engine) -> Callable[[Observation, list[int]], Any]:
+    """The same gradients by TensorFlow's own differentiation, the classes as one batch."""
+    model = engine._model
+    ends = [block.name for block in stage_table(block_table(engine.manifest.depth))]
+    hidden = model.get_layer("dense_1024").output
+    network = keras.Model(model.input, [hidden, *(block_output(model, name) for name in ends)])
+    last = model.get_layer("predictions")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None,), tf.int32)])
+    def run(pixels: Any, classes: Any) -> Any:
+        with tf.GradientTape() as recorded:
+            features, *maps = network(tf.repeat(pixels, tf.shape(classes)[0], axis=0), training=False)
+            logits = tf.matmul(features, last.kernel) + last.bias
+            chosen = tf.reduce_sum(tf.gather(logits, classes, axis=1, batch_dims=1))
+        return recorded.gradient(chosen, maps)
+
+    return lambda observation, classes: run(tf.constant(observation.pixels[None]), tf.constant(classes, tf.int32))
+
+
+def explanations(engine: Engine, rounds: int) -> dict[str, float]:
+    """Each tab's work on one photo."""
+    photos = [read_photo(ASSETS / "examples" / name) for name in ("espresso.jpg", "cat.jpg")]
+    observation, other = (observe(photo, engine) for photo in photos)
+    classes = [prediction.index for prediction in observation.predictions(CLASSES)]
+    heatmap = observation.heatmaps(ViewOptions())[4]
+    by_tape = tape(engine)
+    pixels = observation.pixels[None]
+    found = medians(
+        {
+            "one forward pass, scores and C1 to C5": lambda: engine.run(pixels),
+            f"evidence, {CLASSES} classes x 5 stages x 4 methods": lambda: find_evidence(observation, engine, classes),
+            "evidence, 1 class x 5 stages x 4 methods": lambda: find_evidence(observation, engine, classes[:1]),
+            f"tf.GradientTape, {CLASSES} classes, gradients only": lambda: [
+                part.numpy() for part in by_tape(observation, classes)
+            ],
+            "all 33 blocks": lambda: trace_blocks(observation, engine),
+            "a part hidden": lambda: hide(observation, engine, heatmap, 4, 20, "blur"),
+            "similarity of two answers": lambda: similarities(observation, other),
+        },
+        rounds,
+    )
+    curves = medians({"curves": lambda: measure_curves(observation, engine, heatmap, 4, classes[0])}, 1)
+    return {**found, "deletion and insertion curves, 136 photos": curves["curves"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    published = Engine(IMAGENET_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)))
+    tables = {
+        "bundled weights, 128 px": explanations(load_bundled(), options.rounds),
+        "ImageNet network, 224 px": explanations(published, options.rounds),
+    }
+    if options.json:
+        print(json.dumps(tables, indent=2))
+        return
+    for title, table in tables.items():
+        print(f"\n{title}")
+        first = next(iter(table.values()))
+        for name, milliseconds in table.items():
+            print(f"  {name:<50}{milliseconds:9.1f} ms{milliseconds / first:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
