@@ -16,6 +16,7 @@ from resnet.explain import Observation
 from resnet.explorer import Explorer, Shown
 from resnet.heatmaps import ViewOptions
 from resnet.options import number
+from resnet.report import safe_stem
 from resnet.ui.language import Language
 
 NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1}
@@ -188,8 +189,6 @@ class Page:
             name: Gives the file's name from the photo's stem.
             encode: Gives its content.
         """
-        from resnet.report import safe_stem
-
         if shown is None:
             raise gr.Error(self.t("There is no result to download yet: choose a photo first."), print_exception=False)
 
