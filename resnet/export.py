@@ -10,9 +10,11 @@ The page and the command line write the same folder with this code:
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -179,6 +181,10 @@ class Export:
             "photos": self._photos,
         }
 
+    def packed(self) -> Path:
+        """All of the finished folder as a ZIP file beside it."""
+        return zip_folder(self._folder, self._folder.with_suffix(".zip"))
+
     def finish(self) -> None:
         """Write the table and the manifest of what was exported.
 
@@ -225,6 +231,19 @@ def unused_stem(name: str, used: set[str]) -> str:
         candidate = f"{stem}-{number}"
     used.add(candidate.casefold())
     return candidate
+
+
+@contextlib.contextmanager
+def temporary_export(manifest: Manifest, view: ViewOptions, **options: Any) -> Iterator[Export]:
+    """An export into a folder that is gone afterwards: take `Export.packed` before.
+
+    Args:
+        manifest: Of the weights that answer.
+        view: How figures show the maps.
+        **options: Further ones of `Export`.
+    """
+    with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
+        yield Export(Path(folder) / "resnet-export", manifest, view, **options)
 
 
 def zip_folder(folder: Path, target: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from resnet.errors import OptionError, ResNetError
 from resnet.evidence import MAXIMUM_CLASSES
 from resnet.explain import MAXIMUM_TOP_K, Observation, Prediction, likeliest
 from resnet.explorer import Explorer, Shown, Source
-from resnet.export import MOST_PHOTOS, Export, answer_many, write_all, zip_folder
+from resnet.export import MOST_PHOTOS, answer_many, temporary_export, write_all
 from resnet.figures import comparison_png
 from resnet.heatmaps import HIGHEST_CHANNEL, ViewOptions
 from resnet.occlusion import Curve
@@ -376,22 +375,18 @@ class Endpoints:
             if not 1 <= len(files) <= MOST_PHOTOS:
                 raise OptionError("A batch takes 1 to {} photos; received {}.", MOST_PHOTOS, len(files))
             engine = self._explorer.provider.engine(weights)
-            with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
-                target = Path(folder) / "resnet-export"
-                export = Export(
-                    target,
-                    engine.manifest,
-                    ViewOptions(),
-                    top_k=top_k,
-                    framing=framing,
-                    maps=flag("raw_maps", raw_maps),
-                    figures=flag("figures", figures),
-                )
+            with temporary_export(
+                engine.manifest,
+                ViewOptions(),
+                top_k=top_k,
+                framing=framing,
+                maps=flag("raw_maps", raw_maps),
+                figures=flag("figures", figures),
+            ) as export:
                 sources = [(Path(file), Path(file).name) for file in files]
                 for _ in write_all(answer_many(sources, engine, framing), export):
                     pass
-                packed = zip_folder(target, Path(folder) / "resnet-export.zip")
-                return export.content(), str(save_file_to_cache(packed, get_upload_folder()))
+                return export.content(), str(save_file_to_cache(export.packed(), get_upload_folder()))
 
         result: tuple[Result, str] = _answer(work)
         return result

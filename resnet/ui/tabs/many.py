@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -14,7 +13,7 @@ from gradio.utils import get_upload_folder
 from PIL import ImageOps
 
 from resnet.errors import ResNetError
-from resnet.export import MOST_PHOTOS, Answer, Export, answer_many, write_all, zip_folder
+from resnet.export import MOST_PHOTOS, Answer, answer_many, temporary_export, write_all
 from resnet.ui import markup
 from resnet.ui.page import LONG, PRIVATE, Page, view_options
 
@@ -120,18 +119,15 @@ class ManyTab:
         try:
             engine = self._page.explorer.provider.engine(weights)
             options = view_options(*view)
-            with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
-                target = Path(folder) / "resnet-export"
-                export = Export(
-                    target, engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
-                )
+            with temporary_export(
+                engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
+            ) as export:
                 rows: list[str] = []
                 sources = [(Path(file), Path(file).name) for file in files]
                 for answer in write_all(answer_many(sources, engine, framing), export):
                     rows.append(self._row(answer, top_k))
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
-                packed = zip_folder(target, Path(folder) / "resnet-export.zip")
-                kept = save_file_to_cache(packed, get_upload_folder())
+                kept = save_file_to_cache(export.packed(), get_upload_folder())
         except ResNetError as error:
             raise gr.Error(escape(t.error(error)), print_exception=False) from error
         yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=True, value=kept)
