@@ -38,6 +38,7 @@ class Manifest:
         data: What the weights were trained on.
         accuracy: Name of a data set → {"images": count, "top1": share, "top5": share}.
         licence: Under which the weights may be used.
+        training: How they were made by `python -m resnet train`: start, data, options, versions.
         folder: Where the manifest was read from; not part of the file.
     """
 
@@ -52,6 +53,7 @@ class Manifest:
     data: str = ""
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     licence: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
 
     @property
@@ -95,6 +97,8 @@ class Manifest:
         """The manifest's file as a dictionary."""
         content = asdict(self)
         del content["folder"]
+        if not content["training"]:
+            del content["training"]
         return content
 
 

@@ -165,7 +165,8 @@ def build_network(
     outputs = layers.Dropout(DROPOUT, name="dropout_1")(outputs)
     outputs = layers.Dense(hidden_units, activation="relu", name="dense_1024")(outputs)
     outputs = layers.Dropout(DROPOUT, name="dropout_2")(outputs)
-    outputs = layers.Dense(classes, activation="softmax", name="predictions")(outputs)
+    # In float32 even where the rest computes in 16 bits: probabilities need more than three digits.
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="predictions")(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -1,7 +1,9 @@
-"""Labelled photos on disk: a folder per class, or a sheet of tiles per class."""
+"""Labelled photos on disk: a folder per class, a sheet of tiles per class, or a CSV file that lists them."""
 
 from __future__ import annotations
 
+import csv
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from resnet.errors import DataError
+from resnet.errors import DataError, WeightsError
 from resnet.images import SUFFIXES, find_photos, read_photo
-from resnet.labels import ClassLabel
+from resnet.labels import ClassLabel, label_classes
 
 TILE = 64
+TRAINING_NAMES, VALIDATION_NAMES = ("train", "training"), ("val", "validation", "valid")
+COLUMNS = ("path", "label", "tile", "position")
 
 
 @dataclass(frozen=True)
@@ -24,66 +28,204 @@ class LabelledFile:
         path: The file.
         class_index: Position of its class among the network's outputs.
         tile: Side in pixels of the square tiles that the file is a sheet of; None for one photo.
+        positions: Which of the sheet's tiles, counted row by row from 0; None for all.
     """
 
     path: Path
     class_index: int
     tile: int | None = None
+    positions: tuple[int, ...] | None = None
 
-    def images(self) -> Iterator[Image.Image]:
-        """The photo, or the sheet's tiles row by row, as RGB.
+    def images(self) -> Iterator[tuple[int, Image.Image]]:
+        """The photo, or the sheet's tiles row by row, as (position, RGB).
 
         Raises:
             ImageError: The file cannot be decoded.
-            DataError: The sheet's sides are no multiples of the tile's.
+            DataError: The sheet's sides are no multiples of the tile's, or it has too few tiles.
         """
         if self.tile is None:
-            yield read_photo(self.path).image
+            yield 0, read_photo(self.path).image
             return
         sheet = np.asarray(read_photo(self.path, reduce=False).image)
         height, width, _ = sheet.shape
-        if height % self.tile or width % self.tile:
-            raise DataError(
-                "{} has {} x {} pixels, which is no multiple of the {}-pixel tile.",
-                self.path.name,
-                width,
-                height,
-                self.tile,
-            )
-        for top in range(0, height, self.tile):
-            for left in range(0, width, self.tile):
-                yield Image.fromarray(sheet[top : top + self.tile, left : left + self.tile])
+        rows, columns = _grid(self.path, (width, height), self.tile)
+        for position in range(rows * columns) if self.positions is None else self.positions:
+            if position >= rows * columns:
+                raise DataError("{} has {} tiles; there is no position {}.", self.path, rows * columns, position)
+            top, left = position // columns * self.tile, position % columns * self.tile
+            yield position, Image.fromarray(sheet[top : top + self.tile, left : left + self.tile])
+
+    def name(self, position: int = 0) -> str:
+        """What to call one of its pictures."""
+        return self.path.name if self.tile is None else f"{self.path.name}, tile {position}"
 
 
-def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int = TILE) -> list[LabelledFile]:
-    """The pictures below `root` with their classes.
+def _grid(path: Path, size: tuple[int, int], tile: int) -> tuple[int, int]:
+    width, height = size
+    if width % tile or height % tile:
+        raise DataError("{} has {} x {} pixels, which is no multiple of the {}-pixel tile.", path.name, *size, tile)
+    return height // tile, width // tile
 
-    Two layouts are known: `root/<class>/…` with photos, and `root/<class>.jpg` with a sheet of
-    square tiles. `<class>` is a WordNet id or a name of one of the network's classes.
+
+@dataclass(frozen=True)
+class LabelledData:
+    """A data set to train on.
+
+    Attributes:
+        labels: Its classes, sorted by name.
+        training: Files to learn from.
+        validation: Files to measure with; empty where a part of `training` is to be set aside.
+    """
+
+    labels: tuple[ClassLabel, ...]
+    training: tuple[LabelledFile, ...]
+    validation: tuple[LabelledFile, ...]
+
+
+def _entries(root: Path) -> list[Path]:
+    try:
+        return sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError("The data set must be a folder; {} is none: {}.", root, error.strerror) from error
+
+
+def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int | None = TILE) -> list[LabelledFile]:
+    """The pictures of a data set with their classes.
+
+    Three layouts are known: `root/<class>/…` with photos, `root/<class>.jpg` with a sheet of square
+    tiles, and a CSV file with the columns `path` (from the CSV file's folder) and `label`, and for
+    sheets `tile` (side in pixels) and `position`. A class is a WordNet id or a name.
 
     Args:
-        root: Folder of the data set.
+        root: Folder of the data set, or the CSV file.
         labels: Classes of the network.
-        tile: Side of a sheet's tiles in pixels.
+        tile: Side of a sheet's tiles in pixels; None where pictures beside the folders are a mistake.
 
     Raises:
         DataError: There is no such folder, no picture in it, or a class that the network lacks.
     """
-    try:
-        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise DataError("The data set must be a folder; {} is none: {}.", root, error.strerror) from error
     by_name = {key.casefold(): label.index for label in labels for key in (label.wnid, label.name) if key}
+
+    def index_of(name: str) -> int:
+        if name.casefold() not in by_name:
+            raise DataError("{} is none of the {} classes that these weights know.", name, len(labels))
+        return by_name[name.casefold()]
+
+    if root.suffix.lower() == ".csv" and not root.is_dir():
+        return _from_rows(root, [(row, index_of(row["label"])) for row in _read_rows(root)])
     files: list[LabelledFile] = []
-    for entry in entries:
-        sheet = entry.suffix.lower() in SUFFIXES
-        if not (sheet or entry.is_dir()):
-            continue
-        key = (entry.stem if sheet else entry.name).casefold()
-        if key not in by_name:
-            raise DataError("{} is none of the {} classes that these weights know.", entry.name, len(labels))
-        found = [(entry, tile)] if sheet else [(path, None) for path in find_photos(entry)]
-        files += [LabelledFile(path, by_name[key], side) for path, side in found]
+    for entry in _entries(root):
+        sheet = entry.suffix.lower() in SUFFIXES and not entry.is_dir()
+        if sheet and tile is not None:
+            files.append(LabelledFile(entry, index_of(entry.stem), tile))
+        elif entry.is_dir():
+            index = index_of(entry.name)
+            files += [LabelledFile(path, index) for path in find_photos(entry)]
     if not files:
         raise DataError("{} holds no pictures: expected {}/<class>/… or {}/<class>.jpg.", root, root, root)
     return files
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with at least a path and a label each."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS[:2] if column not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError("{} lacks the column {}; its first line must be path,label.", path, missing[0])
+            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError("The list {} cannot be read: {}.", path, getattr(error, "strerror", None) or error) from error
+    for line, row in enumerate(rows, start=2):
+        if not row["path"] or not row["label"]:
+            raise DataError("{}, row {}: path and label must both be given.", path, line)
+    if not rows:
+        raise DataError("{} lists no pictures.", path)
+    return rows
+
+
+def _from_rows(path: Path, rows: Sequence[tuple[dict[str, str], int]]) -> list[LabelledFile]:
+    grouped: dict[tuple[Path, int, int | None], list[int]] = defaultdict(list)
+    for row, index in rows:
+        numbers = [row.get(column, "") for column in COLUMNS[2:]]
+        if not all(number == "" or number.isdecimal() for number in numbers):
+            raise DataError("{}: tile and position of {} must be whole numbers.", path, row["path"])
+        tile, position = (int(number) if number else None for number in numbers)
+        grouped[path.parent / row["path"], index, tile or None].append(-1 if position is None else position)
+    lost = [file for file, _, _ in grouped if not file.exists()]
+    if lost:
+        raise DataError("{} lists {} pictures that do not exist; the first is {}.", path, len(lost), lost[0])
+    return [
+        LabelledFile(file, index, tile, None if tile is None or -1 in positions else tuple(positions))
+        for (file, index, tile), positions in grouped.items()
+    ]
+
+
+def write_rows(path: Path, files: Sequence[LabelledFile], labels: Sequence[ClassLabel]) -> None:
+    """Write a list of pictures that `find_labelled` reads."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for one in files:
+            label = labels[one.class_index]
+            for position in one.positions or ("",):
+                writer.writerow([one.path.resolve(), label.wnid or label.name, one.tile or "", position])
+
+
+def _class_names(root: Path, tile: int | None) -> list[str]:
+    if root.suffix.lower() == ".csv" and not root.is_dir():
+        return sorted({row["label"] for row in _read_rows(root)})
+    entries = _entries(root)
+    folders = [entry.name for entry in entries if entry.is_dir()]
+    sheets = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]
+    if sheets and tile is None and not folders:
+        raise DataError(
+            "{} holds {} pictures without a folder; put the pictures of each class into a folder of its own.",
+            root,
+            len(sheets),
+        )
+    return sorted(folders + ([entry.stem for entry in sheets] if tile is not None else []))
+
+
+def _part(root: Path, names: Sequence[str]) -> Path | None:
+    """The folder or the list of a part of the data set, if there is one."""
+    places = [root / (name + suffix) for name in names for suffix in ("", ".csv")]
+    return next((place for place in places if place.exists()), None)
+
+
+def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
+    """The classes and the pictures of a data set to train on.
+
+    Args:
+        root: A layout of `find_labelled`, or a folder of two: `train` and `val`, as folders or CSV files.
+        tile: Side of a sheet's tiles in pixels; None if there are no sheets.
+
+    Raises:
+        DataError: There is no picture, only one class, a class without pictures, or a class that only
+            the validation knows.
+    """
+    training = validation = None
+    if root.is_dir():
+        training, validation = _part(root, TRAINING_NAMES), _part(root, VALIDATION_NAMES)
+        if (training is None) != (validation is None):
+            known, lacking = ("train", "val") if validation is None else ("val", "train")
+            raise DataError("{} has a part {!r} but no {!r}; give both, or neither.", root, known, lacking)
+    source = training or root
+    names = _class_names(source, tile)
+    if len(names) < 2:
+        found = f"one ({names[0]})" if names else "none"
+        raise DataError("At least two classes are needed, a folder for each; {} has {}.", source, found)
+    try:
+        labels = label_classes(names)
+    except WeightsError as error:
+        raise DataError(error.template, *error.values) from error
+    files = find_labelled(source, labels, tile)
+    counts = [0] * len(labels)
+    for file in files:
+        counts[file.class_index] += 1
+    empty = [label.name for label in labels if not counts[label.index]]
+    if empty:
+        raise DataError("The class {} of {} has no pictures; {} classes in all.", empty[0], source, len(labels))
+    measured = find_labelled(validation, labels, tile) if validation is not None else []
+    return LabelledData(labels, tuple(files), tuple(measured))

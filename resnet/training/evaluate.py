@@ -50,7 +50,7 @@ def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArr
 def _labelled_images(files: Iterable[LabelledFile], skipped: list[str]) -> Iterator[tuple[Image.Image, int]]:
     for file in files:
         try:
-            for image in file.images():
+            for _, image in file.images():
                 yield image, file.class_index
         except ImageError as error:
             skipped.append(str(error))

@@ -1,0 +1,174 @@
+"""Every picture of a data set, decoded once into one file of equal squares that training reads at random."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from resnet.errors import DataError, ImageError
+from resnet.preprocess import InputSpec, input_geometry
+from resnet.training.dataset import LabelledFile
+
+MARGIN = 1.15
+"""Squares are this much larger than the network's input, so that a random crop need not be enlarged much."""
+
+PIXELS_NAME, INDEX_NAME = "pixels.bin", "pictures.json"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where a picture comes from.
+
+    Attributes:
+        file: Its place in the list of files.
+        position: Its place in the file, if that is a sheet.
+        class_index: Its class.
+        digest: Hexadecimal hash of its pixels, equal for equal pictures.
+    """
+
+    file: int
+    position: int
+    class_index: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The decoded pictures of a data set.
+
+    Attributes:
+        pixels: (pictures, side, side, 3) uint8 RGB, read from disk as needed.
+        items: One per picture.
+        skipped: Sentences about files that could not be read.
+    """
+
+    pixels: NDArray[np.uint8]
+    items: tuple[Picture, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """(pictures,) class indices."""
+        return np.array([item.class_index for item in self.items], np.int64)
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal sha256 of all pictures and their classes, whatever their order and names."""
+        lines = sorted(f"{item.class_index} {item.digest}" for item in self.items)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def files_of(self, rows: Iterable[int], files: Sequence[LabelledFile]) -> list[LabelledFile]:
+        """The files that hold some of the pictures, each with the positions of those."""
+        positions: dict[int, list[int]] = {}
+        for row in rows:
+            positions.setdefault(self.items[row].file, []).append(self.items[row].position)
+        return [
+            LabelledFile(
+                files[index].path,
+                files[index].class_index,
+                files[index].tile,
+                None if files[index].tile is None else tuple(sorted(found)),
+            )
+            for index, found in sorted(positions.items())
+        ]
+
+
+def side_of(spec: InputSpec) -> int:
+    """Side of the stored squares in pixels for a network's input."""
+    return spec.detail or int(np.ceil(spec.size * MARGIN))
+
+
+def _square(image: Image.Image, spec: InputSpec, side: int) -> NDArray[np.uint8]:
+    """What the network sees of a picture, `side` pixels high and wide."""
+    box = input_geometry(image.size, spec).seen
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+
+def _decode(file: LabelledFile, spec: InputSpec, side: int) -> tuple[list[tuple[int, str, NDArray[np.uint8]]], str]:
+    """(position, digest, pixels) of each picture of a file, and a sentence if it cannot be read."""
+    try:
+        return [
+            (position, hashlib.blake2b(image.tobytes() + repr(image.size).encode(), digest_size=16).hexdigest(),
+             _square(image, spec, side))
+            for position, image in file.images()
+        ], ""  # fmt: skip
+    except ImageError as error:
+        return [], str(error)
+
+
+def decode_all(files: Sequence[LabelledFile], spec: InputSpec, folder: Path, *, quiet: bool = False) -> Pictures:
+    """Decode every picture, several at a time, into a file in `folder`.
+
+    Args:
+        files: Of the data set.
+        spec: How the network wants its input; the squares are `side_of(spec)` pixels.
+        folder: Gets the pixels and an index; what an earlier call completed there is taken as it is.
+        quiet: Without a progress bar.
+
+    Raises:
+        DataError: No picture could be read, a sheet does not fit its tiles, or the disk is full.
+    """
+    side = side_of(spec)
+    if not (folder / INDEX_NAME).exists():
+        _write(files, spec, side, folder, quiet)
+    content = json.loads((folder / INDEX_NAME).read_text(encoding="utf-8"))
+    items = tuple(Picture(*item) for item in content["items"])
+    pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r", shape=(len(items), side, side, 3))
+    return Pictures(pixels, items, tuple(content["skipped"]))
+
+
+def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Path, quiet: bool) -> None:
+    items: list[Picture] = []
+    skipped: list[str] = []
+    try:
+        with (
+            (folder / PIXELS_NAME).open("wb") as target,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            tqdm(total=len(files), unit="file", desc="decoding", disable=quiet) as progress,
+        ):
+            # In pieces, so that decoded pictures do not pile up before they are written.
+            for start in range(0, len(files), 64):
+                piece = files[start : start + 64]
+                for number, (found, sentence) in enumerate(
+                    pool.map(lambda file: _decode(file, spec, side), piece), start=start
+                ):
+                    skipped += [sentence] if sentence else []
+                    for position, digest, pixels in found:
+                        target.write(pixels.tobytes())
+                        items.append(Picture(number, position, files[number].class_index, digest))
+                progress.update(len(piece))
+        if not items:
+            raise DataError("No picture of the data set could be read; the first fault: {}", (skipped or ["none"])[0])
+        write_text(
+            folder / INDEX_NAME,
+            json.dumps({
+                "items": [[item.file, item.position, item.class_index, item.digest] for item in items],
+                "skipped": skipped,
+            }),
+        )  # fmt: skip
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            needed = len(files) * side * side * 3 / 1e6
+            raise DataError("The disk of {} is full: the decoded pictures need {:.0f} MB.", folder, needed) from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

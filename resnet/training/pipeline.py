@@ -1,0 +1,152 @@
+"""From decoded pictures to the batches of any step, so that a run can go on from any step.
+
+Which pictures a step has and how each is cropped follows from the seed and the step's number alone:
+nothing has to be remembered. Keras' own augmentation layers keep the state of their random numbers
+inside the pipeline, where a run that was killed loses it.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from resnet.preprocess import InputSpec
+from resnet.training.pictures import Pictures
+from resnet.training.recipe import Augmentation
+
+
+def _views(images: tf.Tensor, augmentation: Augmentation | None, size: int, seed: tf.Tensor) -> tf.Tensor:
+    """A crop of each picture, `size` pixels high and wide.
+
+    Without augmentation it is the whole square, enlarged or reduced as Pillow's bilinear filter does.
+    """
+    count, side = tf.shape(images)[0], tf.cast(tf.shape(images)[1], tf.float32)
+    ones = tf.ones((count,))
+    if augmentation is None:
+        width, height, left, top, mirror = ones, ones, 0 * ones, 0 * ones, ones
+    else:
+        draw = tf.random.stateless_uniform((5, count), seed)
+        area = augmentation.smallest_crop + draw[0] * (1 - augmentation.smallest_crop)
+        ratio = tf.exp((draw[1] * 2 - 1) * np.log(augmentation.aspect))
+        width, height = tf.minimum(1.0, tf.sqrt(area * ratio)), tf.minimum(1.0, tf.sqrt(area / ratio))
+        left, top = draw[2] * (1 - width), draw[3] * (1 - height)
+        mirror = tf.where((draw[4] < 0.5) & augmentation.flip, -ones, ones)
+    # Output pixel p has its centre at p + 0.5; so has the input's.
+    scale_x, scale_y = width * side / size, height * side / size
+    first_x = left * side + 0.5 * scale_x - 0.5
+    last_x = (left + width) * side - 0.5 * scale_x - 0.5
+    start_x = tf.where(mirror > 0, first_x, last_x)
+    start_y = top * side + 0.5 * scale_y - 0.5
+    zeros = tf.zeros((count,))
+    transforms = tf.stack([scale_x * mirror, zeros, start_x, zeros, scale_y, start_y, zeros, zeros], axis=1)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=tf.constant([size, size]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+
+
+def _vary_colours(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
+    factors = 1 + strength * (2 * tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed) - 1)
+    grey = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    return tf.clip_by_value((grey + (images - grey) * factors[0]) * factors[1], 0.0, 255.0)
+
+
+def _prepared(images: tf.Tensor, spec: InputSpec) -> tf.Tensor:
+    """As `preprocess.normalise`."""
+    ordered = images[..., ::-1] if spec.channels == "BGR" else images
+    return (ordered - tf.constant(spec.mean, tf.float32)) * spec.scale
+
+
+def training_batches(
+    pictures: Pictures,
+    rows: NDArray[np.int64],
+    spec: InputSpec,
+    *,
+    size: int,
+    batch_size: int,
+    augmentation: Augmentation,
+    seed: int,
+    first_step: int,
+    last_step: int,
+) -> tf.data.Dataset:
+    """Batches of (images, classes, weights) of the steps from `first_step` up to `last_step`, exclusive.
+
+    Every picture comes once in a pass over the data, in another order in each pass.
+
+    Args:
+        pictures: Decoded.
+        rows: Which of them.
+        spec: How the network wants its input.
+        size: Side of the batches' images in pixels.
+        batch_size: Images per step.
+        augmentation: How they vary.
+        seed: Of order and variation.
+        first_step: From 0.
+        last_step: After the last one.
+
+    Returns:
+        (batch, size, size, 3) float32, (batch,) int64, and (batch,) float32 of ones.
+    """
+    places = tf.constant(rows)
+    count = len(rows)
+    classes = tf.constant(pictures.classes)
+
+    def select(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        numbers = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        passes = numbers // count
+        seeds = tf.stack([0 * passes + seed, passes, 0 * passes], axis=1)
+        shuffled = tf.raw_ops.RandomIndexShuffle(index=numbers % count, seed=seeds, max_index=count - 1)
+        return _read(pictures, tf.gather(places, shuffled)), tf.gather(classes, tf.gather(places, shuffled)), step
+
+    def vary(images: tf.Tensor, indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        views = _views(tf.cast(images, tf.float32), augmentation, size, tf.stack([seed, step * 2]))
+        if augmentation.colour:
+            views = _vary_colours(views, augmentation.colour, tf.stack([seed, step * 2 + 1]))
+        return _prepared(views, spec), indices, tf.ones((batch_size,), tf.float32)
+
+    data = tf.data.Dataset.range(first_step, last_step)
+    data = data.map(select, num_parallel_calls=tf.data.AUTOTUNE).map(vary, num_parallel_calls=tf.data.AUTOTUNE)
+    return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def validation_batches(
+    pictures: Pictures, rows: NDArray[np.int64], spec: InputSpec, batch_size: int
+) -> tf.data.Dataset:
+    """Batches as of `training_batches`, of the pictures as they are; weights are 0 where the last one is filled up."""
+    steps = -(-len(rows) // batch_size)
+    filled = tf.constant(np.resize(rows, steps * batch_size))
+    counted = tf.constant((np.arange(steps * batch_size) < len(rows)).astype(np.float32))
+    classes = tf.constant(pictures.classes)
+
+    def select(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        numbers = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        places = tf.gather(filled, numbers)
+        images = tf.cast(_read(pictures, places), tf.float32)
+        views = _views(images, None, spec.size, tf.constant([0, 0]))
+        return _prepared(views, spec), tf.gather(classes, places), tf.gather(counted, numbers)
+
+    data = tf.data.Dataset.range(steps).map(select, num_parallel_calls=tf.data.AUTOTUNE)
+    return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def _read(pictures: Pictures, places: tf.Tensor) -> tf.Tensor:
+    images = tf.numpy_function(lambda rows: pictures.pixels[rows], [places], tf.uint8)
+    return tf.ensure_shape(images, (places.shape[0], *pictures.pixels.shape[1:]))
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    # Among several workers each takes its share of every batch, so that together they do what one would.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return options
+
+
+def one_hot(indices: tf.Tensor, classes: int) -> tf.Tensor:
+    """(batch,) class indices as (batch, classes) float32."""
+    return keras.ops.one_hot(indices, classes)

@@ -1,0 +1,160 @@
+"""What a training run is to do: every option with its default, and the phases that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from resnet.errors import OptionError
+from resnet.options import number, one_of, whole_number
+from resnet.stages import STAGE_NAMES
+
+OPTIMIZERS = ("adamw", "sgd")
+PRECISIONS = ("auto", "float32", "bfloat16")
+STRATEGIES = ("one", "mirrored", "multiworker")
+BATCH_NORMS = ("frozen", "trained")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How pictures vary while the network learns.
+
+    Attributes:
+        smallest_crop: Least share of the square's area that a crop has, above 0; 1 for no crop.
+        aspect: Greatest ratio of a crop's sides.
+        flip: Whether half of the pictures are mirrored.
+        colour: How far brightness and contrast vary: 0.2 for 20 % up or down.
+    """
+
+    smallest_crop: float = 0.5
+    aspect: float = 4 / 3
+    flip: bool = True
+    colour: float = 0.2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        from_scratch: Whether to start from random weights instead of trained ones.
+        depth: Of the network: 50, 101 or 152.
+        train_size: Side of the images while the network learns in pixels; 0 for that of the input.
+        validation_share: Share of each class's pictures set aside, where the data has no part for that.
+        validation_images: Of these, how many are looked at after each epoch; 0 for all. The end uses all.
+        head_epochs: Passes over the data for the new head alone, the rest frozen.
+        epochs: Passes over the data from the stage `unfreeze` on.
+        unfreeze: First stage that learns in the second phase: "C1" to "C5", or "head".
+        batch_norm: "frozen" keeps the statistics and factors of batch normalisation as they came.
+        steps_per_epoch: Steps between two validations; 0 for a pass over the data.
+        batch_size: Images per step, of all workers together.
+        optimizer: "adamw" or "sgd" (with Nesterov momentum 0.9).
+        head_rate: Highest learning rate of the first phase.
+        rate: Highest learning rate of the second phase.
+        weight_decay: Per step, times the rate, on kernels only.
+        smoothing: Share of the target probability spread over all classes (Szegedy et al. 2015,
+            https://arxiv.org/abs/1512.00567, section 7).
+        class_weights: Whether a picture of a rare class counts more, so that all classes count the same.
+        patience: Epochs without a lower validation loss after which a phase ends; 0 for never.
+        augmentation: How pictures vary.
+        precision: "float32", "bfloat16" for products in 16 bits, or "auto" for what is faster here.
+        strategy: "one" device, "mirrored" on all of this machine, or "multiworker" (see TF_CONFIG).
+        deterministic: Whether the same seed gives the same bits, which is slower.
+        seed: Of everything random.
+        checkpoint_minutes: Longest time between two checkpoints.
+    """
+
+    from_scratch: bool = False
+    depth: int = 101
+    train_size: int = 0
+    validation_share: float = 0.2
+    validation_images: int = 0
+    head_epochs: int = 12
+    epochs: int = 8
+    unfreeze: str = "C5"
+    batch_norm: str = "frozen"
+    steps_per_epoch: int = 0
+    batch_size: int = 32
+    optimizer: str = "adamw"
+    head_rate: float = 1e-3
+    rate: float = 1e-4
+    weight_decay: float = 1e-2
+    smoothing: float = 0.1
+    class_weights: bool = True
+    patience: int = 5
+    augmentation: Augmentation = Augmentation()
+    precision: str = "auto"
+    strategy: str = "one"
+    deterministic: bool = False
+    seed: int = 0
+    checkpoint_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Check every option.
+
+        Raises:
+            OptionError: One is unknown or outside its range.
+        """
+        number("share of the validation", self.validation_share, 0.01, 0.9)
+        for name, value in (("head epochs", self.head_epochs), ("epochs", self.epochs), ("patience", self.patience)):
+            whole_number(name, value, 0, 10_000)
+        if not self.epochs and not (self.head_epochs and not self.from_scratch):
+            raise OptionError("Nothing would be trained: there are 0 epochs.")
+        if self.train_size:
+            whole_number("size of training", self.train_size, 32, 1024)
+        whole_number("steps per epoch", self.steps_per_epoch, 0, 10**9)
+        whole_number("images of the validation", self.validation_images, 0, 10**9)
+        whole_number("batch size", self.batch_size, 1, 8192)
+        whole_number("seed", self.seed, 0, 2**31 - 1)
+        for name, value in (("rate of the head", self.head_rate), ("rate", self.rate)):
+            number(name, value, 1e-8, 10.0)
+        number("weight decay", self.weight_decay, 0.0, 1.0)
+        number("label smoothing", self.smoothing, 0.0, 0.9)
+        number("smallest crop", self.augmentation.smallest_crop, 0.01, 1.0)
+        number("variation of colours", self.augmentation.colour, 0.0, 0.9)
+        number("minutes between checkpoints", self.checkpoint_minutes, 0.0, 1e6)
+        one_of("first stage to train", self.unfreeze, ("head", *STAGE_NAMES))
+        one_of("batch normalisation", self.batch_norm, BATCH_NORMS)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("strategy", self.strategy, STRATEGIES)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """What is trained one after another."""
+        if self.from_scratch:
+            return (Phase("whole network", "C1", False, self.epochs, self.rate),)
+        frozen = self.batch_norm == "frozen"
+        upper = "head" if self.unfreeze == "head" else f"{self.unfreeze} and above"
+        both = (
+            Phase("head", "head", True, self.head_epochs, self.head_rate),
+            Phase(upper, self.unfreeze, frozen, self.epochs, self.rate),
+        )
+        return tuple(phase for phase in both if phase.epochs)
+
+    def to_json(self) -> dict[str, Any]:
+        """All options by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Recipe:
+        """What `to_json` gave."""
+        return cls(**{**content, "augmentation": Augmentation(**content["augmentation"])})
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run with the same layers learning.
+
+    Attributes:
+        name: For people.
+        learns_from: First stage that learns, or "head".
+        frozen_norms: Whether batch normalisation stays as it is even where layers learn.
+        epochs: At most.
+        rate: Highest learning rate.
+    """
+
+    name: str
+    learns_from: str
+    frozen_norms: bool
+    epochs: int
+    rate: float

@@ -1,0 +1,93 @@
+"""What to learn from and what to measure with: a picture is never on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet.errors import DataError
+from resnet.labels import ClassLabel
+from resnet.training.dataset import LabelledFile
+from resnet.training.pictures import Pictures
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of `Pictures` by what they are for.
+
+    Attributes:
+        training: Rows to learn from, ascending.
+        validation: Rows to measure with, ascending.
+        dropped: Sentences about pictures that were left out because an equal one is in the data set.
+    """
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    dropped: tuple[str, ...]
+
+
+def split(
+    pictures: Pictures,
+    files: Sequence[LabelledFile],
+    labels: Sequence[ClassLabel],
+    *,
+    given: int | None,
+    share: float,
+    seed: int,
+) -> Split:
+    """Set pictures aside for validation, the same share of each class.
+
+    Of equal pictures one is kept: the one for validation where the data set has both.
+
+    Args:
+        pictures: Of the data set.
+        files: That they come from.
+        labels: Its classes.
+        given: Number of the first file that is for validation, where the data set says so itself.
+        share: Of each class's pictures to set aside otherwise, above 0 and below 1.
+        seed: Which ones.
+
+    Raises:
+        DataError: A class has too few different pictures.
+    """
+    first_given = len(files) if given is None else given
+    rows, dropped = _without_duplicates(pictures, files, labels, first_given)
+    classes = pictures.classes[rows]
+    if given is not None:
+        measured = np.array([pictures.items[row].file >= given for row in rows], bool)
+    else:
+        measured = np.zeros(len(rows), bool)
+        generator = np.random.default_rng(seed)
+        for label in labels:
+            own = np.flatnonzero(classes == label.index)
+            if len(own) < 2:
+                raise DataError("The class {} has {} readable pictures; at least 2 are needed.", label.name, len(own))
+            measured[generator.permutation(own)[: max(1, round(len(own) * share))]] = True
+    training, validation = rows[~measured], rows[measured]
+    lacking = set(range(len(labels))) - set(pictures.classes[training].tolist())
+    if lacking:
+        raise DataError("The class {} has no readable picture to learn from.", labels[min(lacking)].name)
+    if not len(validation):
+        raise DataError("The validation has no readable picture.")
+    return Split(training, validation, tuple(dropped))
+
+
+def _without_duplicates(
+    pictures: Pictures, files: Sequence[LabelledFile], labels: Sequence[ClassLabel], first_given: int
+) -> tuple[NDArray[np.int64], list[str]]:
+    def name(row: int) -> str:
+        item = pictures.items[row]
+        part = "validation" if item.file >= first_given else "training"
+        return f"{files[item.file].name(item.position)} ({labels[item.class_index].name}, {part})"
+
+    first_with: dict[str, int] = {}
+    dropped = []
+    order = sorted(range(len(pictures.items)), key=lambda row: (pictures.items[row].file < first_given, row))
+    for row in order:
+        first = first_with.setdefault(pictures.items[row].digest, row)
+        if first != row:
+            dropped.append(f"{name(row)} shows the same as {name(first)} and is left out.")
+    return np.array(sorted(first_with.values()), np.int64), dropped
