@@ -21,6 +21,7 @@ from resnet.options import one_of
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
+    from resnet.weights import Arrays
 
 BUNDLED = ASSETS / "weights"
 SOURCES = ("auto", "bundled", "imagenet")
@@ -113,6 +114,23 @@ def load_now(choice: str) -> Engine:
                 _log.warning("Using the bundled weights. %s", error)
         choice = "bundled"
     return _loader(choice)()
+
+
+def read_weights(choice: str) -> tuple[Manifest, Arrays]:
+    """The numbers of a choice of weights, without an engine; "auto" never downloads.
+
+    Raises:
+        WeightsError: The chosen weights cannot be had.
+    """
+    if choice == "imagenet" or (choice == "auto" and imagenet_is_cached()):
+        from resnet.imagenet import load_imagenet as load
+
+        return load(download=choice == "imagenet")
+    from resnet.weights import read_arrays
+
+    manifest = read_manifest(BUNDLED if choice in ("auto", "bundled") else Path(choice))
+    _ = manifest.labels
+    return manifest, read_arrays(manifest)
 
 
 def _loader(choice: str) -> Callable[[], Engine]:

@@ -42,7 +42,7 @@ def test_a_sheet_is_cut_into_its_tiles_row_by_row(tmp_path):
     sheet.save(tmp_path / "n02123394.png")
     (file,) = find_labelled(tmp_path, LABELS, tile=32)
     assert file.class_index == 1
-    assert [tile.getpixel((5, 5))[0] for tile in file.images()] == [0, 40, 80, 120, 160, 200]
+    assert [tile.getpixel((5, 5))[0] for _, tile in file.images()] == [0, 40, 80, 120, 160, 200]
 
 
 def test_a_sheet_of_another_tile_is_refused(tmp_path):

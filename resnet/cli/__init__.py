@@ -1,4 +1,4 @@
-"""The command line: `python -m resnet classify | evidence | compare | train | evaluate | info`; one module a command."""
+"""The command line: `python -m resnet COMMAND`; one module a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from resnet import __version__
-from resnet.cli import classify, compare, evaluate, evidence, info, train
+from resnet.cli import batch, classify, compare, evaluate, evidence, export, info, train
 from resnet.errors import ResNetError
 
 
@@ -55,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (classify, evidence, compare, train, evaluate, info):
+    for command in (classify, evidence, compare, batch, train, evaluate, export, info):
         command.add_command(commands)
     return parser

@@ -1,28 +1,40 @@
-"""`evaluate`: accuracy on a labelled data set."""
+"""`evaluate`: accuracy, confusion and calibration on a labelled data set."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from resnet.cli.arguments import add_weights, load, positive
+from resnet.errors import OptionError
+from resnet.provider import SOURCES
+
+if TYPE_CHECKING:
+    from resnet.training.evaluate import Evaluation
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program."""
-    parser = commands.add_parser("evaluate", help="accuracy on a labelled data set")
+    parser = commands.add_parser("evaluate", help="accuracy, confusion and calibration on a labelled data set")
     parser.add_argument(
-        "data", type=Path, metavar="DATA", help="DATA/<class>/… with photos, or DATA/<class>.jpg with tiles"
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="DATA/<class>/… with photos, DATA/<class>.jpg with tiles, or a CSV file with the columns path and label",
     )
     add_weights(parser)
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help="write figures, JSON and a page there")
     parser.add_argument("--tile", type=positive, default=64, help="side of the tiles in pixels (default: 64)")
     parser.add_argument("--batch-size", type=positive, default=32, help="images per pass (default: 32)")
     parser.add_argument("--limit", type=positive, help="stop after so many images")
+    parser.add_argument("--size", type=positive, help="another input size in pixels than the weights ask for")
+    parser.add_argument("--record", action="store_true", help="write the accuracy into the manifest of the weights")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=_evaluate)
 
@@ -30,21 +42,46 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _evaluate(options: argparse.Namespace) -> int:
     from resnet.training.dataset import find_labelled
     from resnet.training.evaluate import evaluate
+    from resnet.training.report import write_report
 
+    if options.record and (options.limit is not None or options.size is not None):
+        raise OptionError("Only a whole data set at the weights' own size can be recorded; leave out {}.",
+                          "--limit" if options.limit is not None else "--size")  # fmt: skip
+    if options.record and options.weights in SOURCES:
+        raise OptionError("--record needs --weights with a path; received {}.", options.weights)
     engine = load(options.weights)
+    if options.size is not None:
+        spec = engine.manifest.input
+        if not max(32, spec.detail or 0) <= options.size <= 1024:
+            raise OptionError("The size must be {} to 1024; received {}.", max(32, spec.detail or 0), options.size)
+        engine.manifest = replace(engine.manifest, input=replace(spec, size=options.size))
     files = find_labelled(options.data, engine.manifest.labels, options.tile)
     with tqdm(files, unit="file", file=sys.stderr) as progress:
         result = evaluate(engine, progress, batch_size=options.batch_size, limit=options.limit)
     for sentence in result.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
+    if options.report:
+        page = write_report(options.report, engine.manifest, options.data.resolve().name, result)
+        print(f"resnet: wrote {page}", file=sys.stderr)
+    if options.record:
+        _record(options, result)
     if options.json:
         manifest = engine.manifest
         weights = {"name": manifest.name, "sha256": manifest.sha256}
-        print(json.dumps({"weights": weights, **dataclasses.asdict(result)}, ensure_ascii=False))
+        print(json.dumps({"weights": weights, **result.to_json()}, ensure_ascii=False))
     else:
-        print(f"weights   {engine.manifest.name}")
-        print(f"images    {result.images:,}")
-        print(f"top-1     {result.top1:.2%}")
-        print(f"top-5     {result.top5:.2%}")
-        print(f"speed     {result.images_per_second:.1f} images/s")
+        print(f"weights      {engine.manifest.name}")
+        print(f"images       {result.images:,}")
+        print(f"top-1        {result.top1:.2%}")
+        print(f"top-5        {result.top5:.2%}")
+        print(f"calibration  {result.calibration_error:.2%} expected error")
+        print(f"speed        {result.images_per_second:.1f} images/s")
     return 1 if result.skipped else 0
+
+
+def _record(options: argparse.Namespace, result: Evaluation) -> None:
+    from resnet.manifest import read_manifest, write_manifest
+
+    manifest = read_manifest(Path(options.weights))
+    accuracy = {**manifest.accuracy, options.data.resolve().name: result.accuracy}
+    write_manifest(replace(manifest, accuracy=accuracy), manifest.folder)

@@ -10,9 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from resnet.cli.arguments import add_weights, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.preprocess import InputSpec
+from resnet.provider import read_weights
 from resnet.stages import DEPTHS, STAGE_NAMES
 from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
 
@@ -113,12 +116,12 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 
 def _start(options: argparse.Namespace, recipe: Recipe) -> Start:
-    from resnet.training.train import Start, read_start, start_from_scratch
+    from resnet.training.train import Start, start_from_scratch
 
     if recipe.from_scratch:
         start = start_from_scratch(recipe.depth, InputSpec(size=options.size or SCRATCH_SIZE))
     else:
-        start = read_start(options.weights)
+        start = Start(*read_weights(options.weights))
     spec = start.manifest.input
     if options.size is not None:
         spec = replace(spec, size=options.size)
@@ -134,13 +137,14 @@ def _start(options: argparse.Namespace, recipe: Recipe) -> Start:
 def _train(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # training is three times as fast with it
     with without_native_messages():
+        from resnet.training import machine
         from resnet.training import train as training
 
         if options.resume:
             options, recipe = _recorded(options, training.read_run(options.out))
         else:
             recipe = _recipe(options)
-        strategy, worker = training.make_strategy(recipe.strategy)
+        strategy, worker = machine.make_strategy(recipe.strategy)
     training.prepare_folder(options.out, worker, resume=options.resume)
     trained = training.train(
         recipe,
@@ -156,7 +160,7 @@ def _train(options: argparse.Namespace) -> int:
     for sentence in trained.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
     if worker == 0:
-        _finish(trained)
+        _finish(trained, options.data)
     return 1 if trained.skipped else 0
 
 
@@ -172,9 +176,23 @@ def _recorded(options: argparse.Namespace, run: dict[str, Any]) -> tuple[argpars
     return argparse.Namespace(**{**vars(options), **before}), recipe
 
 
-def _finish(trained: Trained) -> None:
+def _finish(trained: Trained, data: Path) -> None:
+    """Measure the new weights as `evaluate` does, and leave a folder that the page and a reader can open."""
+    from resnet.engine import Engine
+    from resnet.manifest import write_manifest
+    from resnet.training.evaluate import evaluate
+    from resnet.training.report import write_report
     from resnet.training.train import finish
 
-    finish(trained.manifest.folder)
-    print(f"wrote     {trained.manifest.folder}")
-    print(f"show      python app.py --weights {trained.manifest.folder}")
+    out = trained.manifest.folder
+    name = f"{data.resolve().name}, validation"
+    with tqdm(trained.validation, unit="file", desc="measuring", file=sys.stderr) as progress:
+        result = evaluate(Engine.load(trained.manifest), progress)
+    manifest = replace(trained.manifest, accuracy={name: result.accuracy})
+    write_manifest(manifest, out)
+    page = write_report(out, manifest, name, result, trained.history)
+    finish(out)
+    print(f"top-1     {result.top1:.1%} of {result.images:,} validation pictures")
+    print(f"wrote     {out}")
+    print(f"report    {page}")
+    print(f"show      python app.py --weights {out}")

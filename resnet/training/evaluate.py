@@ -1,11 +1,14 @@
-"""How often the network is right: top-1 and top-5 accuracy on a labelled data set."""
+"""How good a network is on a labelled data set: every picture through the program's own forward pass."""
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import count, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +16,40 @@ from PIL import Image
 
 from resnet.engine import Engine
 from resnet.errors import DataError, ImageError
+from resnet.labels import ClassLabel
 from resnet.preprocess import prepare
 from resnet.training.dataset import LabelledFile
+from resnet.training.measures import (
+    CalibrationBin,
+    ClassMeasure,
+    calibration,
+    confusion_matrix,
+    expected_calibration_error,
+    measure_classes,
+    ranks,
+)
+
+THUMBNAIL = 128
+MISTAKES = 24
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that was called something else.
+
+    Attributes:
+        name: Of the picture.
+        truth: Its class.
+        answer: The class it was given.
+        probability: Of that answer.
+        thumbnail: The picture, at most 128 pixels wide and high.
+    """
+
+    name: str
+    truth: int
+    answer: int
+    probability: float
+    thumbnail: Image.Image
 
 
 @dataclass(frozen=True)
@@ -22,70 +57,166 @@ class Evaluation:
     """What was measured.
 
     Attributes:
-        images: Number of images classified.
-        top1: Share of images whose class came first.
-        top5: Share of images whose class was among the first five.
+        labels: The network's classes.
+        truth: (images,) true classes.
+        answers: (images,) the likeliest class of each.
+        confidence: (images,) float32, its probability.
+        ranks: (images,) rank of the true class, from 0.
+        mistakes: The most confident ones, most confident first.
         skipped: Sentences about files that could not be read.
-        images_per_second: Throughput, decoding included.
+        seconds: For everything, decoding included.
     """
 
-    images: int
-    top1: float
-    top5: float
+    labels: tuple[ClassLabel, ...]
+    truth: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    ranks: NDArray[np.int64]
+    mistakes: tuple[Mistake, ...]
     skipped: tuple[str, ...]
-    images_per_second: float
+    seconds: float
+
+    @property
+    def images(self) -> int:
+        """Number of pictures classified."""
+        return len(self.truth)
+
+    @property
+    def top1(self) -> float:
+        """Share of pictures whose class came first."""
+        return float((self.ranks < 1).mean())
+
+    @property
+    def top5(self) -> float:
+        """Share of pictures whose class was among the first five."""
+        return float((self.ranks < 5).mean())
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput, decoding included."""
+        return self.images / self.seconds
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """How often each class (row) was called what (column)."""
+        return confusion_matrix(self.truth, self.answers, len(self.labels))
+
+    @cached_property
+    def classes(self) -> list[ClassMeasure]:
+        """Recall, precision and top-5 of every class."""
+        return measure_classes(self.confusion, self.truth, self.ranks)
+
+    @cached_property
+    def calibration(self) -> list[CalibrationBin]:
+        """Confidence and accuracy in 15 bins."""
+        return calibration(self.confidence, self.answers == self.truth)
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error, 0 to 1."""
+        return expected_calibration_error(self.calibration)
+
+    @property
+    def accuracy(self) -> dict[str, float]:
+        """As a manifest states it."""
+        return {"images": self.images, "top1": round(self.top1, 4), "top5": round(self.top5, 4)}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the pictures, ready for JSON."""
+        return {
+            "images": self.images,
+            "top1": self.top1,
+            "top5": self.top5,
+            "calibration_error": self.calibration_error,
+            "images_per_second": self.images_per_second,
+            "skipped": list(self.skipped),
+            "classes": [
+                {"wnid": label.wnid, "label": label.name, **asdict(measure)}
+                for label, measure in zip(self.labels, self.classes, strict=True)
+            ],
+            "calibration": [asdict(one) for one in self.calibration],
+            "confusion": self.confusion.tolist(),
+            "mistakes": [
+                {
+                    "picture": one.name,
+                    "label": self.labels[one.truth].name,
+                    "answer": self.labels[one.answer].name,
+                    "probability": one.probability,
+                }
+                for one in self.mistakes
+            ],
+        }
 
 
-def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rank of each true class, from 0: how many classes got a higher probability.
-
-    Args:
-        probabilities: (batch, classes).
-        truth: (batch,) class indices.
-    """
-    own = probabilities[np.arange(len(truth)), truth]
-    return np.asarray((probabilities > own[:, None]).sum(axis=1))
-
-
-def _labelled_images(files: Iterable[LabelledFile], skipped: list[str]) -> Iterator[tuple[Image.Image, int]]:
+def _labelled_images(files: Iterable[LabelledFile], skipped: list[str]) -> Iterator[tuple[Image.Image, int, str]]:
     for file in files:
         try:
-            for _, image in file.images():
-                yield image, file.class_index
+            for position, image in file.images():
+                yield image, file.class_index, file.name(position)
         except ImageError as error:
             skipped.append(str(error))
+
+
+class _Mistakes:
+    """The most confident mistakes so far."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Mistake]] = []
+        self._order = count()
+
+    def add(self, image: Image.Image, name: str, truth: int, answer: int, probability: float) -> None:
+        if truth == answer or (len(self._heap) == MISTAKES and probability <= self._heap[0][0]):
+            return
+        thumbnail = image.copy()
+        thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
+        push = heapq.heappush if len(self._heap) < MISTAKES else heapq.heapreplace
+        push(self._heap, (probability, next(self._order), Mistake(name, truth, answer, probability, thumbnail)))
+
+    def sorted(self) -> tuple[Mistake, ...]:
+        return tuple(mistake for _, _, mistake in sorted(self._heap, key=lambda entry: -entry[0]))
 
 
 def evaluate(
     engine: Engine, files: Iterable[LabelledFile], *, batch_size: int = 32, limit: int | None = None
 ) -> Evaluation:
-    """Classify every image, framed as the manifest says, and count.
+    """Classify every picture, framed as the manifest says, and measure.
 
     Args:
         engine: The network.
         files: From `find_labelled`.
-        batch_size: Images per forward pass.
-        limit: Stop after so many images.
+        batch_size: Pictures per forward pass.
+        limit: Stop after so many pictures.
 
     Raises:
-        DataError: Not one image could be read, or a sheet does not fit its tiles.
+        DataError: Not one picture could be read, or a sheet does not fit its tiles.
     """
     skipped: list[str] = []
-    found: list[NDArray[np.int64]] = []
+    mistakes = _Mistakes()
+    truths, answers, confidences, found = [], [], [], []
     stream = islice(_labelled_images(files, skipped), limit)
     start = time.perf_counter()
     while batch := list(islice(stream, batch_size)):
-        pixels = np.stack([prepare(image, engine.manifest.input).pixels for image, _ in batch])
-        truth = np.array([index for _, index in batch])
-        found.append(ranks(engine.run(pixels).probabilities, truth))
+        pixels = np.stack([prepare(image, engine.manifest.input).pixels for image, _, _ in batch])
+        truth = np.array([index for _, index, _ in batch])
+        probabilities = engine.run(pixels).probabilities
+        answer = probabilities.argmax(axis=1)
+        confidence = probabilities.max(axis=1)
+        for (image, index, name), called, sure in zip(batch, answer.tolist(), confidence.tolist(), strict=True):
+            mistakes.add(image, name, index, called, sure)
+        truths.append(truth)
+        answers.append(answer)
+        confidences.append(confidence)
+        found.append(ranks(probabilities, truth))
     elapsed = time.perf_counter() - start
     if not found:
         raise DataError("No image of the data set could be read; the first fault: {}", (skipped or ["none"])[0])
-    every = np.concatenate(found)
     return Evaluation(
-        images=len(every),
-        top1=float((every < 1).mean()),
-        top5=float((every < 5).mean()),
+        labels=engine.manifest.labels,
+        truth=np.concatenate(truths),
+        answers=np.concatenate(answers),
+        confidence=np.concatenate(confidences),
+        ranks=np.concatenate(found),
+        mistakes=mistakes.sorted(),
         skipped=tuple(skipped),
-        images_per_second=len(every) / elapsed,
+        seconds=elapsed,
     )

@@ -7,7 +7,8 @@ inside the pipeline, where a run that was killed loses it.
 
 from __future__ import annotations
 
-import keras
+import functools
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ from numpy.typing import NDArray
 from resnet.preprocess import InputSpec
 from resnet.training.pictures import Pictures
 from resnet.training.recipe import Augmentation
+from resnet.weights import Arrays
+
+PIXEL_UNIT = 64.0
+"""Training divides pixels by about their standard deviation: with an input of hundreds the first
+convolution's gradient is thousands of times the others', and no rate suits both."""
+
+FIRST_KERNEL = "conv1_conv/kernel"
 
 
 def _views(images: tf.Tensor, augmentation: Augmentation | None, size: int, seed: tf.Tensor) -> tf.Tensor:
@@ -58,9 +66,21 @@ def _vary_colours(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Ten
 
 
 def _prepared(images: tf.Tensor, spec: InputSpec) -> tf.Tensor:
-    """As `preprocess.normalise`."""
+    """As `preprocess.normalise`, but in units of `PIXEL_UNIT`."""
     ordered = images[..., ::-1] if spec.channels == "BGR" else images
-    return (ordered - tf.constant(spec.mean, tf.float32)) * spec.scale
+    return (ordered - tf.constant(spec.mean, tf.float32)) / PIXEL_UNIT
+
+
+def in_training_units(arrays: Arrays, spec: InputSpec, *, back: bool = False) -> Arrays:
+    """Weights for input in units of `PIXEL_UNIT` instead of the manifest's scale; the answers are the same.
+
+    Args:
+        arrays: By layer and part.
+        spec: How the network wants its input outside training.
+        back: From training's units to the manifest's.
+    """
+    factor = np.float32(PIXEL_UNIT * spec.scale)
+    return {**arrays, FIRST_KERNEL: arrays[FIRST_KERNEL] * (1 / factor if back else factor)}
 
 
 def training_batches(
@@ -91,18 +111,24 @@ def training_batches(
         last_step: After the last one.
 
     Returns:
-        (batch, size, size, 3) float32, (batch,) int64, and (batch,) float32 of ones.
+        (batch, size, size, 3) float32 in training's units, (batch,) int64, and (batch,) float32 of ones.
     """
-    places = tf.constant(rows)
     count = len(rows)
-    classes = tf.constant(pictures.classes)
+    classes = pictures.classes
 
-    def select(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        numbers = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        passes = numbers // count
-        seeds = tf.stack([0 * passes + seed, passes, 0 * passes], axis=1)
-        shuffled = tf.raw_ops.RandomIndexShuffle(index=numbers % count, seed=seeds, max_index=count - 1)
-        return _read(pictures, tf.gather(places, shuffled)), tf.gather(classes, tf.gather(places, shuffled)), step
+    @functools.lru_cache(maxsize=4)
+    def order(number: int) -> NDArray[np.int64]:
+        return rows[np.random.default_rng([seed, number]).permutation(count)]
+
+    def select(step: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        numbers = int(step) * batch_size + np.arange(batch_size)
+        places = np.array([order(int(number) // count)[number % count] for number in numbers])
+        return pictures.pixels[places], classes[places]
+
+    def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        images, indices = tf.numpy_function(select, [step], (tf.uint8, tf.int64))
+        shape = (batch_size, *pictures.pixels.shape[1:])
+        return tf.ensure_shape(images, shape), tf.ensure_shape(indices, (batch_size,)), step
 
     def vary(images: tf.Tensor, indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         views = _views(tf.cast(images, tf.float32), augmentation, size, tf.stack([seed, step * 2]))
@@ -111,7 +137,7 @@ def training_batches(
         return _prepared(views, spec), indices, tf.ones((batch_size,), tf.float32)
 
     data = tf.data.Dataset.range(first_step, last_step)
-    data = data.map(select, num_parallel_calls=tf.data.AUTOTUNE).map(vary, num_parallel_calls=tf.data.AUTOTUNE)
+    data = data.map(read, num_parallel_calls=tf.data.AUTOTUNE).map(vary, num_parallel_calls=tf.data.AUTOTUNE)
     return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 
@@ -145,8 +171,3 @@ def _options() -> tf.data.Options:
     # Among several workers each takes its share of every batch, so that together they do what one would.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return options
-
-
-def one_hot(indices: tf.Tensor, classes: int) -> tf.Tensor:
-    """(batch,) class indices as (batch, classes) float32."""
-    return keras.ops.one_hot(indices, classes)

@@ -106,8 +106,8 @@ class Recipe:
         whole_number("images of the validation", self.validation_images, 0, 10**9)
         whole_number("batch size", self.batch_size, 1, 8192)
         whole_number("seed", self.seed, 0, 2**31 - 1)
-        for name, value in (("rate of the head", self.head_rate), ("rate", self.rate)):
-            number(name, value, 1e-8, 10.0)
+        number("rate of the head", self.head_rate, 1e-8, 10.0)
+        number("rate", self.rate, 1e-8, 10.0)
         number("weight decay", self.weight_decay, 0.0, 1.0)
         number("label smoothing", self.smoothing, 0.0, 0.9)
         number("smallest crop", self.augmentation.smallest_crop, 0.01, 1.0)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
-import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +15,19 @@ from numpy.typing import NDArray
 
 from resnet import __version__
 from resnet.errors import DataError, OptionError
-from resnet.imagenet import is_cached, load_imagenet
 from resnet.labels import ClassLabel
-from resnet.manifest import MANIFEST_NAME, Manifest, file_sha256, read_manifest, write_manifest
+from resnet.manifest import MANIFEST_NAME, Manifest, file_sha256, write_manifest
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
-from resnet.provider import BUNDLED
 from resnet.stages import blocks_of_depth
 from resnet.training.dataset import LabelledData, LabelledFile, find_training_data, write_rows
 from resnet.training.loop import Loop
+from resnet.training.machine import faster_precision, policy
 from resnet.training.pictures import Pictures, decode_all, write_text
+from resnet.training.pipeline import in_training_units
 from resnet.training.recipe import Recipe
 from resnet.training.split import Split, split
-from resnet.weights import Arrays, arrays_of, assign, read_arrays
+from resnet.weights import Arrays, arrays_of, assign
 
 STATE, LOGS = "state", "logs"
 RUN_NAME, WEIGHTS_NAME, CLASSES_NAME, VALIDATION_NAME = "run.json", "model.weights.h5", "classes.txt", "validation.csv"
@@ -112,76 +108,8 @@ def read_run(out: Path) -> dict[str, Any]:
         raise OptionError("The run in {} cannot be read: {}.", out, error) from error
 
 
-def read_start(choice: str) -> Start:
-    """Trained weights to start from.
-
-    Args:
-        choice: As for the page: "auto", "bundled", "imagenet" or a path; "auto" never downloads.
-
-    Raises:
-        WeightsError: They cannot be had.
-    """
-    if choice == "imagenet" or (choice == "auto" and is_cached()):
-        return Start(*load_imagenet(download=choice == "imagenet"))
-    manifest = read_manifest(BUNDLED if choice in ("auto", "bundled") else Path(choice))
-    _ = manifest.labels
-    return Start(manifest, read_arrays(manifest))
-
-
-def make_strategy(name: str) -> tuple[tf.distribute.Strategy, int]:
-    """A strategy of distribution and the number of this worker, from 0. To be called before anything is computed.
-
-    Raises:
-        OptionError: Several workers are wanted and TF_CONFIG does not say which.
-    """
-    if name == "mirrored":
-        return tf.distribute.MirroredStrategy(), 0
-    if name == "multiworker":
-        try:
-            config = json.loads(os.environ["TF_CONFIG"])
-            number = int(config["task"]["index"])
-            _ = config["cluster"]["worker"][number]
-        except (KeyError, ValueError, TypeError, IndexError) as error:
-            raise OptionError(
-                "Several workers need TF_CONFIG, such as "
-                '{{"cluster": {{"worker": ["host1:2222", "host2:2222"]}}, "task": {{"type": "worker", "index": 0}}}}; '
-                "received {}.",
-                os.environ.get("TF_CONFIG") or "none",
-            ) from error
-        return tf.distribute.MultiWorkerMirroredStrategy(), number
-    return tf.distribute.get_strategy(), 0
-
-
-def faster_precision() -> str:
-    """ "bfloat16" if this machine multiplies a typical convolution clearly faster in it, else "float32"."""
-    seconds = {}
-    for dtype in ("float32", "bfloat16"):
-        images = tf.cast(tf.random.normal((32, 16, 16, 128)), dtype)
-        kernel = tf.cast(tf.random.normal((3, 3, 128, 128)), dtype)
-        convolve = tf.function(lambda images, kernel: tf.nn.conv2d(images, kernel, 1, "SAME"))
-        convolve(images, kernel)
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            convolve(images, kernel).numpy()
-            times.append(time.perf_counter() - start)
-        seconds[dtype] = min(times)
-    return "bfloat16" if seconds["bfloat16"] < 0.8 * seconds["float32"] else "float32"
-
-
-@contextlib.contextmanager
-def _policy(precision: str) -> Iterator[None]:
-    """Layers made inside compute in a precision; their weights stay float32."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool) -> keras.Model:
-    """The network to train: the start's layers, with a new head unless `keep_head`."""
+    """The network to train: the start's layers, in training's units, with a new head unless `keep_head`."""
     manifest = start.manifest
     model = build_network(
         blocks_of_depth(manifest.depth),
@@ -190,12 +118,13 @@ def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool
         stem_pool=manifest.stem_pool,
         name=f"resnet{manifest.depth}",
     )
-    if start.arrays is not None:
-        arrays: Mapping[str, NDArray[np.float32]] = start.arrays
-        if not keep_head:
-            own = {key: value for key, value in arrays_of(model).items() if key.split("/")[0] in HEAD_LAYERS}
-            arrays = {key: value for key, value in arrays.items() if key.split("/")[0] not in HEAD_LAYERS} | own
-        assign(model, arrays)
+    if start.arrays is None:
+        return model  # the random values are meant for input of about 1, as training's units are
+    arrays = start.arrays
+    if not keep_head:
+        own = {key: value for key, value in arrays_of(model).items() if key.split("/")[0] in HEAD_LAYERS}
+        arrays = {key: value for key, value in arrays.items() if key.split("/")[0] not in HEAD_LAYERS} | own
+    assign(model, in_training_units(arrays, manifest.input))
     return model
 
 
@@ -262,7 +191,7 @@ def train(
     if chief and not resume:
         write_text(out / RUN_NAME, json.dumps({"weights": choice, **record}, indent=2, ensure_ascii=False) + "\n")
     precision = recipe.precision if recipe.precision != "auto" else faster_precision()
-    with strategy.scope(), _policy(precision):
+    with strategy.scope(), policy(precision):
         model = build_start(start, found.labels, keep_head=same_classes(start, found.labels))
     loop = Loop(
         model,
@@ -277,7 +206,7 @@ def train(
     )
     history = loop.run(resume=resume)
     record["training"] = {"epochs": len(history), "seconds": round(loop.progress.seconds), "precision": precision}
-    arrays = arrays_of(model)
+    arrays = in_training_units(arrays_of(model), spec, back=True)
     measured = pictures.files_of(parts.validation, files)
     manifest = replace(
         start.manifest,

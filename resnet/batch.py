@@ -1,0 +1,339 @@
+"""Millions of photos: top-k classes and pooled features as Parquet, on one machine or a cluster, by Ray Data.
+
+Work goes in portions. A portion is written beside the result and moved into it when it is whole, so
+that a run that was ended at any moment goes on where it was and writes nothing twice:
+
+    <out>/_plan.json            what is to be done, by which weights
+    <out>/part-00000/*.parquet  a finished portion; PyArrow, pandas and DuckDB read <out> as one table
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resnet.errors import DataError, OptionError, ResNetError
+from resnet.explain import MAXIMUM_TOP_K
+from resnet.images import find_photos, read_photo
+from resnet.manifest import Manifest, read_manifest
+from resnet.options import one_of, whole_number
+from resnet.preprocess import FRAMINGS, prepare
+from resnet.provider import BUNDLED, SOURCES, imagenet_is_cached, load_now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PLAN_NAME, PENDING_NAME = "_plan.json", "_pending"
+PORTION = 10_000
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a run answers.
+
+    Attributes:
+        weights: "auto", "bundled", "imagenet" or a path.
+        top_k: Classes per photo, 1 to 20.
+        framing: "crop" or "whole".
+        workers: Processes with a network each.
+        batch_size: Photos per forward pass.
+        column: Of Parquet input: holds the photos' files as bytes.
+        name_column: Of Parquet input: holds what to call the photos.
+        portion: Photos of a folder that are finished together; of Parquet input a file is a portion.
+    """
+
+    weights: str = "auto"
+    top_k: int = 5
+    framing: str = "crop"
+    workers: int = 1
+    batch_size: int = 16
+    column: str = "image"
+    name_column: str = "path"
+    portion: int = PORTION
+
+    def __post_init__(self) -> None:
+        """Check every option.
+
+        Raises:
+            OptionError: One is unknown or outside its range.
+        """
+        whole_number("number of classes", self.top_k, 1, MAXIMUM_TOP_K)
+        one_of("framing", self.framing, FRAMINGS)
+        whole_number("number of workers", self.workers, 1, 4096)
+        whole_number("batch size", self.batch_size, 1, 1024)
+        whole_number("size of a portion", self.portion, 1, 10**9)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What is finished together: some photos, or a file of Parquet."""
+
+    photos: tuple[str, ...] = ()
+    parquet: str = ""
+
+
+def find_portions(sources: Sequence[Path], size: int) -> list[Portion]:
+    """The work in portions, always in the same order.
+
+    Args:
+        sources: Folders of photos, photos, or Parquet files.
+        size: Photos of a portion.
+
+    Raises:
+        DataError: A source does not exist, or there is nothing to do.
+    """
+    photos: list[str] = []
+    parquet: list[str] = []
+    for source in sources:
+        if not source.exists():
+            raise DataError("There is no folder or file {}.", source)
+        if source.is_dir():
+            photos += [str(path.resolve()) for path in find_photos(source)]
+            parquet += sorted(str(path.resolve()) for path in source.rglob("*.parquet"))
+        elif source.suffix == ".parquet":
+            parquet.append(str(source.resolve()))
+        else:
+            photos.append(str(source.resolve()))
+    portions = [Portion(photos=tuple(photos[start : start + size])) for start in range(0, len(photos), size)]
+    portions += [Portion(parquet=path) for path in parquet]
+    if not portions:
+        raise DataError("{} holds neither photos nor Parquet files.", ", ".join(map(str, sources)))
+    return portions
+
+
+def result_schema() -> pa.Schema:
+    """The columns of the result: `features` is C5 averaged over its cells, empty where there is an `error`."""
+    import pyarrow as pa
+
+    return pa.schema([
+        ("path", pa.string()),
+        ("labels", pa.list_(pa.string())),
+        ("wnids", pa.list_(pa.string())),
+        ("probabilities", pa.list_(pa.float32())),
+        ("features", pa.list_(pa.float32())),
+        ("error", pa.string()),
+    ])  # fmt: skip
+
+
+class Classifier:
+    """A worker: one network that answers batch after batch."""
+
+    def __init__(self, weights: str, options: BatchOptions) -> None:
+        """Load the weights, once per worker."""
+        self._engine = load_now(weights)
+        self._options = options
+
+    def __call__(self, batch: Mapping[str, Any]) -> pa.Table:
+        """Answer photos.
+
+        Args:
+            batch: `path` names, and `content` bytes where the photos come with the table.
+
+        Returns:
+            Rows of `result_schema` in the same order.
+        """
+        import pyarrow as pa
+
+        names = [str(name) for name in batch["path"]]
+        sources: list[str | bytes] = [bytes(one) for one in batch["content"]] if "content" in batch else [*names]
+        rows: list[dict[str, Any]] = []
+        waiting: list[tuple[dict[str, Any], np.ndarray]] = []
+        for name, source in zip(names, sources, strict=True):
+            row: dict[str, Any] = {"path": name, "labels": [], "wnids": [], "probabilities": [], "features": []}
+            rows.append(row)
+            try:
+                photo = read_photo(source, Path(name).name)
+                ready = prepare(photo.image, self._engine.manifest.input, self._options.framing, photo.size)
+                waiting.append((row, ready.pixels))
+            except ResNetError as error:
+                row["error"] = str(error)
+        for group in _of_one_shape(waiting, self._options.batch_size):
+            self._answer(group)
+        return pa.Table.from_pylist(rows, schema=result_schema())
+
+    def _answer(self, group: Sequence[tuple[dict[str, Any], np.ndarray]]) -> None:
+        found = self._engine.run(np.stack([pixels for _, pixels in group]))
+        features = found.maps["C5"].mean(axis=(1, 2))
+        labels = self._engine.manifest.labels
+        for (row, _), probabilities, own in zip(group, found.probabilities, features, strict=True):
+            order = np.argsort(-probabilities, kind="stable")[: self._options.top_k]
+            row["labels"] = [labels[index].name for index in order]
+            row["wnids"] = [labels[index].wnid for index in order]
+            row["probabilities"] = probabilities[order].tolist()
+            row["features"] = own.tolist()
+
+
+def _of_one_shape(
+    waiting: Sequence[tuple[dict[str, Any], np.ndarray]], size: int
+) -> Iterator[list[tuple[dict[str, Any], np.ndarray]]]:
+    shapes: dict[tuple[int, ...], list[tuple[dict[str, Any], np.ndarray]]] = {}
+    for entry in waiting:
+        shapes.setdefault(entry[1].shape, []).append(entry)
+    for group in shapes.values():
+        for start in range(0, len(group), size):
+            yield group[start : start + size]
+
+
+def run_batch(
+    sources: Sequence[Path], out: Path, options: BatchOptions, address: str | None = None
+) -> Iterator[tuple[int, int]]:
+    """Answer everything that is not answered yet.
+
+    Args:
+        sources: See `find_portions`.
+        out: Folder of the result; one with a part of the same work in it goes on.
+        options: How to answer.
+        address: Of a Ray cluster that runs already; None starts one on this machine.
+
+    Yields:
+        (finished portions, all portions), first as found, then after each.
+
+    Raises:
+        OptionError: Ray is not installed, or `out` holds other work.
+        DataError: There is nothing to do, or a Parquet file lacks the column.
+        WeightsError: The weights cannot be had.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise OptionError("Many photos at once need Ray: python -m pip install -r requirements-batch.txt") from error
+    portions = find_portions(sources, options.portion)
+    weights, manifest = _settle(options.weights)
+    _check_plan(out, _plan(portions, manifest, options))
+    missing = [number for number in range(len(portions)) if not _part(out, number).exists()]
+    yield len(portions) - len(missing), len(portions)
+    if not missing:
+        return
+    _start_ray(ray, address, options.workers)
+    for done, number in enumerate(missing, start=1):
+        _write_portion(ray, portions[number], _part(out, number), weights, options)
+        yield len(portions) - len(missing) + done, len(portions)
+
+
+def count_rows(out: Path) -> tuple[int, int]:
+    """Photos in a result, and those among them that could not be read."""
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    rows = ds.dataset(str(out), format="parquet")
+    return rows.count_rows(), rows.count_rows(filter=~pc.field("error").is_null())
+
+
+def _settle(choice: str) -> tuple[str, Manifest]:
+    """A choice that means the same to every worker, and the manifest that goes with it."""
+    if choice == "auto":
+        choice = "imagenet" if imagenet_is_cached() else "bundled"
+    if choice == "imagenet":
+        return choice, load_now(choice).manifest  # moved once, before the workers want them
+    path = BUNDLED if choice == "bundled" else Path(choice).resolve()
+    return (choice if choice in SOURCES else str(path)), read_manifest(path)
+
+
+def _plan(portions: Sequence[Portion], manifest: Manifest, options: BatchOptions) -> dict[str, Any]:
+    listing = json.dumps([[portion.photos, portion.parquet] for portion in portions])
+    return {
+        "portions": len(portions),
+        "input": hashlib.sha256(listing.encode()).hexdigest(),
+        "weights": {"name": manifest.name, "sha256": manifest.sha256},
+        "top_k": options.top_k,
+        "framing": options.framing,
+        "column": options.column,
+    }
+
+
+def _check_plan(out: Path, plan: Mapping[str, Any]) -> None:
+    """Begin a result, or make sure that the one there is of the same work."""
+    path = out / PLAN_NAME
+    try:
+        if path.exists():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            changed = [key for key in plan if plan[key] != before.get(key)]
+            if changed:
+                raise OptionError(
+                    "{} holds the result of other work: its {} differs. Please choose another folder.", out, changed[0]
+                )
+            return
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OptionError("The result needs a new folder; {} exists and is none of an earlier run.", out)
+        out.mkdir(parents=True, exist_ok=True)
+        temporary = out / f"{PLAN_NAME}.new"
+        temporary.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except (OSError, ValueError) as error:
+        raise OptionError("The result cannot be written to {}: {}.", out, error) from error
+
+
+def _part(out: Path, number: int) -> Path:
+    return out / f"part-{number:05d}"
+
+
+def _start_ray(ray: Any, address: str | None, workers: int) -> None:
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # The workers must find this package wherever the command was started.
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    ray.init(
+        address=address,
+        include_dashboard=False if address is None else None,
+        # A place for each worker, and some for the tasks that read and write: or they would wait for ever.
+        num_cpus=workers + 2 if address is None else None,
+        log_to_driver=False,
+        logging_level="ERROR",
+        runtime_env={"env_vars": {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}},
+    )
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+
+
+def _write_portion(ray: Any, portion: Portion, target: Path, weights: str, options: BatchOptions) -> None:
+    pending = target.parent / PENDING_NAME
+    shutil.rmtree(pending, ignore_errors=True)
+    try:
+        data = _read(ray, portion, options)
+        data.map_batches(
+            Classifier,
+            fn_constructor_args=(weights, options),
+            batch_size=options.batch_size,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(size=options.workers),
+            num_cpus=1,
+        ).write_parquet(str(pending))
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DataError("The portion {} failed: {}", target.name, reason) from error
+    for leftover in pending.rglob("*"):
+        if leftover.is_file() and leftover.suffix != ".parquet":
+            leftover.unlink()
+    pending.mkdir(exist_ok=True)  # where there was not a row
+    pending.replace(target)
+
+
+def _read(ray: Any, portion: Portion, options: BatchOptions) -> Any:
+    if not portion.parquet:
+        blocks = max(1, min(len(portion.photos) // options.batch_size, 4 * options.workers))
+        return ray.data.from_items([{"path": path} for path in portion.photos], override_num_blocks=blocks)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        known = pq.read_schema(portion.parquet).names
+    except (OSError, pa.ArrowException) as error:
+        raise DataError("{} cannot be read as Parquet: {}.", portion.parquet, error) from error
+    for column in (options.column, options.name_column):
+        if column not in known:
+            raise DataError("{} has no column {!r}; it has {}.", portion.parquet, column, ", ".join(known))
+    data = ray.data.read_parquet(portion.parquet).select_columns([options.column, options.name_column])
+    return data.rename_columns({options.column: "content", options.name_column: "path"})

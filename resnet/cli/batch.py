@@ -1,0 +1,58 @@
+"""`batch`: very many photos on several processes or machines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from resnet.cli.arguments import add_framing, add_weights, positive, without_native_messages
+from resnet.explain import MAXIMUM_TOP_K
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the program."""
+    parser = commands.add_parser("batch", help="very many photos: classes and features as Parquet")
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="a folder of photos or of Parquet files, or such a file"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the result; the same again goes on")
+    add_weights(parser)
+    add_framing(parser)
+    parser.add_argument(
+        "--top-k", type=positive, default=5, metavar="K", help=f"classes a photo, 1 to {MAXIMUM_TOP_K} (default: 5)"
+    )
+    parser.add_argument("--workers", type=positive, default=1, help="processes with a network each (default: 1)")
+    parser.add_argument("--batch-size", type=positive, default=16, help="photos per forward pass (default: 16)")
+    parser.add_argument("--column", default="image", help="Parquet: column with the files' bytes (default: image)")
+    parser.add_argument("--name-column", default="path", help="Parquet: column with the names (default: path)")
+    parser.add_argument(
+        "--portion", type=positive, default=10_000, help="photos that are finished together (default: 10000)"
+    )
+    parser.add_argument("--address", help="of a Ray cluster that runs already (default: one on this machine)")
+    parser.set_defaults(run=_batch)
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from resnet.batch import BatchOptions, count_rows, run_batch
+
+    with without_native_messages():
+        from resnet.engine import find_devices
+
+        find_devices()
+
+    names = BatchOptions.__dataclass_fields__
+    chosen = BatchOptions(**{name: value for name, value in vars(options).items() if name in names})
+    bar = None
+    for done, total in run_batch(options.sources, options.out, chosen, options.address):
+        bar = bar or tqdm(total=total, initial=done, unit="portion", file=sys.stderr)
+        bar.update(done - bar.n)
+    if bar is not None:
+        bar.close()
+    photos, faults = count_rows(options.out)
+    print(f"wrote {options.out}: {photos:,} photos")
+    if faults:
+        print(f"resnet: {faults:,} of them could not be read; the column error says why.", file=sys.stderr)
+    return 1 if faults else 0

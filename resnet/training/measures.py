@@ -1,0 +1,126 @@
+"""What is measured on answers to labelled pictures: accuracy, confusion, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class ClassMeasure:
+    """How one class fares.
+
+    Attributes:
+        images: Pictures of the class.
+        recall: Share of its pictures that were given its name; None without pictures.
+        precision: Share of right answers among those that gave its name; None if none did.
+        top5: Share of its pictures with its name among the first five; None without pictures.
+    """
+
+    images: int
+    recall: float | None
+    precision: float | None
+    top5: float | None
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """The answers whose confidence lies between two bounds.
+
+    Attributes:
+        low: Lower bound, exclusive but for 0.
+        high: Upper bound, inclusive.
+        images: Number of answers.
+        confidence: Mean probability of the first class; 0 without answers.
+        accuracy: Share of right answers; 0 without answers.
+    """
+
+    low: float
+    high: float
+    images: int
+    confidence: float
+    accuracy: float
+
+
+def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rank of each true class, from 0: how many classes got a higher probability.
+
+    Args:
+        probabilities: (batch, classes).
+        truth: (batch,) class indices.
+    """
+    own = probabilities[np.arange(len(truth)), truth]
+    return np.asarray((probabilities > own[:, None]).sum(axis=1))
+
+
+def confusion_matrix(truth: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """How often each class (row) was called what (column), (classes, classes)."""
+    return np.bincount(truth * classes + answers, minlength=classes * classes).reshape(classes, classes)
+
+
+def measure_classes(
+    confusion: NDArray[np.int64], truth: NDArray[np.int64], found: NDArray[np.int64]
+) -> list[ClassMeasure]:
+    """Recall, precision and top-5 of every class.
+
+    Args:
+        confusion: From `confusion_matrix`.
+        truth: (images,) class indices.
+        found: (images,) from `ranks`.
+    """
+    images, answered = confusion.sum(axis=1), confusion.sum(axis=0)
+    return [
+        ClassMeasure(
+            int(images[index]),
+            float(confusion[index, index] / images[index]) if images[index] else None,
+            float(confusion[index, index] / answered[index]) if answered[index] else None,
+            float((found[truth == index] < 5).mean()) if images[index] else None,
+        )
+        for index in range(len(confusion))
+    ]
+
+
+def calibration(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = BINS) -> list[CalibrationBin]:
+    """How well confidence matches accuracy, in bins of equal width.
+
+    Guo, Pleiss, Sun, Weinberger: "On Calibration of Modern Neural Networks"
+    (https://arxiv.org/abs/1706.04599), section 2.
+
+    Args:
+        confidence: (images,) probability of the first class.
+        right: (images,) whether that was the true class.
+        bins: Number of bins.
+    """
+    places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    result = []
+    for place in range(bins):
+        inside = places == place
+        count = int(inside.sum())
+        result.append(
+            CalibrationBin(
+                place / bins,
+                (place + 1) / bins,
+                count,
+                float(confidence[inside].mean()) if count else 0.0,
+                float(right[inside].mean()) if count else 0.0,
+            )
+        )
+    return result
+
+
+def expected_calibration_error(bins: list[CalibrationBin]) -> float:
+    """Mean distance of confidence and accuracy, each bin weighted by its images; 0 is perfect, 1 the worst."""
+    total = sum(one.images for one in bins)
+    return sum(one.images * abs(one.confidence - one.accuracy) for one in bins) / total
+
+
+def most_confused(confusion: NDArray[np.int64], count: int = 10) -> list[tuple[int, int, int]]:
+    """The most frequent mistakes as (true class, answer, times), most frequent first."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+    pairs = (np.unravel_index(place, wrong.shape) for place in order)
+    return [(int(row), int(column), int(wrong[row, column])) for row, column in pairs if wrong[row, column]]

@@ -1,0 +1,79 @@
+"""What other programs load: a SavedModel gives what the engine gives, small weights load as weights."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from resnet.cli import main
+from resnet.engine import Engine
+from resnet.errors import OptionError
+from resnet.formats import write_compact
+from resnet.labels import label_classes
+from resnet.manifest import Manifest, read_manifest
+from resnet.preprocess import InputSpec, prepare
+from resnet.provider import read_weights
+from resnet.stages import STAGE_NAMES
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    assert main(["export", "--weights", "bundled", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_saved_model_answers_like_the_engine(saved, engine):
+    served = tf.saved_model.load(str(saved / "1"))
+    photos = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
+    spec = InputSpec(size=128)  # of the bundled weights, without their reduction
+    expected = engine.run(np.stack([prepare(Image.fromarray(photo), spec).pixels for photo in photos]))
+    assert set(served.signatures) == {"serving_default", "scores", "stages"}
+    for name in ("serving_default", "scores"):
+        found = served.signatures[name](image=tf.constant(photos))
+        assert set(found) == {"probabilities"}
+        np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-5)
+    stages = served.signatures["stages"](image=tf.constant(photos))
+    assert set(stages) == {"probabilities", *STAGE_NAMES}
+    for stage in STAGE_NAMES:
+        np.testing.assert_allclose(stages[stage], expected.maps[stage], atol=1e-3, rtol=1e-4)
+
+
+def test_its_signature_takes_pictures_of_any_size(saved):
+    served = tf.saved_model.load(str(saved / "1"))
+    stages = served.signatures["stages"](image=tf.zeros((1, 96, 160, 3), tf.uint8))
+    assert tuple(stages["C5"].shape) == (1, 3, 5, 2048)
+
+
+def test_classes_and_manifest_lie_where_tensorflow_serving_keeps_extras(saved, engine):
+    extra = saved / "1" / "assets.extra"
+    lines = (extra / "classes.txt").read_text().splitlines()
+    assert lines == [label.wnid for label in engine.manifest.labels]
+    assert (extra / "manifest.json").exists()
+
+
+def test_an_export_does_not_overwrite(saved, capsys):
+    assert main(["export", "--weights", "bundled", "--out", str(saved)]) == 2
+    assert "exists already; please choose another folder" in capsys.readouterr().err
+
+
+def test_small_weights_load_and_forget_an_accuracy_that_was_not_theirs(tmp_path):
+    manifest, arrays = read_weights("bundled")
+    path = write_compact(manifest, arrays, tmp_path / "small", bits=4)
+    assert path.stat().st_size < manifest.weights_path.stat().st_size
+    found = read_manifest(tmp_path / "small")
+    assert found.accuracy == {}
+    assert [label.wnid for label in found.labels] == [label.wnid for label in manifest.labels]
+    small = Engine.load(found)
+    pixels = np.random.default_rng(0).normal(scale=60, size=(1, 64, 64, 3)).astype(np.float32)
+    assert small.run(pixels).probabilities.sum() == pytest.approx(1, abs=1e-5)
+    with pytest.raises(OptionError, match="exists already"):
+        write_compact(manifest, arrays, tmp_path / "small", bits=4)
+
+
+def test_classes_of_ones_own_keep_their_names(tmp_path):
+    (tmp_path / "classes.txt").write_text("cup\nn02123394\n", encoding="utf-8")
+    manifest = Manifest("own", 50, 2, "same", InputSpec(32), "x.npz", "", "classes.txt", folder=tmp_path)
+    assert manifest.labels == label_classes(["cup", "n02123394"])
+    write_compact(manifest, {"predictions/bias": np.ones(2, np.float32)}, tmp_path / "out")
+    assert (tmp_path / "out/classes.txt").read_text() == "cup\nn02123394\n"

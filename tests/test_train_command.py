@@ -1,0 +1,156 @@
+"""`python -m resnet train`: from a folder of photos to weights that answer, whatever happens in between."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet.cli import main
+from resnet.manifest import read_manifest
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ["--from-scratch", "--depth", "50", "--size", "32", "--batch-size", "8", "--patience", "0"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two classes of eight photos, red and blue, one file that is none, and a copy."""
+    root = tmp_path_factory.mktemp("data") / "colours"
+    generator = np.random.default_rng(0)
+    for name, colour in (("red", (200, 40, 40)), ("blue", (40, 40, 200))):
+        (root / name).mkdir(parents=True)
+        for number in range(8):
+            noise = generator.integers(-30, 30, (40, 60, 3))
+            Image.fromarray((np.array(colour) + noise).astype(np.uint8)).save(root / name / f"{number}.png")
+    (root / "red" / "broken.jpg").write_text("no photo")
+    (root / "red" / "copy.png").write_bytes((root / "red" / "3.png").read_bytes())
+    return root
+
+
+def start(*arguments, **options):
+    command = [sys.executable, "-m", "resnet", "train", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(photos, tmp_path_factory):
+    """A run that was killed and resumed, and what it printed at its end."""
+    out = tmp_path_factory.mktemp("result") / "mine"
+    arguments = [photos, "--out", out, *SMALL, "--epochs", "12", "--steps-per-epoch", "2"]
+    process = start(*arguments)
+    deadline = time.monotonic() + 240
+    while not len(list(out.glob("state/worker0/ckpt-*.index"))) >= 2:
+        assert process.poll() is None, process.communicate()[1][-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = len(json.loads(sorted(out.glob("state/worker0/ckpt-*.json"))[0].read_text())["history"])
+    assert not (out / "manifest.json").exists()
+    resumed = start(photos, "--out", out, "--resume")
+    printed, errors = resumed.communicate(timeout=300)
+    assert resumed.returncode == 1, errors[-2000:]  # 1 because of the file that is no photo
+    return out, printed, errors, done
+
+
+def test_a_killed_run_is_finished_by_the_same_schedule(trained):
+    out, printed, _, done = trained
+    history = json.loads((out / "history.json").read_text())
+    assert 1 <= done < 12
+    assert [row["epoch"] for row in history] == list(range(1, 13))
+    assert [row["images"] for row in history] == [16 * number for number in range(1, 13)]
+    rates = [row["rate"] for row in history]
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rates == sorted(rates, reverse=True)
+    seconds = [row["seconds"] for row in history]
+    assert seconds == sorted(seconds)
+    assert f"python app.py --weights {out}" in printed
+
+
+def test_its_folder_holds_what_the_page_and_a_reader_need(trained):
+    out, *_ = trained
+    assert sorted(path.name for path in out.iterdir()) == [
+        "calibration.png", "classes.txt", "confusion.png", "curves.png", "evaluation.json", "history.json", "logs",
+        "manifest.json", "model.weights.h5", "report.html", "run.json", "validation.csv",
+    ]  # fmt: skip
+    manifest = read_manifest(out)
+    assert [label.name for label in manifest.labels] == ["blue", "red"]
+    assert (manifest.depth, manifest.input.size, manifest.name) == (50, 32, "mine")
+    assert manifest.training["data"]["training"] == {"blue": 6, "red": 6}
+    assert manifest.training["data"]["validation"] == {"blue": 2, "red": 2}
+    assert manifest.training["options"]["epochs"] == 12
+    accuracy = manifest.accuracy["colours, validation"]
+    content = json.loads((out / "evaluation.json").read_text())
+    assert accuracy["images"] == content["images"] == sum(map(sum, content["confusion"])) == 4
+    assert accuracy["top1"] == content["top1"]
+    with (out / "validation.csv").open(newline="") as file:
+        assert sorted(row["label"] for row in csv.DictReader(file)) == ["blue", "blue", "red", "red"]
+
+
+def test_what_was_left_out_is_said(trained):
+    _, _, errors, _ = trained
+    assert "broken.jpg is text, not a photo" in errors
+    assert "copy.png (red, training) shows the same as 3.png (red, training) and is left out." in errors
+
+
+def test_the_result_answers_and_can_be_measured_again(trained, photos, capsys):
+    out, *_ = trained
+    assert main(["classify", str(photos / "red/1.png"), "--weights", str(out), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {prediction["label"] for prediction in answer["predictions"]} == {"red", "blue"}
+    recorded = json.loads((out / "evaluation.json").read_text())
+    assert main(["evaluate", str(out / "validation.csv"), "--weights", str(out), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["confusion"] == recorded["confusion"]
+    assert again["calibration_error"] == pytest.approx(recorded["calibration_error"], abs=1e-5)
+
+
+def refused(arguments, capsys):
+    assert main(["train", *map(str, arguments)]) == 2
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("resnet:")]
+    return line
+
+
+def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, capsys):
+    out, *_ = trained
+    assert "is complete; there is nothing to go on with" in refused([photos, "--out", out, "--resume"], capsys)
+    assert "already holds a run; go on with it by --resume" in refused([photos, "--out", out, *SMALL], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{photos}", "--out", "{tmp}/none", "--resume"], "holds no run to go on with; start one without --resume"),
+        (["{tmp}/missing", "--out", "{tmp}/out", *SMALL], "The data set must be a folder"),
+        (["{photos}/red", "--out", "{tmp}/out", *SMALL], "holds 10 pictures without a folder"),
+        (["{photos}", "--out", "{tmp}/file", *SMALL], "The result needs a folder; .*file is a file"),
+        (["{photos}", "--out", "{tmp}/file/deep", *SMALL], "cannot be made: Not a directory"),
+        (["{photos}", "--out", "{tmp}/out", "--size", "8"], "The size must be 32 to 1024"),
+        (["{photos}", "--out", "{tmp}/out", "--rate", "0"], "The rate must be"),
+        (["{photos}", "--out", "{tmp}/out", "--weights", "{tmp}/missing"], "There are no weights at"),
+        (["{photos}", "--out", "{tmp}/out", "--strategy", "multiworker"], "Several workers need TF_CONFIG"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_no_run(photos, tmp_path, capsys, arguments, sentence):
+    (tmp_path / "file").write_text("")
+    given = [argument.format(photos=photos, tmp=tmp_path) for argument in arguments]
+    assert re.search(sentence, refused(given, capsys))
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_every_option_states_its_default(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for option in ("--epochs", "--rate", "--batch-size", "--seed", "--precision", "--strategy", "--unfreeze"):
+        assert option in text
+    assert text.count("(default:") >= 20
