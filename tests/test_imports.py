@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     "errors",
     "options", "stages", "labels", "images", "preprocess", "manifest", "model", "weights", "imagenet", "gradients",
-    "engine", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion",
-    "comparison", "explorer", "charts", "report", "figures", "export", "training", "cli", "ui",
+    "engine", "formats", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion",
+    "comparison", "explorer", "charts", "report", "figures", "export", "batch", "training", "cli", "ui",
 ]  # fmt: skip
-TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "training"}
+TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
 GRADIO_ALLOWED = {"ui"}
 
 
