@@ -35,7 +35,7 @@ def write_random_weights(like: Manifest, data: Path, folder: Path) -> None:
     keras.utils.set_random_seed(0)
     found = find_training_data(data)
     model = build_start(Start(like, None), found.labels, keep_head=False)
-    pictures = decode_all(found.training, like.input, folder, quiet=True)
+    pictures = decode_all(found.training, found.labels, like.input, folder, quiet=True)
     rows = np.random.default_rng(0).permutation(len(pictures.items))[:64]
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resnet.errors import DataError, OptionError, ResNetError
+from resnet.errors import DataError, ImageError, OptionError, ResNetError
 from resnet.explain import MAXIMUM_TOP_K
+from resnet.export import check_outside
 from resnet.images import find_photos, read_photo
 from resnet.manifest import Manifest, read_manifest
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, prepare
-from resnet.provider import BUNDLED, SOURCES, imagenet_is_cached, load_now
+from resnet.provider import BUNDLED, load_now, settled_choice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,13 +146,15 @@ class Classifier:
         import pyarrow as pa
 
         names = [str(name) for name in batch["path"]]
-        sources: list[str | bytes] = [bytes(one) for one in batch["content"]] if "content" in batch else [*names]
+        sources = [_content(one) for one in batch["content"]] if "content" in batch else names
         rows: list[dict[str, Any]] = []
         waiting: list[tuple[dict[str, Any], np.ndarray]] = []
         for name, source in zip(names, sources, strict=True):
             row: dict[str, Any] = {"path": name, "labels": [], "wnids": [], "probabilities": [], "features": []}
             rows.append(row)
             try:
+                if source is None:
+                    raise ImageError("{} has no content.", name)
                 photo = read_photo(source, Path(name).name)
                 ready = prepare(photo.image, self._engine.manifest.input, self._options.framing, photo.size)
                 waiting.append((row, ready.pixels))
@@ -171,6 +174,13 @@ class Classifier:
             row["wnids"] = [labels[index].wnid for index in order]
             row["probabilities"] = probabilities[order].tolist()
             row["features"] = own.tolist()
+
+
+def _content(value: Any) -> bytes | None:
+    """The bytes of a cell, which may be a structure with `bytes` in it, as the Hub's data sets have."""
+    if isinstance(value, Mapping):
+        value = value.get("bytes")
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
 
 
 def _of_one_shape(
@@ -209,6 +219,8 @@ def run_batch(
     except ImportError as error:
         raise OptionError("Many photos at once need Ray: python -m pip install -r requirements-batch.txt") from error
     portions = find_portions(sources, options.portion)
+    for source in sources:
+        check_outside(out, source)
     weights, manifest = _settle(options.weights)
     _check_plan(out, _plan(portions, manifest, options))
     missing = [number for number in range(len(portions)) if not _part(out, number).exists()]
@@ -232,12 +244,10 @@ def count_rows(out: Path) -> tuple[int, int]:
 
 def _settle(choice: str) -> tuple[str, Manifest]:
     """A choice that means the same to every worker, and the manifest that goes with it."""
-    if choice == "auto":
-        choice = "imagenet" if imagenet_is_cached() else "bundled"
+    choice = settled_choice(choice)
     if choice == "imagenet":
         return choice, load_now(choice).manifest  # moved once, before the workers want them
-    path = BUNDLED if choice == "bundled" else Path(choice).resolve()
-    return (choice if choice in SOURCES else str(path)), read_manifest(path)
+    return choice, read_manifest(BUNDLED if choice == "bundled" else Path(choice))
 
 
 def _plan(portions: Sequence[Portion], manifest: Manifest, options: BatchOptions) -> dict[str, Any]:
@@ -249,6 +259,7 @@ def _plan(portions: Sequence[Portion], manifest: Manifest, options: BatchOptions
         "top_k": options.top_k,
         "framing": options.framing,
         "column": options.column,
+        "name_column": options.name_column,
     }
 
 
@@ -258,10 +269,14 @@ def _check_plan(out: Path, plan: Mapping[str, Any]) -> None:
     try:
         if path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(before, dict):
+                raise ValueError(f"{PLAN_NAME} is none of an earlier run")
             changed = [key for key in plan if plan[key] != before.get(key)]
             if changed:
                 raise OptionError(
-                    "{} holds the result of other work: its {} differs. Please choose another folder.", out, changed[0]
+                    "{} holds the result of other work, which differs in {!r}. Please choose another folder.",
+                    out,
+                    changed[0],
                 )
             return
         if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -222,6 +222,16 @@ def make_folder(folder: Path) -> None:
         raise OptionError("The folder {} cannot be made: {}.", folder, error.strerror) from error
 
 
+def check_outside(folder: Path, source: Path) -> None:
+    """Make sure that a result does not become a part of what it was made from.
+
+    Raises:
+        OptionError: The folder lies in the source, or is it.
+    """
+    if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+        raise OptionError("The result {} would lie inside {}; please choose a folder elsewhere.", folder, source)
+
+
 def unused_stem(name: str, used: set[str]) -> str:
     """A name for a photo's files that no other photo in `used` has, whatever a file system makes of case."""
     stem = candidate = safe_stem(Path(name).name)

@@ -40,7 +40,9 @@ def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
     Raises:
         OptionError: There is such a version already, or it cannot be written.
     """
-    version = _new(folder / "1")
+    version = folder / "1"
+    if version.exists():
+        raise OptionError("{} exists already; please choose another folder.", version)
     model = network_of(manifest, folded=True)
     assign(model, fold(arrays))
     stages = stage_table(block_table(manifest.depth))
@@ -96,16 +98,18 @@ def write_compact(manifest: Manifest, arrays: Arrays, folder: Path, bits: int = 
     Args:
         manifest: Of the weights.
         arrays: The weights by layer and part.
-        folder: Must not hold weights yet.
+        folder: New or empty.
         bits: Of each number of a convolution, see `weights.quantise`.
 
     Returns:
         The file of weights.
 
     Raises:
-        OptionError: The folder holds weights already, or cannot be written.
+        OptionError: The folder is not empty, or cannot be written.
     """
-    path = _new(folder / f"{manifest.name}-{bits}bit.npz")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OptionError("The weights need a new folder; {} exists and is not empty.", folder)
+    path = folder / f"weights-{bits}bit.npz"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_npz(quantise(arrays, bits), path)
@@ -116,12 +120,6 @@ def write_compact(manifest: Manifest, arrays: Arrays, folder: Path, bits: int = 
         write_manifest(compact, folder)
     except OSError as error:
         raise OptionError("The weights cannot be written to {}: {}.", folder, error.strerror) from error
-    return path
-
-
-def _new(path: Path) -> Path:
-    if path.exists():
-        raise OptionError("{} exists already; please choose another folder.", path)
     return path
 
 

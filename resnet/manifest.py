@@ -153,17 +153,21 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise WeightsError("There are no weights at {}: {}.", path, reason.lower()) from error
+    named = ""
     if path.is_dir():
         path = path / MANIFEST_NAME
     elif path.suffix != ".json":
         _check(path.name.endswith(WEIGHT_SUFFIXES), "weights must be a .npz, .weights.h5 or .keras file", path.name)
-        path = path.parent / MANIFEST_NAME
+        named, path = path.name, path.parent / MANIFEST_NAME
     try:
-        return _parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
+        manifest = _parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except FileNotFoundError as error:
         raise WeightsError("Weights need a {} beside them; {} does not exist.", MANIFEST_NAME, path) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightsError("The manifest {} cannot be read: {}.", path, error) from error
+    if named and named != manifest.file:
+        raise WeightsError("The manifest {} describes {}, not {}.", path, manifest.file, named)
+    return manifest
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> Path:

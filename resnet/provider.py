@@ -116,19 +116,27 @@ def load_now(choice: str) -> Engine:
     return _loader(choice)()
 
 
+def settled_choice(choice: str) -> str:
+    """A choice that means the same later and in other processes: no "auto", no relative path."""
+    if choice == "auto":
+        return "imagenet" if imagenet_is_cached() else "bundled"
+    return choice if choice in SOURCES else str(Path(choice).resolve())
+
+
 def read_weights(choice: str) -> tuple[Manifest, Arrays]:
     """The numbers of a choice of weights, without an engine; "auto" never downloads.
 
     Raises:
         WeightsError: The chosen weights cannot be had.
     """
-    if choice == "imagenet" or (choice == "auto" and imagenet_is_cached()):
+    wanted = settled_choice(choice)
+    if wanted == "imagenet":
         from resnet.imagenet import load_imagenet as load
 
         return load(download=choice == "imagenet")
     from resnet.weights import read_arrays
 
-    manifest = read_manifest(BUNDLED if choice in ("auto", "bundled") else Path(choice))
+    manifest = read_manifest(BUNDLED if wanted == "bundled" else Path(choice))
     _ = manifest.labels
     return manifest, read_arrays(manifest)
 

@@ -100,14 +100,14 @@ def test_a_run_that_was_ended_goes_on_with_what_is_missing(photos, tmp_path, loc
 )
 def test_a_result_is_not_mixed_with_other_work(photos, tmp_path, local, change, key):
     list(run_batch([photos], tmp_path / "out", BatchOptions("bundled", portion=2)))
-    with pytest.raises(OptionError, match=f"holds the result of other work: its {key} differs"):
+    with pytest.raises(OptionError, match=f"holds the result of other work, which differs in '{key}'"):
         list(run_batch([photos], tmp_path / "out", BatchOptions("bundled", **{"portion": 2, **change})))
 
 
 def test_a_new_photo_makes_it_other_work(photos, tmp_path, local, make_photo):
     list(run_batch([photos], tmp_path / "out", BatchOptions("bundled")))
     make_photo("photos/new.png")
-    with pytest.raises(OptionError, match="its input differs"):
+    with pytest.raises(OptionError, match="which differs in 'input'"):
         list(run_batch([photos], tmp_path / "out", BatchOptions("bundled")))
 
 
@@ -136,6 +136,22 @@ def test_sources_without_photos_are_named(tmp_path, sources, sentence):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=sentence):
         find_portions([tmp_path / source for source in sources], 10)
+
+
+def test_a_cell_may_hold_bytes_a_structure_or_nothing(photos, engine):
+    worker = Classifier.__new__(Classifier)
+    worker._engine, worker._options = engine, BatchOptions()
+    content = (photos / "0.png").read_bytes()
+    cells = np.array([content, {"bytes": content, "path": "x"}, None, {"path": "x"}], object)
+    table = worker({"path": np.array(["a", "b", "c", "d"], object), "content": cells})
+    first, second, third, fourth = table.to_pylist()
+    assert first["labels"] == second["labels"] != []
+    assert [third["error"], fourth["error"]] == ["c has no content.", "d has no content."]
+
+
+def test_a_result_inside_its_own_source_is_refused(photos):
+    with pytest.raises(OptionError, match="would lie inside"):
+        list(run_batch([photos], photos / "out", BatchOptions("bundled")))
 
 
 def test_a_missing_ray_is_said_with_the_way_to_get_it(photos, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Labelled pictures on disk: layouts, lists, splits, duplicates, and sentences for what is wrong."""
 
+import os
 import shutil
 
 import numpy as np
@@ -34,7 +35,7 @@ def photos(tmp_path, make_photo):
 def decode(data, folder, spec=SPEC):
     folder.mkdir(exist_ok=True)
     files = data.training + data.validation
-    return files, decode_all(files, spec, folder, quiet=True)
+    return files, decode_all(files, data.labels, spec, folder, quiet=True)
 
 
 def split_of(data, folder, **options):
@@ -80,11 +81,12 @@ def test_equal_pictures_under_other_names_are_found_by_content(tmp_path, photos)
     root = photos()
     shutil.copy(root / "ant/1.png", root / "ant/copy.png")
     shutil.copy(root / "ant/2.png", root / "bee/wrong.png")
-    pictures, parts = split_of(find_training_data(root), tmp_path / "state")
-    assert len(parts.training) + len(parts.validation) == 18
+    _pictures, parts = split_of(find_training_data(root), tmp_path / "state")
+    # One of the two of a class stays; of what is in two classes, nobody knows which is right.
+    assert len(parts.training) + len(parts.validation) == 17
     assert sorted(parts.dropped) == [
+        "2.png (ant, training), wrong.png (bee, training) show the same and are left out.",
         "copy.png (ant, training) shows the same as 1.png (ant, training) and is left out.",
-        "wrong.png (bee, training) shows the same as 2.png (ant, training) and is left out.",
     ]
 
 
@@ -112,7 +114,7 @@ def test_a_csv_file_lists_pictures_beside_it(tmp_path, photos):
     (tmp_path / "list.csv").write_text("path,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     data = find_training_data(tmp_path / "list.csv")
     assert [label.name for label in data.labels] == ["ant", "bee"]
-    assert [file.path for file in data.training][0] == root / "ant/1.png"
+    assert next(file.path for file in data.training) == root / "ant/1.png"
     assert [file.class_index for file in data.training] == [0, 0, 0, 1, 1, 1]
 
 
@@ -151,8 +153,9 @@ def flat(root):
             shutil.rmtree(path)
 
 
-def half(root):
-    (root / "train").mkdir()
+def ambiguous(root):
+    (root / "ant").rename(root / "train")
+    (root / "bee").rename(root / "val")
 
 
 @pytest.mark.parametrize(
@@ -163,9 +166,9 @@ def half(root):
         (lambda root: [shutil.rmtree(path) for path in root.iterdir()], "At least two classes .* has none"),
         (emptied, "The class bee of .* has no pictures; 3 classes in all"),
         (flat, "holds .* pictures without a folder"),
-        (half, "has a part 'train' but no 'val'"),
+        (ambiguous, "holds train and val, and cat beside them: are these classes, or the parts of a data set"),
     ],
-    ids=["missing", "one class", "no class", "empty class", "no folders", "one part"],
+    ids=["missing", "one class", "no class", "empty class", "no folders", "ambiguous"],
 )
 def test_a_data_set_that_cannot_be_trained_on_is_refused_in_a_sentence(photos, spoil, sentence):
     root = photos()
@@ -185,13 +188,27 @@ def test_a_folder_without_permission_is_named(photos, monkeypatch):
         find_training_data(root)
 
 
+def test_a_class_folder_without_permission_is_named(photos, monkeypatch):
+    root = photos()
+    walk = os.walk
+
+    def refusing(top, onerror=None):
+        if str(top).endswith("bee"):
+            onerror(PermissionError(13, "Permission denied", str(top)))
+            return iter(())
+        return walk(top, onerror=onerror)
+
+    monkeypatch.setattr("os.walk", refusing)
+    with pytest.raises(DataError, match=r"The folder .*bee cannot be read: Permission denied"):
+        find_training_data(root)
+
+
 def test_a_class_of_equal_pictures_is_too_small(tmp_path, photos):
-    root = photos(count=2)
-    shutil.rmtree(root / "cat")
-    (root / "cat").mkdir()
-    for name in ("a.png", "b.png"):
-        shutil.copy(root / "ant/1.png", root / "cat" / name)
-    with pytest.raises(DataError, match="The class cat has 0 readable pictures; at least 2 are needed"):
+    root = photos()
+    for path in (root / "cat").glob("*.png"):
+        path.write_bytes((root / "cat/1.png").read_bytes())
+    (root / "cat/deep/0.png").unlink()
+    with pytest.raises(DataError, match="The class cat has 1 readable pictures; at least 2 are needed"):
         split_of(find_training_data(root), tmp_path / "state")
 
 
@@ -218,8 +235,65 @@ def test_a_list_that_does_not_match_is_refused_in_a_sentence(tmp_path, photos, t
 def test_a_label_that_the_weights_do_not_know_is_named(tmp_path, photos):
     photos()
     (tmp_path / "list.csv").write_text("path,label\nphotos/ant/1.png,wolf\n", encoding="utf-8")
-    with pytest.raises(DataError, match="wolf is none of the 2 classes"):
+    with pytest.raises(DataError, match="wolf is none of the 2 classes that are known here"):
         find_labelled(tmp_path / "list.csv", label_classes(["ant", "bee"]))
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("Cat", "cat"), "The classes Cat and cat of .* have the same name"),
+        (("n02123045", "tabby"), "The classes n02123045 and tabby of .* have the same name"),
+        (("straße", "STRASSE"), "The classes STRASSE and straße of .* have the same name"),
+        (("ant", " bee"), "is called ' bee'; a name must not begin or end with a blank"),
+        (("ant", "b\u2028ee"), r"is called 'b\\u2028ee'; a name must not"),
+        (("ant", "b\nee"), r"is called 'b\\nee'; a name must not"),
+        (("ant", "b\udce9e"), r"is called 'b\\udce9e'; a name must not"),
+    ],
+)
+def test_a_class_name_that_could_be_mistaken_is_refused_before_anything_is_learnt(tmp_path, photos, names, sentence):
+    with pytest.raises(DataError, match=sentence):
+        find_training_data(photos(names, count=1))
+
+
+def test_unusual_names_are_fine(photos):
+    names = ["$x^2$ cup", 'a, "b"', "train", "=1+1", "猫"]
+    assert [label.name for label in find_training_data(photos(names, count=1)).labels] == sorted(names)
+
+
+def test_hidden_files_and_pictures_beside_the_folders_are_no_data(photos):
+    root = photos()
+    for name in ("ant/._1.png", "ant/.checkpoints/1.png", "cover.png"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / "ant/1.png", root / name)
+    data = find_training_data(root)
+    assert len(data.training) == 18
+    assert len(find_labelled(root, data.labels)) == 18
+
+
+def test_a_large_share_leaves_every_class_something_to_learn_from(tmp_path, photos):
+    pictures, parts = split_of(find_training_data(photos(count=4)), tmp_path / "state", share=0.9)
+    assert np.bincount(pictures.classes[parts.training]).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "cat").rename(root / "aardvark"),
+        lambda root: (root / "ant/1.png").rename(root / "bee/9.png"),
+        lambda root: (root / "ant/1.png").unlink(),
+        lambda root: shutil.copy(root / "ant/1.png", root / "ant/9.png"),
+        lambda root: (root / "ant/1.png").write_bytes((root / "ant/2.png").read_bytes()),
+    ],
+    ids=["class renamed", "moved", "removed", "added", "changed"],
+)
+def test_decoded_pictures_are_not_taken_for_those_of_other_data(tmp_path, photos, change):
+    root = photos()
+    decode(find_training_data(root), tmp_path / "state")
+    decode(find_training_data(root), tmp_path / "state")
+    change(root)
+    with pytest.raises(DataError, match="The data set has changed since the run began"):
+        decode(find_training_data(root), tmp_path / "state")
 
 
 def test_a_full_disk_is_said_in_a_sentence(tmp_path, photos):
@@ -231,4 +305,4 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path, photos):
 
     data = find_training_data(photos())
     with pytest.raises(DataError, match=r"The disk of .* is full: the decoded pictures need 0 MB"):
-        decode_all(data.training, SPEC, FullFolder(tmp_path), quiet=True)
+        decode_all(data.training, data.labels, SPEC, FullFolder(tmp_path), quiet=True)

@@ -67,7 +67,7 @@ def test_small_weights_load_and_forget_an_accuracy_that_was_not_theirs(tmp_path)
     small = Engine.load(found)
     pixels = np.random.default_rng(0).normal(scale=60, size=(1, 64, 64, 3)).astype(np.float32)
     assert small.run(pixels).probabilities.sum() == pytest.approx(1, abs=1e-5)
-    with pytest.raises(OptionError, match="exists already"):
+    with pytest.raises(OptionError, match="exists and is not empty"):
         write_compact(manifest, arrays, tmp_path / "small", bits=4)
 
 

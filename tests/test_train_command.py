@@ -122,7 +122,7 @@ def refused(arguments, capsys):
 
 def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, capsys):
     out, *_ = trained
-    assert "is complete; there is nothing to go on with" in refused([photos, "--out", out, "--resume"], capsys)
+    assert "is complete, or its checkpoints are gone" in refused([photos, "--out", out, "--resume"], capsys)
     assert "already holds a run; go on with it by --resume" in refused([photos, "--out", out, *SMALL], capsys)
 
 
@@ -133,6 +133,11 @@ def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, cap
         (["{tmp}/missing", "--out", "{tmp}/out", *SMALL], "The data set must be a folder"),
         (["{photos}/red", "--out", "{tmp}/out", *SMALL], "holds 10 pictures without a folder"),
         (["{photos}", "--out", "{tmp}/file", *SMALL], "The result needs a folder; .*file is a file"),
+        (["{photos}", "--out", "{tmp}/full", *SMALL], "The result needs a new folder; .*full exists and is not empty"),
+        (["{photos}", "--out", "{photos}/out", *SMALL], "would lie inside .*colours; please choose a folder elsewhere"),
+        (["{photos}", "--out", "{tmp}/foreign", "--resume"], "was not written by this version of the program"),
+        (["{photos}", "--out", "{tmp}/out", "--depth", "50"], "--depth 50 needs --from-scratch"),
+        (["{tmp}/unreadable", "--out", "{tmp}/out", *SMALL], "No picture of the data set could be read"),
         (["{photos}", "--out", "{tmp}/file/deep", *SMALL], "cannot be made: Not a directory"),
         (["{photos}", "--out", "{tmp}/out", "--size", "8"], "The size must be 32 to 1024"),
         (["{photos}", "--out", "{tmp}/out", "--rate", "0"], "The rate must be"),
@@ -142,9 +147,14 @@ def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, cap
 )
 def test_a_mistake_is_one_sentence_and_leaves_no_run(photos, tmp_path, capsys, arguments, sentence):
     (tmp_path / "file").write_text("")
+    for name in ("full", "foreign", "unreadable/a", "unreadable/b"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "mine.png").write_text("mine")
+    (tmp_path / "foreign/run.json").write_text('{"a": 1}')
     given = [argument.format(photos=photos, tmp=tmp_path) for argument in arguments]
     assert re.search(sentence, refused(given, capsys))
-    assert not (tmp_path / "out" / "run.json").exists()
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "full/mine.png").exists()
 
 
 def test_every_option_states_its_default(capsys):

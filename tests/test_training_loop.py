@@ -11,6 +11,7 @@ from resnet.errors import DataError, OptionError
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
 from resnet.training.loop import Loop
+from resnet.training.machine import faster_precision, policy
 from resnet.training.pictures import Picture, Pictures
 from resnet.training.recipe import Augmentation, Phase, Recipe
 from resnet.training.steps import make_optimizer, set_learning
@@ -183,6 +184,21 @@ def test_rare_classes_count_more(pictures, tmp_path):
     assert np.mean(weights[pictures.classes[rows["training"]]]) == pytest.approx(1)
     plain, _ = loop_of(pictures, tmp_path, scratch(class_weights=False), rows)
     assert plain._weights.numpy().tolist() == [1, 1, 1, 1]
+
+
+def test_sixteen_bits_are_for_products_alone(pictures, tmp_path):
+    with policy("bfloat16"):
+        model = small_network()
+    assert keras.config.dtype_policy().name == "float32"
+    loop, _ = loop_of(pictures, tmp_path, scratch(epochs=1), model=model)
+    assert np.isfinite(loop.run()[0]["val_loss"])
+    answers = model(np.zeros((1, 32, 32, 3), np.float32))
+    assert (model.get_layer("conv1_conv").compute_dtype, answers.dtype.name) == ("bfloat16", "float32")
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+
+
+def test_the_faster_precision_is_one_that_exists():
+    assert faster_precision() in ("float32", "bfloat16")
 
 
 def test_the_rate_rises_then_falls_along_a_cosine():

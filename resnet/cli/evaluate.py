@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from resnet.cli.arguments import add_weights, load, positive
 from resnet.errors import OptionError
+from resnet.export import check_outside
 from resnet.provider import SOURCES
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="write figures, JSON and a page there")
     parser.add_argument("--tile", type=positive, default=64, help="side of the tiles in pixels (default: 64)")
     parser.add_argument("--batch-size", type=positive, default=32, help="images per pass (default: 32)")
-    parser.add_argument("--limit", type=positive, help="stop after so many images")
+    parser.add_argument("--limit", type=positive, help="only the first so many images, class by class")
     parser.add_argument("--size", type=positive, help="another input size in pixels than the weights ask for")
     parser.add_argument("--record", action="store_true", help="write the accuracy into the manifest of the weights")
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -49,6 +50,8 @@ def _evaluate(options: argparse.Namespace) -> int:
                           "--limit" if options.limit is not None else "--size")  # fmt: skip
     if options.record and options.weights in SOURCES:
         raise OptionError("--record needs --weights with a path; received {}.", options.weights)
+    if options.report:
+        check_outside(options.report, options.data)
     engine = load(options.weights)
     if options.size is not None:
         spec = engine.manifest.input

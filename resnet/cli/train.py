@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from resnet.cli.arguments import add_weights, positive, without_native_messages
 from resnet.errors import OptionError
+from resnet.export import check_outside
 from resnet.preprocess import InputSpec
-from resnet.provider import read_weights
+from resnet.provider import read_weights, settled_choice
 from resnet.stages import DEPTHS, STAGE_NAMES
 from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
 
@@ -40,7 +41,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by the options it had")
     add_weights(parser)
     parser.add_argument("--from-scratch", action="store_true", help="start from random weights instead")
-    parser.add_argument("--depth", type=int, choices=DEPTHS, default=101, help="from scratch: depth (default: 101)")
+    parser.add_argument("--depth", type=int, choices=DEPTHS, help="from scratch: depth (default: 101)")
     _add_data_options(parser)
     _add_schedule_options(parser)
     _add_machine_options(parser)
@@ -55,11 +56,13 @@ def _option(group: argparse._ArgumentGroup, name: str, kind: Callable[[str], Any
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
     group.add_argument("--tile", type=positive, help="DATA/<class>.jpg are sheets of tiles of this side in pixels")
-    group.add_argument("--size", type=positive, help="side of the network's input in pixels (default: as the start)")
+    group.add_argument(
+        "--size", type=positive, help="side of the network's input in pixels (default: as the start; from scratch: 128)"
+    )
     group.add_argument(
         "--detail", type=int, help="reduce pictures to this side first; 0 for not (default: as the start)"
     )
-    _option(group, "train-size", int, "side of the images while learning in pixels; 0 for --size")
+    _option(group, "train-size", int, "side of the images while learning in pixels; 0 for that of the input")
     _option(group, "validation-share", float, "share of each class set aside, without a val/")
     _option(group, "validation-images", int, "images looked at after each epoch; 0 for all")
     usual = _DEFAULTS.augmentation
@@ -71,7 +74,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("schedule")
-    _option(group, "head-epochs", int, "passes over the data for the new head alone")
+    _option(group, "head-epochs", int, "passes over the data for the new head alone (not from scratch)")
     group.add_argument(
         "--epochs",
         type=int,
@@ -80,7 +83,7 @@ def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
     _option(group, "unfreeze", str, "first stage that learns then", choices=("head", *STAGE_NAMES))
     _option(group, "batch-norm", str, "batch normalisation in stages that learn then", choices=BATCH_NORMS)
     _option(group, "batch-size", int, "images a step")
-    _option(group, "steps-per-epoch", int, "steps between two validations; 0 for a pass over the data")
+    _option(group, "steps-per-epoch", int, "steps between two validations; 0 for the whole batches of a pass")
     _option(group, "optimizer", str, "method", choices=OPTIMIZERS)
     _option(group, "head-rate", float, "highest learning rate for the head")
     group.add_argument(
@@ -106,6 +109,9 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     known = vars(options)
     same = {name: known[name] for name in Recipe.__dataclass_fields__ if name in known}
     scratch = options.from_scratch
+    if options.depth is not None and not scratch:
+        raise OptionError("The depth is that of the weights; --depth {} needs --from-scratch.", options.depth)
+    same["depth"] = options.depth or _DEFAULTS.depth
     same["epochs"] = options.epochs if options.epochs is not None else SCRATCH_EPOCHS if scratch else _DEFAULTS.epochs
     same["rate"] = options.rate if options.rate is not None else SCRATCH_RATE if scratch else _DEFAULTS.rate
     same["class_weights"] = not options.no_class_weights
@@ -145,7 +151,7 @@ def _train(options: argparse.Namespace) -> int:
         else:
             recipe = _recipe(options)
         strategy, worker = machine.make_strategy(recipe.strategy)
-    training.prepare_folder(options.out, worker, resume=options.resume)
+    check_outside(options.out, options.data)
     trained = training.train(
         recipe,
         options.data,
@@ -153,11 +159,11 @@ def _train(options: argparse.Namespace) -> int:
         _start(options, recipe),
         strategy,
         worker,
-        choice=options.weights,
+        choice=settled_choice(options.weights),
         tile=options.tile,
         resume=options.resume,
     )
-    for sentence in trained.skipped:
+    for sentence in (*trained.skipped, *trained.dropped):
         print(f"resnet: {sentence}", file=sys.stderr)
     if worker == 0:
         _finish(trained, options.data)
@@ -166,13 +172,16 @@ def _train(options: argparse.Namespace) -> int:
 
 def _recorded(options: argparse.Namespace, run: dict[str, Any]) -> tuple[argparse.Namespace, Recipe]:
     """The options that a run began with, in place of those of the command that goes on with it."""
-    recipe = Recipe.from_json(run["options"])
-    before = {
-        "weights": run["weights"],
-        "size": run["input"]["size"],
-        "detail": run["input"]["detail"] or 0,
-        "tile": run["data"]["tile"],
-    }
+    try:
+        recipe = Recipe.from_json(run["options"])
+        before = {
+            "weights": run["weights"],
+            "size": run["input"]["size"],
+            "detail": run["input"]["detail"] or 0,
+            "tile": run["data"]["tile"],
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise OptionError("The run in {} was not written by this version of the program.", options.out) from error
     return argparse.Namespace(**{**vars(options), **before}), recipe
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from resnet.errors import DataError, WeightsError
+from resnet.errors import DataError
 from resnet.images import SUFFIXES, find_photos, read_photo
-from resnet.labels import ClassLabel, label_classes
+from resnet.labels import ClassLabel, imagenet_names, label_classes
 
 TILE = 64
 TRAINING_NAMES, VALIDATION_NAMES = ("train", "training"), ("val", "validation", "valid")
@@ -108,22 +109,38 @@ def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int | None = T
 
     def index_of(name: str) -> int:
         if name.casefold() not in by_name:
-            raise DataError("{} is none of the {} classes that these weights know.", name, len(labels))
+            raise DataError("{} is none of the {} classes that are known here.", name, len(labels))
         return by_name[name.casefold()]
 
     if root.suffix.lower() == ".csv" and not root.is_dir():
         return _from_rows(root, [(row, index_of(row["label"])) for row in _read_rows(root)])
     files: list[LabelledFile] = []
-    for entry in _entries(root):
-        sheet = entry.suffix.lower() in SUFFIXES and not entry.is_dir()
-        if sheet and tile is not None:
-            files.append(LabelledFile(entry, index_of(entry.stem), tile))
-        elif entry.is_dir():
-            index = index_of(entry.name)
-            files += [LabelledFile(path, index) for path in find_photos(entry)]
+    unreadable: list[str] = []
+    folders, sheets = _classes_in(root, tile)
+    for sheet in sheets:
+        files.append(LabelledFile(sheet, index_of(sheet.stem), tile))
+    for folder in folders:
+        index = index_of(folder.name)
+        photos = find_photos(folder, unreadable)
+        files += [LabelledFile(path, index) for path in photos if not _is_hidden(path.relative_to(folder))]
+    if unreadable:
+        raise DataError(unreadable[0])
     if not files:
         raise DataError("{} holds no pictures: expected {}/<class>/… or {}/<class>.jpg.", root, root, root)
     return files
+
+
+def _classes_in(root: Path, tile: int | None) -> tuple[list[Path], list[Path]]:
+    """The folders of a data set, or its sheets where it has no folders: a picture beside folders is none."""
+    entries = _entries(root)
+    folders = [entry for entry in entries if entry.is_dir()]
+    if folders or tile is None:
+        return folders, []
+    return [], [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
@@ -149,11 +166,11 @@ def _from_rows(path: Path, rows: Sequence[tuple[dict[str, str], int]]) -> list[L
     grouped: dict[tuple[Path, int, int | None], list[int]] = defaultdict(list)
     for row, index in rows:
         numbers = [row.get(column, "") for column in COLUMNS[2:]]
-        if not all(number == "" or number.isdecimal() for number in numbers):
+        if not all(number == "" or (number.isdecimal() and len(number) < 10) for number in numbers):
             raise DataError("{}: tile and position of {} must be whole numbers.", path, row["path"])
         tile, position = (int(number) if number else None for number in numbers)
         grouped[path.parent / row["path"], index, tile or None].append(-1 if position is None else position)
-    lost = [file for file, _, _ in grouped if not file.exists()]
+    lost = [file for file, _, _ in grouped if not os.path.exists(file)]  # noqa: PTH110 - takes any text
     if lost:
         raise DataError("{} lists {} pictures that do not exist; the first is {}.", path, len(lost), lost[0])
     return [
@@ -176,22 +193,60 @@ def write_rows(path: Path, files: Sequence[LabelledFile], labels: Sequence[Class
 def _class_names(root: Path, tile: int | None) -> list[str]:
     if root.suffix.lower() == ".csv" and not root.is_dir():
         return sorted({row["label"] for row in _read_rows(root)})
-    entries = _entries(root)
-    folders = [entry.name for entry in entries if entry.is_dir()]
-    sheets = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]
-    if sheets and tile is None and not folders:
+    folders, sheets = _classes_in(root, tile)
+    loose = [entry for entry in _entries(root) if entry.suffix.lower() in SUFFIXES]
+    if loose and not folders and not sheets:
         raise DataError(
             "{} holds {} pictures without a folder; put the pictures of each class into a folder of its own.",
             root,
-            len(sheets),
+            len(loose),
         )
-    return sorted(folders + ([entry.stem for entry in sheets] if tile is not None else []))
+    return sorted([folder.name for folder in folders] + [sheet.stem for sheet in sheets])
 
 
-def _part(root: Path, names: Sequence[str]) -> Path | None:
-    """The folder or the list of a part of the data set, if there is one."""
-    places = [root / (name + suffix) for name in names for suffix in ("", ".csv")]
-    return next((place for place in places if place.exists()), None)
+def _check_names(names: Sequence[str], source: Path) -> None:
+    """Every class needs a name that can be written in a line and that no other class has.
+
+    Raises:
+        DataError: One has not.
+    """
+    taken: dict[str, str] = {}
+    for name in names:
+        if not name.isprintable() or name != name.strip() or not name:
+            raise DataError(
+                "A class of {} is called {!r}; a name must not begin or end with a blank, nor hold line breaks or "
+                "letters that cannot be printed.",
+                source,
+                name,
+            )
+        known = imagenet_names().get(name)
+        for key in {name.casefold(), *([known[0].casefold()] if known else [])}:
+            if key in taken:
+                raise DataError("The classes {} and {} of {} have the same name.", taken[key], name, source)
+            taken[key] = name
+
+
+def _parts(root: Path) -> tuple[Path | None, Path | None]:
+    """The folders or lists of training and validation, if there are both; they may be classes otherwise."""
+    if not root.is_dir():
+        return None, None
+    found = []
+    for names in (TRAINING_NAMES, VALIDATION_NAMES):
+        places = [root / (name + suffix) for name in names for suffix in ("", ".csv")]
+        found.append(next((place for place in places if place.exists()), None))
+    training, validation = found
+    if training is None or validation is None:
+        return None, None
+    others = [entry.name for entry in _entries(root) if entry.is_dir() and entry not in found and entry.name != "test"]
+    if others:
+        raise DataError(
+            "{} holds {} and {}, and {} beside them: are these classes, or the parts of a data set?",
+            root,
+            training.name,
+            validation.name,
+            ", ".join(others[:3]),
+        )
+    return training, validation
 
 
 def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
@@ -205,21 +260,14 @@ def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
         DataError: There is no picture, only one class, a class without pictures, or a class that only
             the validation knows.
     """
-    training = validation = None
-    if root.is_dir():
-        training, validation = _part(root, TRAINING_NAMES), _part(root, VALIDATION_NAMES)
-        if (training is None) != (validation is None):
-            known, lacking = ("train", "val") if validation is None else ("val", "train")
-            raise DataError("{} has a part {!r} but no {!r}; give both, or neither.", root, known, lacking)
+    training, validation = _parts(root)
     source = training or root
     names = _class_names(source, tile)
     if len(names) < 2:
         found = f"one ({names[0]})" if names else "none"
         raise DataError("At least two classes are needed, a folder for each; {} has {}.", source, found)
-    try:
-        labels = label_classes(names)
-    except WeightsError as error:
-        raise DataError(error.template, *error.values) from error
+    _check_names(names, source)
+    labels = label_classes(names)
     files = find_labelled(source, labels, tile)
     counts = [0] * len(labels)
     for file in files:
@@ -228,4 +276,7 @@ def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
     if empty:
         raise DataError("The class {} of {} has no pictures; {} classes in all.", empty[0], source, len(labels))
     measured = find_labelled(validation, labels, tile) if validation is not None else []
+    for file in (*files, *measured):
+        if not str(file.path).isprintable():
+            raise DataError("The name of the file {!r} cannot be written in a list; please rename it.", str(file.path))
     return LabelledData(labels, tuple(files), tuple(measured))

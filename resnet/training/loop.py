@@ -163,9 +163,12 @@ class Loop:
         progress.sums = [old + float(new) for old, new in zip(progress.sums, sums.numpy(), strict=True)]
         progress.step += 1
         progress.total_steps += 1
-        if not math.isfinite(progress.sums[0]):
+        self._check_number(progress.sums[0])
+
+    def _check_number(self, loss: float) -> None:
+        if not math.isfinite(loss):
             raise OptionError(
-                "The loss is no number any more after step {}; please try a lower rate.", progress.total_steps
+                "The loss is no number any more after step {}; please try a lower rate.", self.progress.total_steps
             )
 
     def _end_of_epoch(
@@ -212,6 +215,7 @@ class Loop:
     def _judge(self, number: int, row: Mapping[str, Any]) -> bool:
         """Keep the weights if they are the best so far; whether the phase has been without progress too long."""
         progress = self.progress
+        self._check_number(row["val_loss"])
         if not progress.best or row["val_loss"] < progress.best["loss"]:
             name = f"best-{progress.total_steps}"
             self._checkpoints.keep_best(name)

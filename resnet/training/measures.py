@@ -54,7 +54,8 @@ def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArr
         truth: (batch,) class indices.
     """
     own = probabilities[np.arange(len(truth)), truth]
-    return np.asarray((probabilities > own[:, None]).sum(axis=1))
+    # What is no number comes last.
+    return np.asarray((~(probabilities <= own[:, None])).sum(axis=1))
 
 
 def confusion_matrix(truth: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:

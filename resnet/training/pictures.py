@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from resnet.errors import DataError, ImageError
+from resnet.labels import ClassLabel
 from resnet.preprocess import InputSpec, input_geometry
 from resnet.training.dataset import LabelledFile
 
@@ -107,28 +108,50 @@ def _decode(file: LabelledFile, spec: InputSpec, side: int) -> tuple[list[tuple[
         return [], str(error)
 
 
-def decode_all(files: Sequence[LabelledFile], spec: InputSpec, folder: Path, *, quiet: bool = False) -> Pictures:
+def _listing(files: Sequence[LabelledFile], labels: Sequence[ClassLabel], side: int) -> str:
+    """Changes with every file that comes, goes, moves or is written, and with every class and its place."""
+    lines = [f"{side} {[(label.wnid, label.name) for label in labels]}"]
+    for file in files:
+        about = file.path.stat()
+        place = f"{file.path.resolve()!r} {file.class_index} {file.tile} {file.positions}"
+        lines.append(f"{place} {about.st_size} {about.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def decode_all(
+    files: Sequence[LabelledFile],
+    labels: Sequence[ClassLabel],
+    spec: InputSpec,
+    folder: Path,
+    *,
+    quiet: bool = False,
+) -> Pictures:
     """Decode every picture, several at a time, into a file in `folder`.
 
     Args:
         files: Of the data set.
+        labels: Its classes.
         spec: How the network wants its input; the squares are `side_of(spec)` pixels.
-        folder: Gets the pixels and an index; what an earlier call completed there is taken as it is.
+        folder: Gets the pixels and an index; what an earlier call completed there is not done again.
         quiet: Without a progress bar.
 
     Raises:
-        DataError: No picture could be read, a sheet does not fit its tiles, or the disk is full.
+        DataError: No picture could be read, a sheet does not fit its tiles, the disk is full, or the
+            data set is another one than that of the earlier call.
     """
     side = side_of(spec)
+    listing = _listing(files, labels, side)
     if not (folder / INDEX_NAME).exists():
-        _write(files, spec, side, folder, quiet)
+        _write(files, spec, side, folder, listing, quiet)
     content = json.loads((folder / INDEX_NAME).read_text(encoding="utf-8"))
+    if content["listing"] != listing:
+        raise DataError("The data set has changed since the run began: a file or a class is another one now.")
     items = tuple(Picture(*item) for item in content["items"])
     pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r", shape=(len(items), side, side, 3))
     return Pictures(pixels, items, tuple(content["skipped"]))
 
 
-def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Path, quiet: bool) -> None:
+def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Path, listing: str, quiet: bool) -> None:
     items: list[Picture] = []
     skipped: list[str] = []
     try:
@@ -148,6 +171,8 @@ def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Pa
                         target.write(pixels.tobytes())
                         items.append(Picture(number, position, files[number].class_index, digest))
                 progress.update(len(piece))
+            target.flush()
+            os.fsync(target.fileno())
         if not items:
             raise DataError("No picture of the data set could be read; the first fault: {}", (skipped or ["none"])[0])
         write_text(
@@ -155,6 +180,7 @@ def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Pa
             json.dumps({
                 "items": [[item.file, item.position, item.class_index, item.digest] for item in items],
                 "skipped": skipped,
+                "listing": listing,
             }),
         )  # fmt: skip
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from resnet.errors import OptionError
 from resnet.options import number, one_of, whole_number
-from resnet.stages import STAGE_NAMES
+from resnet.stages import STAGE_NAMES, blocks_of_depth
 
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -46,7 +46,7 @@ class Recipe:
         epochs: Passes over the data from the stage `unfreeze` on.
         unfreeze: First stage that learns in the second phase: "C1" to "C5", or "head".
         batch_norm: "frozen" keeps the statistics and factors of batch normalisation as they came.
-        steps_per_epoch: Steps between two validations; 0 for a pass over the data.
+        steps_per_epoch: Steps between two validations; 0 for the whole batches of a pass over the data.
         batch_size: Images per step, of all workers together.
         optimizer: "adamw" or "sgd" (with Nesterov momentum 0.9).
         head_rate: Highest learning rate of the first phase.
@@ -95,6 +95,7 @@ class Recipe:
         Raises:
             OptionError: One is unknown or outside its range.
         """
+        blocks_of_depth(self.depth)
         number("share of the validation", self.validation_share, 0.01, 0.9)
         for name, value in (("head epochs", self.head_epochs), ("epochs", self.epochs), ("patience", self.patience)):
             whole_number(name, value, 0, 10_000)

@@ -40,7 +40,8 @@ def split(
 ) -> Split:
     """Set pictures aside for validation, the same share of each class.
 
-    Of equal pictures one is kept: the one for validation where the data set has both.
+    Of equal pictures of a class one is kept: the one for validation where the data set has both. Of
+    equal pictures of several classes none is.
 
     Args:
         pictures: Of the data set.
@@ -65,7 +66,7 @@ def split(
             own = np.flatnonzero(classes == label.index)
             if len(own) < 2:
                 raise DataError("The class {} has {} readable pictures; at least 2 are needed.", label.name, len(own))
-            measured[generator.permutation(own)[: max(1, round(len(own) * share))]] = True
+            measured[generator.permutation(own)[: min(max(1, round(len(own) * share)), len(own) - 1)]] = True
     training, validation = rows[~measured], rows[measured]
     lacking = set(range(len(labels))) - set(pictures.classes[training].tolist())
     if lacking:
@@ -83,11 +84,15 @@ def _without_duplicates(
         part = "validation" if item.file >= first_given else "training"
         return f"{files[item.file].name(item.position)} ({labels[item.class_index].name}, {part})"
 
-    first_with: dict[str, int] = {}
-    dropped = []
+    equal: dict[str, list[int]] = {}
     order = sorted(range(len(pictures.items)), key=lambda row: (pictures.items[row].file < first_given, row))
     for row in order:
-        first = first_with.setdefault(pictures.items[row].digest, row)
-        if first != row:
-            dropped.append(f"{name(row)} shows the same as {name(first)} and is left out.")
-    return np.array(sorted(first_with.values()), np.int64), dropped
+        equal.setdefault(pictures.items[row].digest, []).append(row)
+    kept, dropped = [], []
+    for first, *others in equal.values():
+        if len({pictures.items[row].class_index for row in (first, *others)}) > 1:
+            dropped.append(f"{', '.join(map(name, (first, *others)))} show the same and are left out.")
+            continue
+        kept.append(first)
+        dropped += [f"{name(row)} shows the same as {name(first)} and is left out." for row in others]
+    return np.array(sorted(kept), np.int64), dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -14,9 +15,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from resnet import __version__
-from resnet.errors import DataError, OptionError
+from resnet.errors import DataError, OptionError, ResNetError
 from resnet.labels import ClassLabel
-from resnet.manifest import MANIFEST_NAME, Manifest, file_sha256, write_manifest
+from resnet.manifest import Manifest, file_sha256, write_manifest
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
 from resnet.stages import blocks_of_depth
@@ -55,39 +56,36 @@ class Trained:
         manifest: Of the new weights, still without accuracy.
         history: One row an epoch.
         validation: The files that were set aside.
-        skipped: Sentences about pictures that could not be read or were there twice.
-        chief: Whether this process is the one of several that writes.
+        skipped: Sentences about files that could not be read.
+        dropped: Sentences about pictures that were there twice.
     """
 
     manifest: Manifest
     history: list[dict[str, Any]]
     validation: list[LabelledFile]
     skipped: tuple[str, ...]
-    chief: bool
+    dropped: tuple[str, ...]
 
 
-def prepare_folder(out: Path, worker: int = 0, *, resume: bool) -> None:
-    """Make the folder of a run, or find the run to go on with.
+def prepare_folder(out: Path, worker: int = 0) -> None:
+    """Make the folder of a new run.
 
     Args:
-        out: The folder.
+        out: New, empty, or what a run left that ended before it began to learn.
         worker: Number of this worker; each has checkpoints of its own.
-        resume: Whether to go on with the run in it.
 
     Raises:
-        OptionError: It cannot be written, holds another run, or holds no run to go on with.
+        OptionError: It holds something, or cannot be written.
     """
     state = out / STATE / f"worker{worker}"
-    if resume:
-        if not state.exists():
-            raise OptionError("The run in {} is complete; there is nothing to go on with.", out)
-        return
-    if out.exists() and not out.is_dir():
-        raise OptionError("The result needs a folder; {} is a file.", out)
-    if worker == 0 and ((out / RUN_NAME).exists() or (out / MANIFEST_NAME).exists()):
-        raise OptionError("{} already holds a run; go on with it by --resume, or choose another folder.", out)
     try:
-        shutil.rmtree(state, ignore_errors=True)  # of a run that ended before it began to learn
+        if out.exists() and not out.is_dir():
+            raise OptionError("The result needs a folder; {} is a file.", out)
+        if worker == 0 and (out / RUN_NAME).exists():
+            raise OptionError("{} already holds a run; go on with it by --resume, or choose another folder.", out)
+        if worker == 0 and out.exists() and {entry.name for entry in out.iterdir()} - {STATE}:
+            raise OptionError("The result needs a new folder; {} exists and is not empty.", out)
+        shutil.rmtree(state, ignore_errors=True)
         state.mkdir(parents=True)
     except OSError as error:
         raise OptionError("The folder {} cannot be made: {}.", out, error.strerror) from error
@@ -153,7 +151,7 @@ def train(
     Args:
         recipe: What to do.
         data: Data set, see `dataset.find_training_data`.
-        out: The folder, from `prepare_folder`.
+        out: The folder; new or empty, but for a run that goes on.
         start: What to start from; its manifest says how the input is prepared.
         strategy: From `make_strategy`.
         worker: From `make_strategy`.
@@ -164,34 +162,45 @@ def train(
 
     Raises:
         DataError: The data set cannot be trained on, has changed since the run began, or the disk is full.
-        OptionError: The loss is no number any more.
+        OptionError: The folder holds something else, the weights are not those that the run began with,
+            or the loss is no number any more.
     """
-    chief = worker == 0
-    quiet = quiet or not chief
+    quiet = quiet or worker > 0
     state = out / STATE / f"worker{worker}"
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
+    if recipe.precision == "auto":  # a stopwatch does not always say the same
+        recipe = replace(recipe, precision="float32" if recipe.deterministic else faster_precision())
     found = find_training_data(data, tile)
     files = found.training + found.validation
     spec = start.manifest.input
-    pictures = decode_all(files, spec, state, quiet=quiet)
-    parts = split(
-        pictures,
-        files,
-        found.labels,
-        given=len(found.training) if found.validation else None,
-        share=recipe.validation_share,
-        seed=recipe.seed,
-    )
+    if resume and not state.exists():
+        raise OptionError("The run in {} is complete, or its checkpoints are gone: it cannot go on.", out)
+    if not resume:
+        prepare_folder(out, worker)
+    try:
+        pictures = decode_all(files, found.labels, spec, state, quiet=quiet)
+        parts = split(
+            pictures,
+            files,
+            found.labels,
+            given=len(found.training) if found.validation else None,
+            share=recipe.validation_share,
+            seed=recipe.seed,
+        )
+    except ResNetError:
+        if not resume:  # nothing was learnt yet
+            finish(out)
+            with contextlib.suppress(OSError):
+                out.rmdir()
+        raise
     record = _record(recipe, data, tile, start, found, pictures, parts)
-    if resume and (before := read_run(out))["data"]["sha256"] != record["data"]["sha256"]:
-        raise DataError("The data set {} is another one than when the run in {} began ({} then, {} now).", data, out,
-                        before["data"]["sha256"][:12], record["data"]["sha256"][:12])  # fmt: skip
-    if chief and not resume:
+    if resume and read_run(out)["start"] != record["start"]:
+        raise OptionError("The run in {} began from other weights than those of {} now.", out, choice)
+    if worker == 0 and not resume:
         write_text(out / RUN_NAME, json.dumps({"weights": choice, **record}, indent=2, ensure_ascii=False) + "\n")
-    precision = recipe.precision if recipe.precision != "auto" else faster_precision()
-    with strategy.scope(), policy(precision):
+    with strategy.scope(), policy(recipe.precision):
         model = build_start(start, found.labels, keep_head=same_classes(start, found.labels))
     loop = Loop(
         model,
@@ -201,11 +210,11 @@ def train(
         spec,
         state,
         strategy=strategy,
-        log=out / LOGS if chief else None,
+        log=out / LOGS if worker == 0 else None,
         quiet=quiet,
     )
     history = loop.run(resume=resume)
-    record["training"] = {"epochs": len(history), "seconds": round(loop.progress.seconds), "precision": precision}
+    record["training"] = {"epochs": len(history), "seconds": round(loop.progress.seconds)}
     arrays = in_training_units(arrays_of(model), spec, back=True)
     measured = pictures.files_of(parts.validation, files)
     manifest = replace(
@@ -221,9 +230,9 @@ def train(
         training=record,
         folder=out,
     )
-    if chief:
+    if worker == 0:
         manifest = _write(manifest, found.labels, arrays, history, measured)
-    return Trained(manifest, history, measured, (*pictures.skipped, *parts.dropped), chief)
+    return Trained(manifest, history, measured, pictures.skipped, parts.dropped)
 
 
 def _record(
@@ -272,8 +281,10 @@ def _write(
         write_text(out / "history.json", json.dumps(history, indent=1) + "\n")
         manifest = replace(manifest, sha256=file_sha256(out / WEIGHTS_NAME))
         write_manifest(manifest, out)
-    except OSError as error:
-        raise DataError("The result cannot be written to {}: {}.", out, error.strerror or error) from error
+    except (OSError, RuntimeError) as error:  # h5py's errors are the one or the other
+        raise DataError(
+            "The result cannot be written to {}: {}.", out, getattr(error, "strerror", None) or error
+        ) from error
     return manifest
 
 

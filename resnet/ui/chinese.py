@@ -367,6 +367,8 @@ CHINESE: dict[str, str] = {
     "A batch takes 1 to {} photos; received {}.": "一批需要 1 到 {} 张照片；收到 {} 张。",
     "{} has {} x {} cells; received row {}, column {}.": "{} 有 {} x {} 个单元；收到第 {} 行，第 {} 列。",
     "The folder {} cannot be made: {}.": "无法创建文件夹 {}：{}。",
+    "The result {} would lie inside {}; please choose a folder elsewhere.": "结果 {} 会落在 {} 里面；请选择别处的文件夹。",
+    "The manifest {} describes {}, not {}.": "清单 {} 描述的是 {}，而不是 {}。",
     "The files of {} cannot be written to {}: {}.": "无法将 {} 的文件写入 {}：{}。",
     "The export cannot be written to {}: {}.": "无法将导出写入 {}：{}。",
     "{} cannot be read: {}.": "无法读取 {}：{}。",
