@@ -21,6 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from resnet.labels import CLASSES_NAME, write_class_file
 from resnet.manifest import Manifest, file_sha256, read_manifest, write_manifest
 from resnet.provider import read_weights
 from resnet.training.dataset import find_training_data
@@ -44,9 +45,9 @@ def write_random_weights(like: Manifest, data: Path, folder: Path) -> None:
     model(images, training=True)
     path = folder / "random.npz"
     write_npz(in_training_units(arrays_of(model), like.input, back=True), path, compress=False)
-    (folder / "classes.txt").write_text("".join(f"{label.name}\n" for label in found.labels), encoding="utf-8")
+    write_class_file(found.labels, folder / CLASSES_NAME)
     manifest = dataclasses.replace(
-        like, name="random", classes=len(found.labels), file=path.name, class_file="classes.txt",
+        like, name="random", classes=len(found.labels), file=path.name, class_file=CLASSES_NAME,
         sha256=file_sha256(path), accuracy={}, folder=folder,
     )  # fmt: skip
     write_manifest(manifest, folder)

@@ -25,7 +25,7 @@ from resnet.errors import DataError, ImageError, OptionError, ResNetError
 from resnet.explain import MAXIMUM_TOP_K
 from resnet.export import check_outside
 from resnet.images import find_photos, read_photo
-from resnet.manifest import Manifest, read_manifest
+from resnet.manifest import Manifest, read_manifest, write_text
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, prepare
 from resnet.provider import BUNDLED, load_now, settled_choice
@@ -282,9 +282,7 @@ def _check_plan(out: Path, plan: Mapping[str, Any]) -> None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OptionError("The result needs a new folder; {} exists and is none of an earlier run.", out)
         out.mkdir(parents=True, exist_ok=True)
-        temporary = out / f"{PLAN_NAME}.new"
-        temporary.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, json.dumps(plan, indent=2) + "\n")
     except (OSError, ValueError) as error:
         raise OptionError("The result cannot be written to {}: {}.", out, error) from error
 

@@ -98,7 +98,7 @@ def comparison_png(
         axes = upper.subplots(2, 6)
         for row, (found, heatmaps) in enumerate(zip((one, other), on_shared_scales(one, other, view), strict=True)):
             axes[row][0].imshow(np.asarray(found.picture))
-            axes[row][0].set_title(_short(found.photo_name), fontsize=8, parse_math=False)
+            axes[row][0].set_title(shortened(found.photo_name), fontsize=8, parse_math=False)
             axes[row][0].set_axis_off()
             for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
                 _picture(upper, cell, found, heatmap, view, heatmap.block.stage)
@@ -110,20 +110,22 @@ def comparison_png(
             f"{aggregation_name(view)} · {one.manifest.name} · resnet {__version__}",
             fontsize=8, color="0.35", parse_math=False,
         )  # fmt: skip
-        return _png(figure)
+        return as_png(figure)
 
 
 def _style() -> Any:
     return drawing({"font.family": font_families(), "axes.spines.top": False, "axes.spines.right": False})
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """A figure as a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def _short(name: str, longest: int = 32) -> str:
+def shortened(name: str, longest: int = 32) -> str:
+    """A name, its end left out where it is longer than `longest` letters."""
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
@@ -150,7 +152,7 @@ def _grid(
             for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
                 _picture(figure, cell, observation, heatmap, view, heatmap.block.stage if row == 0 else "")
         figure.supxlabel(subtitle, fontsize=8, color="0.35", parse_math=False)
-        return _png(figure)
+        return as_png(figure)
 
 
 def _picture(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap, view: ViewOptions, title: str) -> None:
@@ -176,7 +178,7 @@ def _draw_two_bars(axes: Any, one: Observation, other: Observation) -> None:
     for shift, found, colour in ((-0.2, one, "#4f46e5"), (0.2, other, "#f59e0b")):
         percents = [float(found.probabilities[index]) * 100 for index in indices[: len(labels)]]
         # A name that begins with an underscore would be left out of the legend.
-        axes.barh(places + shift, percents, height=0.38, color=colour, label=f" {_short(found.photo_name)}")
+        axes.barh(places + shift, percents, height=0.38, color=colour, label=f" {shortened(found.photo_name)}")
     axes.set_yticks(places, labels, fontsize=8, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlabel("probability, %", fontsize=8)

@@ -10,14 +10,11 @@ import keras
 import tensorflow as tf
 
 from resnet.errors import OptionError
+from resnet.labels import CLASSES_NAME, write_class_file
 from resnet.manifest import Manifest, file_sha256, write_manifest
 from resnet.model import block_output
 from resnet.stages import block_table, stage_table
 from resnet.weights import Arrays, assign, fold, network_of, quantise, write_npz
-
-FORMATS = ("savedmodel", "npz")
-CLASSES_NAME = "classes.txt"
-SIGNATURES = ("scores", "stages")
 
 
 def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
@@ -81,7 +78,7 @@ def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
         tf.saved_model.save(served, str(version), signatures=signatures)
         extra = version / "assets.extra"
         extra.mkdir()
-        _write_classes(manifest, extra)
+        write_class_file(manifest.labels, extra / CLASSES_NAME)
         write_manifest(replace(manifest, class_file=CLASSES_NAME), extra)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(version, ignore_errors=True)
@@ -113,7 +110,7 @@ def write_compact(manifest: Manifest, arrays: Arrays, folder: Path, bits: int = 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_npz(quantise(arrays, bits), path)
-        _write_classes(manifest, folder)
+        write_class_file(manifest.labels, folder / CLASSES_NAME)
         compact = replace(
             manifest, file=path.name, sha256=file_sha256(path), class_file=CLASSES_NAME, accuracy={}, folder=folder
         )
@@ -121,8 +118,3 @@ def write_compact(manifest: Manifest, arrays: Arrays, folder: Path, bits: int = 
     except OSError as error:
         raise OptionError("The weights cannot be written to {}: {}.", folder, error.strerror) from error
     return path
-
-
-def _write_classes(manifest: Manifest, folder: Path) -> None:
-    lines = "".join(f"{label.wnid or label.name}\n" for label in manifest.labels)
-    (folder / CLASSES_NAME).write_text(lines, encoding="utf-8")

@@ -17,6 +17,9 @@ from pathlib import Path
 from resnet.errors import WeightsError
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+CLASSES_NAME = "classes.txt"
+"""What the program calls the class files that it writes."""
+
 IMAGENET_CLASSES = ASSETS / "labels" / "imagenet.csv"
 
 
@@ -73,3 +76,8 @@ def read_class_file(path: Path) -> tuple[ClassLabel, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise WeightsError("The class file {} cannot be read: {}.", path.name, error) from error
     return label_classes(text.splitlines())
+
+
+def write_class_file(labels: Iterable[ClassLabel], path: Path) -> None:
+    """Write a class file that `read_class_file` reads as the same labels."""
+    path.write_text("".join(f"{label.wnid or label.name}\n" for label in labels), encoding="utf-8")

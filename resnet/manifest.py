@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -173,8 +174,18 @@ def read_manifest(path: Path) -> Manifest:
 def write_manifest(manifest: Manifest, folder: Path) -> Path:
     """Write `manifest.json` into `folder` and return its path."""
     path = folder / MANIFEST_NAME
-    path.write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def file_sha256(path: Path) -> str:

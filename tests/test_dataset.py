@@ -271,6 +271,14 @@ def test_hidden_files_and_pictures_beside_the_folders_are_no_data(photos):
     assert len(find_labelled(root, data.labels)) == 18
 
 
+def test_decoded_pictures_that_lost_their_end_are_not_read(tmp_path, photos):
+    data = find_training_data(photos())
+    decode(data, tmp_path / "state")
+    (tmp_path / "state/pixels.bin").write_bytes(b"short")
+    with pytest.raises(DataError, match=r"The decoded pictures in .* are damaged"):
+        decode(data, tmp_path / "state")
+
+
 def test_a_large_share_leaves_every_class_something_to_learn_from(tmp_path, photos):
     pictures, parts = split_of(find_training_data(photos(count=4)), tmp_path / "state", share=0.9)
     assert np.bincount(pictures.classes[parts.training]).tolist() == [1, 1, 1]

@@ -111,6 +111,18 @@ def test_a_checkpoint_that_was_not_finished_does_not_count(pictures, tmp_path, m
     assert len(second.run(resume=True)) == 4
 
 
+@pytest.mark.parametrize("suffix", [".json", ".data-00000-of-00001"])
+def test_a_damaged_checkpoint_is_said_in_a_sentence(pictures, tmp_path, monkeypatch, suffix):
+    loop, _ = loop_of(pictures, tmp_path, scratch())
+    kill_after(loop, 5, monkeypatch)
+    with pytest.raises(Killed):
+        loop.run()
+    (tmp_path / f"ckpt-4{suffix}").write_bytes(b"")
+    second, _ = loop_of(pictures, tmp_path, scratch())
+    with pytest.raises(DataError, match=r"The checkpoint .*ckpt-4 is damaged; the run cannot go on from it"):
+        second.run(resume=True)
+
+
 def test_two_checkpoints_and_the_best_weights_are_kept(pictures, tmp_path):
     loop, _ = loop_of(pictures, tmp_path, scratch(epochs=6))
     loop.run()

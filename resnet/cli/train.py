@@ -141,7 +141,7 @@ def _start(options: argparse.Namespace, recipe: Recipe) -> Start:
 
 
 def _train(options: argparse.Namespace) -> int:
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # training is three times as fast with it
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for training in batches, whatever suits one photo
     with without_native_messages():
         from resnet.training import machine
         from resnet.training import train as training

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from resnet.errors import DataError
-from resnet.training.pictures import write_text
+from resnet.manifest import write_text
 
 
 @dataclass
@@ -56,11 +56,18 @@ class Checkpoints:
         self._model = model
 
     def latest(self) -> tuple[str, Progress] | None:
-        """Name and progress of the last complete state, if there is one."""
+        """Name and progress of the last complete state, if there is one.
+
+        Raises:
+            DataError: Its progress cannot be read.
+        """
         name = tf.train.latest_checkpoint(str(self._folder))
         if name is None:
             return None
-        return name, Progress(**json.loads(Path(f"{name}.json").read_text(encoding="utf-8")))
+        try:
+            return name, Progress(**json.loads(Path(f"{name}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise self._damaged(name) from error
 
     def of(self, optimizer: keras.optimizers.Optimizer, saved: str | None) -> tf.train.CheckpointManager:
         """What saves weights and an optimizer together.
@@ -68,11 +75,17 @@ class Checkpoints:
         Args:
             optimizer: Of the phase.
             saved: A state to take both from.
+
+        Raises:
+            DataError: That state is damaged.
         """
         checkpoint = tf.train.Checkpoint(model=self._model, optimizer=optimizer, seeds=_seeds(self._model))
         manager = tf.train.CheckpointManager(checkpoint, str(self._folder), max_to_keep=2)
         if saved:
-            checkpoint.restore(saved).assert_existing_objects_matched()
+            try:
+                checkpoint.restore(saved).assert_existing_objects_matched()
+            except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+                raise self._damaged(saved) from error
         return manager
 
     def save(self, manager: tf.train.CheckpointManager, progress: Progress) -> None:
@@ -106,6 +119,9 @@ class Checkpoints:
     def take_best(self, name: str) -> None:
         """Give the model the weights that `keep_best` wrote."""
         tf.train.Checkpoint(model=self._model).read(str(self._folder / name)).expect_partial()
+
+    def _damaged(self, name: str) -> DataError:
+        return DataError("The checkpoint {} is damaged; the run cannot go on from it.", name)
 
     def _unwritable(self, error: Exception) -> DataError:
         reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from resnet.errors import DataError, ImageError
 from resnet.labels import ClassLabel
+from resnet.manifest import write_text
 from resnet.preprocess import InputSpec, input_geometry
 from resnet.training.dataset import LabelledFile
 
@@ -147,7 +148,10 @@ def decode_all(
     if content["listing"] != listing:
         raise DataError("The data set has changed since the run began: a file or a class is another one now.")
     items = tuple(Picture(*item) for item in content["items"])
-    pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r", shape=(len(items), side, side, 3))
+    try:
+        pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r", shape=(len(items), side, side, 3))
+    except (OSError, ValueError) as error:
+        raise DataError("The decoded pictures in {} are damaged; the run cannot go on.", folder) from error
     return Pictures(pixels, items, tuple(content["skipped"]))
 
 
@@ -188,13 +192,3 @@ def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Pa
             needed = len(files) * side * side * 3 / 1e6
             raise DataError("The disk of {} is full: the decoded pictures need {:.0f} MB.", folder, needed) from error
         raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

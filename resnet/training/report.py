@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from resnet import __version__
 from resnet.charts import ACCENT, QUIET, SECOND, drawing
 from resnet.errors import DataError
+from resnet.figures import as_png, shortened
 from resnet.manifest import Manifest
 from resnet.report import font_families
 from resnet.training.evaluate import Evaluation, Mistake
@@ -57,16 +58,6 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
-
-
-def _short(name: str, longest: int = 24) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"
-
-
 def confusion_figure(evaluation: Evaluation) -> bytes:
     """The confusion matrix as a PNG file: rows are true classes, colours their share of the row."""
     confusion, classes = evaluation.confusion, len(evaluation.labels)
@@ -77,7 +68,7 @@ def confusion_figure(evaluation: Evaluation) -> bytes:
         axes = figure.subplots()
         picture = axes.imshow(shares, cmap="Purples", vmin=0, vmax=1, interpolation="nearest")
         if classes <= NAMED_CLASSES:
-            names = [_short(label.name) for label in evaluation.labels]
+            names = [shortened(label.name, 24) for label in evaluation.labels]
             axes.set_xticks(range(classes), names, rotation=90, fontsize=8, parse_math=False)
             axes.set_yticks(range(classes), names, fontsize=8, parse_math=False)
         if classes <= NUMBERED_CLASSES:
@@ -87,7 +78,7 @@ def confusion_figure(evaluation: Evaluation) -> bytes:
         axes.set_xlabel("answer")
         axes.set_ylabel("true class")
         figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.7)
-        return _png(figure)
+        return as_png(figure)
 
 
 def calibration_figure(evaluation: Evaluation) -> bytes:
@@ -113,7 +104,7 @@ def calibration_figure(evaluation: Evaluation) -> bytes:
         lower.set_xlim(0, 1)
         lower.set_xlabel("confidence: probability of the first class")
         lower.set_ylabel("pictures")
-        return _png(figure)
+        return as_png(figure)
 
 
 def curves_figure(history: Sequence[Mapping[str, Any]], *, top5: bool = True) -> bytes:
@@ -146,7 +137,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]], *, top5: bool = True) ->
             axes.set_xlabel("pictures seen")
             axes.grid(alpha=0.25)
             axes.legend(fontsize=8, frameon=False)
-        return _png(figure)
+        return as_png(figure)
 
 
 def write_report(

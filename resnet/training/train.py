@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 
 from resnet import __version__
 from resnet.errors import DataError, OptionError, ResNetError
-from resnet.labels import ClassLabel
-from resnet.manifest import Manifest, file_sha256, write_manifest
+from resnet.labels import CLASSES_NAME, ClassLabel, write_class_file
+from resnet.manifest import Manifest, file_sha256, write_manifest, write_text
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
 from resnet.stages import blocks_of_depth
 from resnet.training.dataset import LabelledData, LabelledFile, find_training_data, write_rows
 from resnet.training.loop import Loop
 from resnet.training.machine import faster_precision, policy
-from resnet.training.pictures import Pictures, decode_all, write_text
+from resnet.training.pictures import Pictures, decode_all
 from resnet.training.pipeline import in_training_units
 from resnet.training.recipe import Recipe
 from resnet.training.split import Split, split
 from resnet.weights import Arrays, arrays_of, assign
 
 STATE, LOGS = "state", "logs"
-RUN_NAME, WEIGHTS_NAME, CLASSES_NAME, VALIDATION_NAME = "run.json", "model.weights.h5", "classes.txt", "validation.csv"
+RUN_NAME, WEIGHTS_NAME, VALIDATION_NAME = "run.json", "model.weights.h5", "validation.csv"
 HEAD_LAYERS = ("dense_1024", "predictions")
 
 
@@ -276,7 +276,7 @@ def _write(
         )  # fmt: skip
         assign(plain, arrays)
         plain.save_weights(str(out / WEIGHTS_NAME))
-        (out / CLASSES_NAME).write_text("".join(f"{one.wnid or one.name}\n" for one in labels), encoding="utf-8")
+        write_class_file(labels, out / CLASSES_NAME)
         write_rows(out / VALIDATION_NAME, measured, labels)
         write_text(out / "history.json", json.dumps(history, indent=1) + "\n")
         manifest = replace(manifest, sha256=file_sha256(out / WEIGHTS_NAME))
