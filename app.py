@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 from resnet.errors import ResNetError
 from resnet.provider import EngineProvider, check_choice
-from resnet.ui.layout import build_demo, launch_options
+from resnet.temporary import temporary_folder
 
 
 def main() -> int:
@@ -31,23 +32,45 @@ def main() -> int:
     )
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, else 127.0.0.1)")
     parser.add_argument("--port", type=_port, help="port (default: $GRADIO_SERVER_PORT, else 7860)")
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="further name under which the page is reached, such as a proxy's; can be given several times",
+    )
+    parser.add_argument(
+        "--fetch-addresses",
+        action="store_true",
+        help="fetch photos from public addresses that programs and language models send (default: refuse them)",
+    )
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)  # until the server is up and can end better
     logging.basicConfig(format="%(message)s")
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
         check_choice(options.weights)
         provider = EngineProvider(options.weights, options.offer)
+        with temporary_folder() as folder:
+            # Gradio decides where it keeps files when it is imported.
+            from resnet.ui.layout import build_demo
+            from resnet.ui.lifetime import serve
+
+            demo = build_demo(provider, fetch=options.fetch_addresses)
+            provider.start()
+            serve(demo, folder, options.host, options.port, options.name)
     except ResNetError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    demo = build_demo(provider)
-    provider.start()
-    try:
-        demo.launch(server_name=options.host, server_port=options.port, **launch_options())
     except OSError as error:
         print(f"app.py: The page cannot be served: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 def _port(text: str) -> int:

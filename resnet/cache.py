@@ -8,6 +8,8 @@ from typing import Protocol, TypeVar, cast
 
 from cachetools import LRUCache
 
+from resnet.metrics import CACHE
+
 CACHE_BYTES = 384_000_000
 
 
@@ -53,7 +55,9 @@ class ResultCache:
     def get(self, key: Hashable) -> Sized | None:
         """What is held for a key, if it still is."""
         with self._lock:
-            return self._held.get(key)
+            found = self._held.get(key)
+        CACHE.labels("miss" if found is None else "hit").inc()
+        return found
 
     def keep(self, key: Hashable, result: Sized) -> None:
         """Hold a result, unless it is larger than all that may be held.

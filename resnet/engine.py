@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from resnet.batching import Batcher
 from resnet.gradients import BackwardPass, Gradients
 from resnet.manifest import Manifest
+from resnet.metrics import BATCH, PASSES, PHASES
 from resnet.model import block_output
 from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
 from resnet.weights import assign, fold, network_of, read_arrays
@@ -27,12 +28,12 @@ def find_devices() -> list[str]:
 
 @dataclass(frozen=True)
 class PassResult:
-    """What one forward pass gives for a batch.
+    """What a forward pass gives for the images that were asked for.
 
     Attributes:
         probabilities: (batch, classes) float32, each row sums to 1.
         maps: "C1" to "C5" → (batch, height, width, channels) float32, after ReLU, so at least 0.
-        milliseconds: Time of the pass alone, for the whole batch.
+        milliseconds: Time of the pass alone, for these images; where others shared it, these images' part.
     """
 
     probabilities: NDArray[np.float32]
@@ -75,7 +76,9 @@ class Engine:
         """
         self.manifest = manifest
         self.passes = 0
-        self._lock = threading.Lock()
+        self._together = Batcher(self._run_together)
+        # One pass already keeps all cores busy; two at once would only make both slower.
+        self._lock = self._together.lock
         _ = manifest.labels
         self._blocks = block_table(manifest.depth)
         self._model = network_of(manifest, folded=True)
@@ -143,24 +146,49 @@ class Engine:
             self._backward.run(first_map[0], [0])
 
     def run(self, pixels: NDArray[np.float32]) -> PassResult:
-        """One forward pass.
+        """A forward pass; a single image shares it with those of others that wait at the same time.
 
         Args:
             pixels: (batch, height, width, 3) float32, prepared as the manifest says; height and
                 width at least 32.
         """
-        # One pass already keeps all cores busy; two at once would only make both slower.
+        if len(pixels) == 1:
+            return self._together(pixels)
         with self._lock:
-            start = time.perf_counter()
-            probabilities, *maps = self._run(pixels)
-            elapsed = time.perf_counter() - start
-            self.passes += 1
+            return self._timed(pixels)
+
+    def _timed(self, pixels: NDArray[np.float32]) -> PassResult:
+        start = time.perf_counter()
+        probabilities, *maps = self._run(pixels)
+        elapsed = time.perf_counter() - start
+        self._count(len(pixels))
+        PHASES.labels("forward").observe(elapsed)
         return PassResult(probabilities, dict(zip(STAGE_NAMES, maps, strict=True)), elapsed * 1000)
+
+    def _count(self, images: int, passes: int = 1) -> None:
+        self.passes += passes
+        PASSES.inc(passes)
+        BATCH.observe(images)
+
+    def _run_together(self, images: Sequence[NDArray[np.float32]]) -> list[PassResult]:
+        """One pass for images of one size, each (1, height, width, 3)."""
+        if len(images) == 1:
+            return [self._timed(images[0])]
+        found = self._timed(np.concatenate(images))
+        # Copies: a view would keep the whole batch in memory for as long as one visitor's answer is held.
+        return [
+            PassResult(
+                found.probabilities[place : place + 1].copy(),
+                {name: values[place : place + 1].copy() for name, values in found.maps.items()},
+                found.milliseconds / len(images),
+            )
+            for place in range(len(images))
+        ]
 
     def scores(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
         with self._lock:
-            self.passes += len(pixels)
+            self._count(len(pixels), passes=len(pixels))
             return np.asarray(self._forward(tf.constant(pixels))[0].numpy())
 
     def trace(self, first_map: NDArray[np.float32]) -> Trace:
@@ -170,7 +198,7 @@ class Engine:
             first_map: C1 of a photo, (height, width, channels) float32.
         """
         with self._lock:
-            self.passes += 1
+            self._count(1)
             outputs, branches, shortcuts = self._all_blocks(tf.constant(first_map[None]))
         return Trace((first_map, *(output.numpy()[0] for output in outputs)), branches.numpy(), shortcuts.numpy())
 
@@ -182,7 +210,7 @@ class Engine:
             classes: Indices of the network's outputs.
         """
         with self._lock:
-            self.passes += 1
+            self._count(1)
             return self._backward.run(first_map, classes)
 
     def blocks(self, input_size: tuple[int, int]) -> tuple[Block, ...]:

@@ -13,6 +13,7 @@ from PIL import Image
 from resnet.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.images import Photo
 from resnet.manifest import Manifest
+from resnet.metrics import PHASES
 from resnet.options import whole_number
 from resnet.overlays import Canvas, fitted_size, make_canvas, overlay
 from resnet.preprocess import Geometry, NetworkInput, prepare
@@ -122,17 +123,19 @@ class Observation:
         wanted = (view.aggregation, view.channel, view.scale)
         found = self.latest.get(wanted)
         if found is None:
-            found = make_heatmaps(self.maps, self.blocks, view)
+            with PHASES.labels("maps").time():
+                found = make_heatmaps(self.maps, self.blocks, view)
             self.latest.clear()
             self.latest[wanted] = found
         return found
 
     def overlay(self, heatmap: Heatmap, view: ViewOptions, side: int) -> Image.Image:
         """One map over the photo, at most `side` pixels on its longer side."""
-        canvas = self.canvases.get(side)
-        if canvas is None:
-            canvas = self.canvases[side] = make_canvas(self.picture, self.geometry, side)
-        return overlay(canvas, heatmap, view)
+        with PHASES.labels("overlay").time():
+            canvas = self.canvases.get(side)
+            if canvas is None:
+                canvas = self.canvases[side] = make_canvas(self.picture, self.geometry, side)
+            return overlay(canvas, heatmap, view)
 
 
 def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:
@@ -147,7 +150,8 @@ def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:
     Raises:
         OptionError: An unknown framing.
     """
-    ready = prepare(photo.image, engine.manifest.input, framing, photo.size)
+    with PHASES.labels("prepare").time():
+        ready = prepare(photo.image, engine.manifest.input, framing, photo.size)
     (found,) = observe_prepared([(photo, ready)], engine, framing)
     return found
 

@@ -18,6 +18,7 @@ from resnet.evidence import Evidence, check_classes, find_evidence
 from resnet.explain import Observation, observe
 from resnet.heatmaps import Heatmap
 from resnet.images import Photo, read_photo
+from resnet.metrics import PHASES, PHOTOS
 from resnet.occlusion import FILLS, Curves, Hidden, hide, measure_curves
 from resnet.options import number, one_of
 from resnet.preprocess import FRAMINGS
@@ -86,6 +87,7 @@ class Explorer:
         photo = self._read(source)
         key = (photo.digest, source.framing, engine.manifest.identity)
         found = self.cache.get_or_make(("photo", key), lambda: observe(photo, engine, source.framing))
+        PHOTOS.inc()
         return Shown(key, source), found.named(photo.name)
 
     def held(self, shown: Shown) -> Observation:
@@ -101,7 +103,8 @@ class Explorer:
 
     @staticmethod
     def _read(source: Source) -> Photo:
-        photo = read_photo(source.path)
+        with PHASES.labels("decode").time():
+            photo = read_photo(source.path)
         return change_photo(photo, *source.change) if source.change else photo
 
     def blocks(self, shown: Shown) -> BlockTrace:

@@ -28,6 +28,7 @@ from resnet.explain import MAXIMUM_TOP_K, Observation, observe_prepared
 from resnet.heatmaps import ViewOptions
 from resnet.images import Photo, printable, read_photo
 from resnet.manifest import Manifest
+from resnet.metrics import count_error
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, NetworkInput, prepare
 from resnet.report import as_dictionary, figure_png, safe_stem
@@ -80,6 +81,7 @@ def answer_many(sources: Sequence[tuple[Path, str]], engine: Engine, framing: st
         try:
             photo = read_photo(path, name)
         except ResNetError as error:
+            count_error(error)
             yield from flush()
             yield Answer(name, error=error)
             continue

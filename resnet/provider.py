@@ -208,6 +208,7 @@ class EngineProvider:
         self._changed = threading.Condition()
         self._engine: Engine | None = None
         self._status = Status("loading", self._first_reason())
+        self._loader_thread = threading.Thread(target=self._load_and_prepare, name="weights", daemon=True)
         self._loading: dict[str, threading.Lock] = {}
         self._chosen: LRUCache[str, Engine] = LRUCache(HELD_ENGINES)
 
@@ -225,7 +226,12 @@ class EngineProvider:
 
     def start(self) -> None:
         """Begin to load, without waiting."""
-        threading.Thread(target=self._load_and_prepare, name="weights", daemon=True).start()
+        self._loader_thread.start()
+
+    def finish(self, timeout: float) -> None:
+        """Wait until nothing is being loaded any more, at most `timeout` seconds, before the process ends."""
+        if self._loader_thread.is_alive():
+            self._loader_thread.join(timeout)
 
     def _load_and_prepare(self) -> None:
         self._load()

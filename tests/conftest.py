@@ -98,7 +98,7 @@ def serve(load):
         provider.start()
         demo = build_demo(provider)
         _, url, _ = demo.launch(
-            server_name="127.0.0.1", server_port=_free_port(), prevent_thread_lock=True, quiet=True, **launch_options()
+            server_port=free_port(), prevent_thread_lock=True, quiet=True, **launch_options(demo, "127.0.0.1")
         )
         try:
             yield url
@@ -111,9 +111,10 @@ def server(engine):
     """The page with the session's network."""
     with serve(lambda: engine) as url:
         yield url
+    engine.prepare()  # waits for the server's own preparation, during which TensorFlow cannot end
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

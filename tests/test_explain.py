@@ -80,7 +80,7 @@ def test_every_view_comes_from_the_same_pass(engine, observation):
     assert engine.passes == before
 
 
-def test_engine_answers_many_threads_alike(engine):
+def test_visitors_who_share_a_pass_get_what_they_would_get_alone(engine):
     pixels = np.random.default_rng(0).uniform(-100, 100, (4, 1, 64, 64, 3)).astype(np.float32)
     expected = [engine.run(one).probabilities for one in pixels]
     found = [None] * 4
@@ -93,4 +93,5 @@ def test_engine_answers_many_threads_alike(engine):
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    # A batch is added up in another order than a single image.
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -13,6 +13,7 @@ from gradio.processing_utils import save_bytes_to_cache, ssrf_protected_download
 from resnet.export import MOST_PHOTOS
 from resnet.images import MAXIMUM_BYTES, SUFFIXES
 from resnet.ui.language import ENGLISH, Language
+from resnet.ui.server import NO_ADDRESSES
 
 _slider_value = gr.Slider.preprocess
 
@@ -51,13 +52,14 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
     return field
 
 
-def photo_list_input(**options: Any) -> gr.File:
+def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
     """A hidden field for many photos that language models can use as well.
 
     Gradio's own field of several files cannot be filled over the Model Context Protocol. This one takes
     uploaded files, as programs send them, and addresses (http, https, data), as language models do.
 
     Args:
+        fetch: Whether addresses (http, https) are fetched.
         options: Of `gr.File`.
     """
     field = gr.File(file_count="multiple", **options)
@@ -69,6 +71,8 @@ def photo_list_input(**options: Any) -> gr.File:
         if isinstance(item, str) and item.startswith("data:"):
             path = _store(item, field.GRADIO_CACHE, ENGLISH)
         elif isinstance(item, str) and item.startswith(("http://", "https://")):
+            if not fetch:
+                raise gr.Error(NO_ADDRESSES, print_exception=False)
             try:
                 path = ssrf_protected_download(item, field.GRADIO_CACHE)
             except Exception as error:

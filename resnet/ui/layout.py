@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from resnet.ui.api import add_endpoints
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
 from resnet.ui.photo import PhotoColumn
+from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, routes
 from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
@@ -57,8 +59,14 @@ _LANGUAGE_SCRIPT = """() => {
 }"""
 
 
-def launch_options() -> dict[str, Any]:
-    """What `launch` needs for this page: looks, limits, the MCP server, and nothing that leaves the machine."""
+def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
+    """What `launch` needs for this page: looks, limits, the MCP server, and nothing that leaves the machine.
+
+    Args:
+        demo: The page.
+        host: Address to listen on; None for Gradio's default.
+        names: Further names under which the page is reached, such as a proxy's.
+    """
     theme = gr.themes.Default(
         primary_hue="indigo",
         font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
@@ -74,27 +82,32 @@ def launch_options() -> dict[str, Any]:
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,
+        "server_name": host,
+        "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names)},
     }
 
 
-def build_demo(provider: EngineProvider, cache: ResultCache | None = None) -> gr.Blocks:
+def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fetch: bool = False) -> GuardedBlocks:
     """The page in all languages with its endpoints, ready to launch with `launch_options`.
 
     Args:
         provider: Which weights answer; the caller starts it.
         cache: Results; a new one by default.
+        fetch: Whether addresses of photos that programs send are fetched.
     """
     explorer = Explorer(provider, cache)
-    demo: gr.Blocks
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(HOUR, HOUR)) as demo:
+    options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False, "delete_cache": (HOUR, HOUR)}
+    demo: GuardedBlocks
+    with GuardedBlocks(explorer, fetch=fetch, fill_width=True, **options) as demo:
         Navbar(visible=False)
-        add_endpoints(explorer)  # first, so that no event of the page takes their names
+        add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
         Layout(demo, Page(LANGUAGES[0], explorer))
     for language in LANGUAGES[1:]:
         with demo.route(language.name, language.route):
             Navbar(visible=False)
             Layout(demo, Page(language, explorer))
-    demo.queue(api_open=False, max_size=64)
+    demo.queue(api_open=False, max_size=QUEUE_SIZE)
+    demo.say_how_long()
     return demo
 
 

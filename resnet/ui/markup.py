@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.metrics import PHASES
 from resnet.overlays import colour_table
 from resnet.preprocess import Box
 from resnet.report import AGGREGATION_NAMES, NOTES
@@ -28,7 +29,8 @@ GRADIENT_STOPS = 17
 def data_uri(picture: Image.Image) -> str:
     """A picture as a JPEG inside its address."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    with PHASES.labels("encode").time():
+        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

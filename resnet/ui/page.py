@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
+from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
 from resnet.explain import Observation
 from resnet.explorer import Explorer, Shown
@@ -19,8 +20,8 @@ from resnet.options import number
 from resnet.report import safe_stem
 from resnet.ui.language import Language
 
-NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1}
-"""Events that may run the network wait for each other: one pass already keeps all cores busy."""
+NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
+"""Events that may run the network: as many at once as can share a forward pass."""
 
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 2}
 """Events of many passes: between two of their passes those of other visitors get their turn."""

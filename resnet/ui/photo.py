@@ -12,6 +12,7 @@ from resnet.explain import MAXIMUM_TOP_K
 from resnet.explorer import Shown, Source
 from resnet.heatmaps import COLORMAPS
 from resnet.labels import ASSETS
+from resnet.metrics import count_error
 from resnet.ui import markup
 from resnet.ui.inputs import photo_input
 from resnet.ui.page import CHOICE_SCRIPT, PRIVATE, Page
@@ -81,6 +82,7 @@ class PhotoColumn:
         try:
             shown, observation = self._page.explorer.observe(Source(path, framing, weights))
         except ResNetError as error:
+            count_error(error)
             return markup.message(t.error(error), "error"), None
         width, height = observation.geometry.photo_size
         seen = observation.geometry.input_size

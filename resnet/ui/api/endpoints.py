@@ -64,7 +64,7 @@ class Endpoints:
         """Classify a photo with a ResNet: the likeliest classes, and figures on the feature maps C1 to C5.
 
         Args:
-            photo: A photo as a file, a URL or a data URL.
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
             top_k: Number of classes, 1 to 20.
             framing: "crop" for the centre square, "whole" for all of the photo.
             weights: "server" for the server's own choice, "bundled" (200 classes) or "imagenet" (1,000).
@@ -94,7 +94,7 @@ class Endpoints:
         """Classify a photo with a ResNet and draw its feature maps of the stages C1 to C5 over it.
 
         Args:
-            photo: A photo as a file, a URL or a data URL.
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
             top_k: Number of classes, 1 to 20.
             framing: "crop" for the centre square, "whole" for all of the photo.
             weights: "server" for the server's own choice, "bundled" or "imagenet".
@@ -134,7 +134,7 @@ class Endpoints:
         """Show the most active channels of any block of a ResNet for a photo, and what each block changes.
 
         Args:
-            photo: A photo as a file, a URL or a data URL.
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
             stage: C1 to C5.
             block: Block of the stage from 1; empty for its last block.
             order: Most active by "mean" or "max" activation, or by "contribution" to a class.
@@ -201,7 +201,7 @@ class Endpoints:
         """Show which part of a photo speaks for which class at each stage of a ResNet (class activation maps).
 
         Args:
-            photo: A photo as a file, a URL or a data URL.
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
             classes: Names or WordNet ids of up to 10 classes, separated by semicolons; empty for the likeliest.
             method: "gradcam", "gradcam++", "hirescam" or "layercam".
             scale: "stage" for one colour scale per stage, "each" for each map's own.
@@ -257,7 +257,7 @@ class Endpoints:
         """Hide the hottest part of a map from a ResNet and classify again: does the explanation hold?
 
         Args:
-            photo: A photo as a file, a URL or a data URL.
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
             map: A method ("gradcam", "gradcam++", "hirescam", "layercam") or "mean", "max", "l2" of the channels.
             stage: C1 to C5.
             class_name: Name or WordNet id of the class; empty for the likeliest.
@@ -310,7 +310,7 @@ class Endpoints:
         """Compare what a ResNet sees in two photos, or in one photo before and after a change, stage by stage.
 
         Args:
-            photo: A photo as a file, a URL or a data URL.
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
             other: Another photo; without one, the photo itself is changed.
             change: "rotate", "blur", "noise", "grey", "brightness" or "occlude".
             amount: Of the change, in its unit.
@@ -362,7 +362,7 @@ class Endpoints:
         """Classify many photos with a ResNet; a photo that cannot be read is listed with the reason.
 
         Args:
-            photos: Up to 200 photos as files or URLs.
+            photos: Up to 200 photos as files or data URLs; as public addresses only where the server fetches those.
             top_k: Number of classes, 1 to 20.
             framing: "crop" for the centre square, "whole" for all of each photo.
             weights: "server" for the server's own choice, "bundled" or "imagenet".
@@ -417,11 +417,16 @@ def _mean_area(curves: tuple[Curve, ...]) -> float:
     return sum(curve.area for curve in curves) / len(curves)
 
 
-def add_endpoints(explorer: Explorer) -> None:
-    """Add all endpoints to the page that is being built; nothing of them is visible."""
+def add_endpoints(explorer: Explorer, *, fetch: bool) -> None:
+    """Add all endpoints to the page that is being built; nothing of them is visible.
+
+    Args:
+        explorer: What asks the network.
+        fetch: Whether addresses of photos are fetched.
+    """
     work = Endpoints(explorer)
     with gr.Row(visible=False):
-        of = Fields(explorer.provider)
+        of = Fields(explorer.provider, fetch=fetch)
         result = gr.JSON(label="The answer as JSON: image, weights and framing first, then what was asked")
         pictures = gr.Gallery(format="jpeg", label="Overlays over the photo, each with a caption")
         picture = gr.Image(format="jpeg", label="What the answer shows as one picture")

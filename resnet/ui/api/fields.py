@@ -34,15 +34,16 @@ def _words(known: tuple[str, ...] | list[str], value: str, label: str) -> Any:
 class Fields:
     """One hidden component per parameter; endpoints share those that they have in common."""
 
-    def __init__(self, provider: EngineProvider) -> None:
+    def __init__(self, provider: EngineProvider, *, fetch: bool) -> None:
         """Add the components to the page that is built.
 
         Args:
             provider: Says which weights can be chosen.
+            fetch: Whether addresses of photos are fetched.
         """
         self.photo = photo_input(label=f"Photo: {PHOTO}")
         self.other = photo_input(label="Another photo to compare with; without one, the photo itself is changed")
-        self.photos = photo_list_input(label=f"Photos, up to 200, each {PHOTO}")
+        self.photos = photo_list_input(fetch=fetch, label=f"Photos, up to 200, each {PHOTO}")
         self.top_k = _raw(gr.Number(5, precision=0, label=f"Number of classes, 1 to {MAXIMUM_TOP_K}"))
         self.framing = _words(FRAMINGS, "crop", "crop: centre square; whole: all of the photo, aspect kept")
         self.weights = _words(

@@ -1,0 +1,103 @@
+"""Images of different visitors share a forward pass: what waits while another pass runs goes together.
+
+Nobody waits for company: an image that finds the network idle goes at once and alone. Those that come
+while a pass runs are taken by the next one, the longest waiting first, so that nobody waits for more
+than the passes of those who were there before. A batch costs less per image than single passes do.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from numpy.typing import NDArray
+
+from resnet.metrics import PHASES
+
+MOST_TOGETHER = 8
+"""Images per pass at most: beyond it a batch gains little, and its answers come later."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[Result]):
+    image: NDArray[Any]
+    asked: float
+    result: Result | None = None
+    error: BaseException | None = None
+    done: bool = False
+
+
+class Batcher(Generic[Result]):
+    """Runs a function on images in batches, one batch at a time. Thread-safe.
+
+    Attributes:
+        lock: Held while the function runs, for whoever else must not run meanwhile.
+    """
+
+    def __init__(self, run: Callable[[Sequence[NDArray[Any]]], Sequence[Result]], most: int = MOST_TOGETHER) -> None:
+        """Start with nobody waiting.
+
+        Args:
+            run: Takes images of one shape and gives a result for each, in their order.
+            most: Images per call at most.
+        """
+        self.lock = threading.Lock()
+        self._run = run
+        self._most = most
+        self._waiting: list[_Waiting[Result]] = []
+        self._changing = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many images wait for a pass."""
+        with self._changing:
+            return len(self._waiting)
+
+    def __call__(self, image: NDArray[Any]) -> Result:
+        """The result for one image, after those that came earlier or together with them.
+
+        Raises:
+            Exception: What `run` raised for this image by itself; others never fail with it.
+        """
+        own: _Waiting[Result] = _Waiting(image, time.perf_counter())
+        with self._changing:
+            self._waiting.append(own)
+        # Whoever holds the lock serves those that wait longest, who need not be himself; so the order of
+        # arrival counts, not the order in which a lock wakes its threads.
+        while not own.done:
+            with self.lock:
+                if not own.done:
+                    self._serve(self._next())
+        if own.error is not None:
+            raise own.error
+        return own.result  # type: ignore[return-value]
+
+    def _next(self) -> list[_Waiting[Result]]:
+        """The image that waits longest, and those of the same shape behind it."""
+        with self._changing:
+            shape = self._waiting[0].image.shape
+            group = [one for one in self._waiting if one.image.shape == shape][: self._most]
+            self._waiting = [one for one in self._waiting if one not in group]
+        now = time.perf_counter()
+        for one in group:
+            PHASES.labels("wait").observe(now - one.asked)
+        return group
+
+    def _serve(self, group: list[_Waiting[Result]]) -> None:
+        try:
+            results = self._run([one.image for one in group])
+            for one, result in zip(group, results, strict=True):
+                one.result = result
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked, wherever that thread is
+            if len(group) > 1:
+                for one in group:
+                    self._serve([one])
+            else:
+                group[0].error = error
+        for one in group:
+            one.done = True

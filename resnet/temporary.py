@@ -1,0 +1,67 @@
+"""A folder for all temporary files of a server: its own, kept small, and gone at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from resnet.errors import OptionError
+
+TEMPORARY_BYTES = 2_000_000_000
+"""What visitors' files may take together; the oldest go first. Gradio removes them after an hour as well."""
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for all temporary files of this process, gone afterwards.
+
+    It lies in `GRADIO_TEMP_DIR`, if that is set, else where temporary files usually are.
+
+    Raises:
+        OptionError: It cannot be made.
+    """
+    parent, before = os.environ.get("GRADIO_TEMP_DIR"), tempfile.tempdir
+    try:
+        if parent:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="resnet-page-", dir=parent))
+    except OSError as error:
+        where = parent or "the folder for temporary files"
+        raise OptionError("Photos cannot be stored in {}: {}.", where, error.strerror or error) from error
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    tempfile.tempdir = str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = before
+        os.environ.pop("GRADIO_TEMP_DIR")
+        if parent:
+            os.environ["GRADIO_TEMP_DIR"] = parent
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_room(folder: Path, limit: int = TEMPORARY_BYTES) -> int:
+    """Remove the oldest files of a folder until the rest takes at most `limit` bytes.
+
+    Returns:
+        Bytes that were removed.
+    """
+    files = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            status = path.lstat()
+            if not path.is_dir():
+                files.append((status.st_mtime, status.st_size, path))
+    surplus = sum(size for _, size, _ in files) - limit
+    removed = 0
+    for _, size, path in sorted(files):
+        if removed >= surplus:
+            break
+        with contextlib.suppress(OSError):
+            path.unlink()
+            removed += size
+    return removed

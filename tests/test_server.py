@@ -1,0 +1,291 @@
+"""The server around the page: health, metrics, headers, who may ask, and how it ends."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from resnet.labels import ASSETS
+from resnet.ui.server import Guard, is_loopback, middleware
+from tests.conftest import free_port, serve
+
+ROOT = Path(__file__).resolve().parent.parent
+ESPRESSO = ASSETS / "examples" / "espresso.jpg"
+
+
+def samples(server):
+    text = httpx.get(f"{server}metrics").text
+    return {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def small_app(names):
+    def fail(request):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pages = [Route("/", lambda request: PlainTextResponse("page")), Route("/full", fail)]
+    app = Starlette(routes=pages, middleware=[Middleware(Guard, names=names)])
+    return TestClient(app, base_url="http://localhost:7860")
+
+
+def test_a_server_without_weights_is_alive_but_not_ready(engine):
+    ready = threading.Event()
+
+    def load():
+        ready.wait(60)
+        return engine
+
+    with serve(load) as address:
+        assert httpx.get(f"{address}healthz").json() == {"status": "alive"}
+        answer = httpx.get(f"{address}readyz")
+        assert (answer.status_code, answer.json()) == (503, {"status": "loading"})
+        assert samples(address)["resnet_ready",] == 0
+        ready.set()
+        for _ in range(200):
+            answer = httpx.get(f"{address}readyz")
+            if answer.status_code == 200:
+                break
+            time.sleep(0.1)
+        assert answer.json() == {"status": "ready", "weights": "tiny-imagenet-200"}
+        assert samples(address)["resnet_ready",] == 1
+
+
+def test_metrics_count_photos_phases_errors_and_the_cache(server, tmp_path, make_photo):
+    before = samples(server)
+    client = Client(server, verbose=False)
+    photo = handle_file(str(make_photo(seed=4711)))
+    client.predict(photo, api_name="/explain")
+    client.predict(photo, api_name="/explain")
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"text")
+    with pytest.raises(AppError):
+        client.predict(handle_file(str(bad)), api_name="/classify")
+    with pytest.raises(AppError):
+        client.predict(photo, top_k=0, api_name="/classify")
+    client.close()
+    after = samples(server)
+
+    def grown(*key):
+        return after[key] - before.get(key, 0)
+
+    assert grown("resnet_photos_total") == 2
+    assert grown("resnet_passes_total") == 1
+    assert grown("resnet_pass_images_count") == 1
+    assert grown("resnet_errors_total", "ImageError") == 1
+    assert grown("resnet_errors_total", "OptionError") == 1
+    assert grown("resnet_errors_total", "Defect") == 0
+    assert grown("resnet_phase_seconds_count", "decode") == 3
+    assert grown("resnet_phase_seconds_count", "forward") == 1
+    assert grown("resnet_phase_seconds_count", "overlay") == 10
+    assert grown("resnet_cache_requests_total", "hit") == 1
+    assert grown("resnet_cache_bytes") > 0
+    assert grown("resnet_http_requests_total", "200", "POST") > 3
+
+
+def test_every_response_tells_browsers_what_not_to_do(server):
+    for path in ("/", "/zh", "/healthz", "/gradio_api/info", "/config", "/nowhere"):
+        headers = httpx.get(server + path.removeprefix("/")).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'self'" in policy
+        assert "http" not in policy  # nothing from or to anywhere else
+
+
+def call(server, endpoint, values):
+    event = httpx.post(f"{server}gradio_api/call/{endpoint}", json={"data": values}).json()["event_id"]
+    return httpx.get(f"{server}gradio_api/call/{endpoint}/{event}", timeout=60).text
+
+
+def upload(server, name, content):
+    return httpx.post(f"{server}gradio_api/upload", files={"files": (name, content)}).json()[0]
+
+
+@pytest.mark.parametrize("name", ["page.html", "drawing.svg", "photo.jpg"])
+def test_a_visitors_file_never_runs_as_a_page(server, name):
+    content = b"<html><svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg></html>"
+    answer = httpx.get(f"{server}gradio_api/file={upload(server, name, content)}")
+    assert answer.content == content
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "localhost.evil.example:7860"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Host": ""},
+    ],
+    ids=str,
+)
+def test_other_sites_cannot_use_a_local_page(headers):
+    answer = small_app(["localhost", "127.0.0.1"]).get("/", headers=headers)
+    assert answer.status_code == 403
+    assert "--name" in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://localhost:7860"},
+        {"Host": "127.0.0.1:9000", "Origin": "http://127.0.0.1:9000"},
+        {"Host": "LOCALHOST:7860"},
+        {"Origin": "https://demo.example"},
+        {"Host": "demo.example", "Origin": "https://demo.example"},
+    ],
+    ids=str,
+)
+def test_its_own_names_can(headers):
+    assert small_app(["localhost", "127.0.0.1", "demo.example"]).get("/", headers=headers).text == "page"
+
+
+def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    assert is_loopback(None)
+    assert is_loopback("127.0.0.1")
+    assert not is_loopback("0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    assert not is_loopback(None)
+    (public,) = middleware(None, [])
+    assert public.kwargs["names"] is None
+    (named,) = middleware(None, ["demo.example"])
+    assert "demo.example" in named.kwargs["names"]
+
+
+def test_the_running_page_refuses_other_sites(server):
+    assert httpx.get(server, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert httpx.get(server, headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_a_full_disk_is_said():
+    answer = small_app(None).get("/full")
+    assert answer.status_code == 507
+    assert answer.text == "The server cannot store the photo: No space left on device. Please try later."
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "value"),
+    [
+        ("classify", {"path": "http://127.0.0.1:1/x.jpg", "meta": {"_type": "gradio.FileData"}}),
+        ("classify", {"path": "https://example.com/x.jpg", "meta": {"_type": "gradio.FileData"}}),
+        ("batch", ["https://example.com/x.jpg"]),
+        ("batch", [{"path": "https://example.com/x.jpg", "meta": {"_type": "gradio.FileData"}}]),
+    ],
+)
+def test_addresses_are_not_fetched(server, endpoint, value):
+    answer = call(server, endpoint, [value, 1, "crop", "server", False, False][: 6 if endpoint == "batch" else 4])
+    assert "does not fetch addresses" in answer
+
+
+@pytest.mark.parametrize("values", [[], [None], [None] * 100], ids=len)
+def test_too_few_or_too_many_values_get_a_sentence(server, values):
+    assert f"takes 4 values; received {len(values)}" in call(server, "classify", values)
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [17, "x", [], ["a"], {}, {"path": 5}, {"path": {"path": "x"}}, {"path": "x", "meta": {}}, {"url": "data:,"}],
+    ids=str,
+)
+def test_a_photo_that_is_none_gets_a_sentence(server, capfd, photo):
+    answer = call(server, "classify", [photo, 1, "crop", "server"])
+    assert "event: error" in answer
+    assert "null" not in answer
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=../../../../etc/passwd",
+        "/gradio_api/file=%2e%2e%2f%2e%2e%2fetc/passwd",
+        f"/gradio_api/file={ROOT}/app.py",
+        f"/gradio_api/file={ROOT}/assets/weights/manifest.json",
+        "/static/../../../../etc/passwd",
+        "/gradio_api/static/%2e%2e/%2e%2e/%2e%2e/app.py",
+        "/assets/%2e%2e/%2e%2e/app.py",
+        "/gradio_api/proxy=http://127.0.0.1:1/",
+        "/gradio_api/stream/x/y/z/../../../../etc/passwd",
+    ],
+)
+def test_no_file_or_address_of_the_server_can_be_read(server, path):
+    answer = httpx.get(server + path.removeprefix("/"))
+    assert answer.status_code in (400, 403, 404, 405, 422)
+    assert "root:" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "app.py"), "/proc/self/environ", "../../etc/passwd"])
+def test_no_file_of_the_server_can_be_asked_about(server, path):
+    value = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    answer = call(server, "classify", [value, 1, "crop", "server"])
+    assert "event: error" in answer
+    assert "root:" not in answer
+    assert "text, not a photo" not in answer  # not even whether it is there
+
+
+def test_a_symbolic_link_leads_nowhere(server, tmp_path):
+    stored = Path(upload(server, "link.jpg", b"x"))
+    stored.unlink()
+    stored.symlink_to("/etc/passwd")
+    answer = httpx.get(f"{server}gradio_api/file={stored}")
+    assert answer.status_code in (403, 404)
+    assert "root:" not in answer.text
+
+
+def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_nothing(tmp_path):
+    port = free_port()
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            assert process.poll() is None
+            time.sleep(0.2)
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
+        job = client.submit(handle_file(str(ESPRESSO)), curves=True, api_name="/hold")
+        while job.status().code.value != "PROCESSING":
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        result, _ = job.result(timeout=60)
+        assert 0 < result["deletion"]["area"] < 1
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    assert list(tmp_path.iterdir()) == []

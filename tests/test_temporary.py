@@ -1,0 +1,47 @@
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from resnet.errors import OptionError
+from resnet.temporary import make_room, temporary_folder
+
+
+def test_all_temporary_files_lie_in_one_folder_that_is_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "given"))
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path / "given"
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        kept = Path(tempfile.mkdtemp())
+        (kept / "photo.jpg").write_bytes(b"x")
+        assert kept.is_relative_to(folder)
+    assert list((tmp_path / "given").iterdir()) == []
+    assert os.environ["GRADIO_TEMP_DIR"] == str(tmp_path / "given")
+
+
+def test_it_is_gone_after_a_failure_as_well(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with pytest.raises(RuntimeError), temporary_folder():
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(OptionError, match=r"Photos cannot be stored in .*file: "), temporary_folder():
+        pass
+
+
+def test_the_oldest_files_make_room(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for age, name in enumerate(["new", "sub/middle", "old"]):
+        path = tmp_path / name
+        path.write_bytes(bytes(100))
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    assert make_room(tmp_path, 300) == 0
+    assert make_room(tmp_path, 250) == 100
+    assert not (tmp_path / "old").exists()
+    assert make_room(tmp_path, 50) == 200
+    assert [path.name for path in tmp_path.rglob("*")] == ["sub"]
