@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
+from gradio.route_utils import FnIndexInferError
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -180,6 +181,10 @@ class Guard:
         answer: ASGIApp = PlainTextResponse(refused, 403) if refused else self._app
         try:
             await answer(scope, receive, send_with_headers)
+        except FnIndexInferError:
+            if started:
+                raise
+            await PlainTextResponse("There is no endpoint of that name.", 404)(scope, receive, send_with_headers)
         except OSError as error:
             if started or error.errno not in _NO_ROOM:
                 raise
