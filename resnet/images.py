@@ -1,31 +1,39 @@
 """One decoder for the page, the command line and the API: whatever comes in leaves as upright sRGB.
 
 Limits are checked on the header, before a pixel is decoded, so that a small file that unpacks to
-gigabytes costs nothing.
+gigabytes costs nothing; and `resnet.containers` sees to it that reading the header costs little.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip
 from resnet.errors import ImageError
 
 MAXIMUM_BYTES = 20_000_000
 MAXIMUM_PIXELS = 50_000_000
+MAXIMUM_RUN_LENGTH_PIXELS = 10_000_000
+"""Of a BMP with run lengths, which Pillow decodes in Python."""
 WORKING_LONGER, WORKING_SHORTER = 1000, 512
 """Photos are reduced until one side reaches its number: more than any input or picture here needs."""
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+_BAND_PIXELS = 2_000_000
 _ROTATED_BY_90 = {5, 6, 7, 8}
 
 # Pillow warns of what is either refused here or does no harm. A filter for all threads, once: to change
@@ -69,17 +77,24 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
             a limit. The message names the photo.
     """
     if isinstance(source, Image.Image):
-        photo = _photo(source, printable(name or "image"), "", reduce, own=False)
-        digest = hashlib.blake2b(photo.image.tobytes(), digest_size=16)
-        digest.update(repr(photo.size).encode())
-        return replace(photo, digest=digest.hexdigest())
+        photo = _photo(source, printable(name or "image"), "", reduce)
+        pixels = hashlib.blake2b(photo.image.tobytes(), digest_size=16)
+        pixels.update(repr(photo.size).encode())
+        return replace(photo, digest=pixels.hexdigest())
     if isinstance(source, bytes):
         content, name = source, printable(name or "image")
         _check_bytes(len(content), name)
     else:
         name = printable(name or Path(source).name)
         content = _read_file(Path(source), name)
-    return _photo(_open(content, name), name, hashlib.blake2b(content, digest_size=16).hexdigest(), reduce, own=True)
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    try:
+        contents = strip(content)
+    except ExcessError as error:
+        raise _excess(name) from error
+    if contents.scans > MAXIMUM_SCANS:
+        raise ImageError("{} is a JPEG of {} scans; a photo may have at most {}.", name, contents.scans, MAXIMUM_SCANS)
+    return _photo(_open(contents.content, name), name, digest, reduce, contents)
 
 
 def printable(name: str) -> str:
@@ -138,11 +153,17 @@ def _unknown_format(content: bytes, name: str) -> ImageError:
     return ImageError("{} is no picture in a known format; please use {}.", name, FORMAT_NAMES)
 
 
+def _excess(name: str) -> ImageError:
+    return ImageError("{} is no ordinary photo: to read it would take far too much time or memory.", name)
+
+
 def _open(content: bytes, name: str) -> Image.Image:
     Image.init()
     formats = [known for known in FORMATS if known in Image.OPEN]
     try:
-        return Image.open(io.BytesIO(content), formats=formats)
+        return Image.open(MeteredBytes(content), formats=formats)
+    except ExcessError as error:
+        raise _excess(name) from error
     except Image.DecompressionBombError as error:
         raise ImageError(
             "{} has far too many pixels; a photo may have at most {:.0f} million.", name, MAXIMUM_PIXELS / 1e6
@@ -153,47 +174,58 @@ def _open(content: bytes, name: str) -> Image.Image:
         raise ImageError("{} is damaged: its header cannot be read.", name) from error
 
 
-def _photo(image: Image.Image, name: str, digest: str, reduce: bool, own: bool) -> Photo:
+def _photo(image: Image.Image, name: str, digest: str, reduce: bool, contents: Contents | None = None) -> Photo:
     width, height = image.size
-    if width * height > MAXIMUM_PIXELS:
+    run_lengths = any(part[0] == "bmp_rle" for part in getattr(image, "tile", ()))
+    limit = MAXIMUM_RUN_LENGTH_PIXELS if run_lengths else MAXIMUM_PIXELS
+    if width * height > limit:
         raise ImageError(
             "{} has {} x {} = {:.0f} million pixels; a photo may have at most {:.0f} million.",
             name,
             width,
             height,
             width * height / 1e6,
-            MAXIMUM_PIXELS / 1e6,
+            limit / 1e6,
         )
     if min(width, height) < 1:
         raise ImageError("{} has no pixels ({} x {}).", name, width, height)
     format_name = image.format or "image"
-    orientation = _orientation(image)
-    if orientation in _ROTATED_BY_90:
-        width, height = height, width
     try:
-        upright = _decode(image, reduce, own)
+        if contents is not None and reduce:
+            image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
+        image.load()
+        orientation = _orientation(image, contents)
+        upright = _decode(image, reduce, orientation)
+    except ExcessError as error:
+        raise _excess(name) from error
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken
         reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
         raise ImageError("{} is damaged: {}.", name, reason) from error
+    if orientation in _ROTATED_BY_90:
+        width, height = height, width
     return Photo(name, digest, (width, height), upright, format_name)
 
 
-def _orientation(image: Image.Image) -> int:
-    """The turn that is still to be done; Pillow does it itself when it loads a TIFF."""
+def _orientation(image: Image.Image, contents: Contents | None) -> int:
+    """The turn that is still to be done to a loaded picture."""
+    if contents is None:
+        if image.format == "TIFF":
+            return 1  # Pillow has done it when it loaded the picture
+        try:
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        except Exception:  # noqa: BLE001 - a broken EXIF block is no reason to refuse the photo
+            return 1
     if image.format == "TIFF":
-        return 1
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - a broken EXIF block is no reason to refuse the photo
-        return 1
+        return contents.orientation
+    exif = image.info.get("exif", b"")
+    if not exif and "Raw profile type exif" in image.info:
+        with contextlib.suppress(ValueError):
+            exif = bytes.fromhex("".join(str(image.info["Raw profile type exif"]).split("\n")[3:]))
+    return orientation_of(exif, image.info.get("XML:com.adobe.xmp", "").encode() or image.info.get("xmp", b""))
 
 
-def _decode(image: Image.Image, reduce: bool, own: bool) -> Image.Image:
+def _decode(image: Image.Image, reduce: bool, orientation: int) -> Image.Image:
     profile = image.info.get("icc_profile")
-    orientation = _orientation(image)
-    if own and reduce:
-        image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
-    image.load()
     image = _eight_bit(image)
     if reduce:
         image = _reduce(image)
@@ -222,20 +254,34 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return image.convert("L")
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.asarray(image)
-    if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65535:
-        return Image.fromarray((values >> 8).astype(np.uint8))  # no floating point: such files can be large
-    values = values.astype(np.float32)
-    finite = np.isfinite(values)
-    low, high = float(values.min(where=finite, initial=np.inf)), float(values.max(where=finite, initial=-np.inf))
+    # Band by band: a copy of all pixels as numbers would take hundreds of megabytes.
+    low, high = np.inf, -np.inf
+    for _, values in _bands(image):
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low > high:
-        low, high = 0.0, 0.0
+        low = high = 0.0
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
-    values -= low
-    values *= 255 / ((high - low) or 1.0)
-    return Image.fromarray(np.rint(values).astype(np.uint8))
+    sixteen = image.mode.startswith("I") and low >= 0 and high <= 65535
+    shown = np.empty((image.height, image.width), np.uint8)
+    for top, values in _bands(image):
+        if sixteen:
+            band = values >> 8
+        else:
+            scaled = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+            band = np.rint((scaled - low) * (255 / ((high - low) or 1.0)))
+        shown[top : top + len(values)] = band
+    return Image.fromarray(shown)
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Rows of a grey image, some at a time: the first's number, and their values."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        yield top, np.asarray(image.crop((0, top, image.width, bottom)))
 
 
 def _working_size(size: tuple[int, int]) -> tuple[int, int]:

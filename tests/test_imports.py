@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     "errors", "temporary",
-    "options", "metrics", "stages", "labels", "images", "preprocess", "manifest", "model", "weights", "imagenet",
-    "gradients", "batching", "engine", "formats", "provider", "heatmaps", "overlays", "explain", "cache", "channels",
+    "options", "metrics", "stages", "labels", "containers", "images", "preprocess", "manifest", "model", "weights",
+    "imagenet", "gradients", "batching", "engine", "formats", "provider", "heatmaps", "overlays", "explain", "cache", "channels",
     "evidence", "occlusion", "comparison", "explorer", "charts", "report", "figures", "export", "batch",
     "training", "cli", "ui",
 ]  # fmt: skip

@@ -378,6 +378,8 @@ CHINESE: dict[str, str] = {
     "{} has {} x {} = {:.0f} million pixels; a photo may have at most {:.0f} million.": "{} 有 {} x {} = {:.0f} 百万像素；"
     "照片最多 {:.0f} 百万像素。",
     "{} has no pixels ({} x {}).": "{} 没有像素（{} x {}）。",
+    "{} is a JPEG of {} scans; a photo may have at most {}.": "{} 是有 {} 次扫描的 JPEG；照片最多 {} 次。",
+    "{} is no ordinary photo: to read it would take far too much time or memory.": "{} 不是普通照片：读取它需要过多的时间或内存。",
     "{} is a folder, not a photo.": "{} 是文件夹，不是照片。",
     "{} is no regular file.": "{} 不是普通文件。",
     "{} is no picture in a known format; please use {}.": "{} 不是已知格式的图片；请使用 {}。",
