@@ -35,6 +35,9 @@ NOTES = {
 }
 FIGURE_SIDE = 512
 WIDTH_INCHES = 13
+_STEM_BYTES = 200
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever their suffix."""
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -106,8 +109,12 @@ def prediction_dictionary(prediction: Prediction) -> dict[str, Any]:
 
 def safe_stem(name: str) -> str:
     """A photo's name without its suffix, fit for a file name on any system."""
-    stem = re.sub(r"[^\w.\- ]+", "_", Path(name).stem).strip(" .")
-    return stem[:80] or "photo"
+    stem = re.sub(r"[^\w.\- ]+", "_", Path(name).stem)[:80]
+    # A file system counts bytes, of which a letter can have four; the longest suffix here takes some twenty.
+    stem = stem.encode()[:_STEM_BYTES].decode(errors="ignore").strip(" .")
+    if _DEVICE.match(stem):
+        stem = f"_{stem}"
+    return stem or "photo"
 
 
 def stage_caption(heatmap: Heatmap) -> tuple[str, str, str]:

@@ -64,6 +64,11 @@ def test_a_name_is_never_markup(observation):
         ("猫.jpg", "猫"),
         (" . ", "photo"),
         ("x" * 300 + ".png", "x" * 80),
+        ("\N{CJK UNIFIED IDEOGRAPH-20000}" * 300 + ".png", "\N{CJK UNIFIED IDEOGRAPH-20000}" * 50),
+        ("x" * 79 + ". y.png", "x" * 79),
+        ("CON.jpg", "_CON"),
+        ("com1.tar.gz", "_com1.tar"),
+        ("console.jpg", "console"),
     ],
 )
 def test_file_names_are_safe(name, stem):
