@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     "errors", "temporary",
     "options", "metrics", "stages", "labels", "containers", "images", "preprocess", "manifest", "model", "weights",
-    "imagenet", "gradients", "batching", "engine", "formats", "provider", "heatmaps", "overlays", "explain", "cache", "channels",
-    "evidence", "occlusion", "comparison", "explorer", "charts", "report", "figures", "export", "batch",
+    "imagenet", "gradients", "batching", "engine", "formats", "provider", "heatmaps", "overlays", "explain", "cache",
+    "channels", "evidence", "occlusion", "comparison", "explorer", "charts", "report", "figures", "export", "batch",
     "training", "cli", "ui",
 ]  # fmt: skip
 TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
