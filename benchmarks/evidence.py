@@ -8,15 +8,13 @@ gives medians and their ratio to one forward pass of the same photo with all fiv
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from benchmarks.forward import medians
+from benchmarks.tables import Tables, main, medians
 from resnet.channels import trace_blocks
 from resnet.comparison import similarities
 from resnet.engine import Engine
@@ -79,25 +77,14 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
     return {**found, "deletion and insertion curves, 136 photos": curves["curves"]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+def measure(rounds: int) -> Tables:
+    """All tables of this module."""
     published = Engine(IMAGENET_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)))
-    tables = {
-        "bundled weights, 128 px": explanations(load_bundled(), options.rounds),
-        "ImageNet network, 224 px": explanations(published, options.rounds),
+    return {
+        "tabs, bundled weights, 128 px, ms": explanations(load_bundled(), rounds),
+        "tabs, ImageNet network, 224 px, ms": explanations(published, rounds),
     }
-    if options.json:
-        print(json.dumps(tables, indent=2))
-        return
-    for title, table in tables.items():
-        print(f"\n{title}")
-        first = next(iter(table.values()))
-        for name, milliseconds in table.items():
-            print(f"  {name:<50}{milliseconds:9.1f} ms{milliseconds / first:8.1f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure)

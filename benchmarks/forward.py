@@ -2,18 +2,14 @@
 
     python -m benchmarks.forward [--rounds N] [--json]
 
-Every round measures each contender once, in turn, so that a busy machine slows all alike; the table
-gives medians and their ratios. The networks have random weights: time does not depend on them.
+The networks have random weights: time does not depend on them. Other engines take part if they are
+installed (`requirements-peers.txt`), after a check that they compute the same.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
+import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -23,8 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from benchmarks.peers import installed_peers
+from benchmarks.tables import Tables, main, medians
 from resnet.engine import Engine
 from resnet.explorer import Explorer, Shown
 from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
@@ -34,49 +31,34 @@ from resnet.stages import block_table, head_multiply_accumulates
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout
 from resnet.ui.page import Page
+from resnet.weights import fold
 
 
-def medians(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each contender, measured in turn after two rounds to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 2):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            if number >= 2:
-                times[name].append((time.perf_counter() - start) * 1000)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def forward(rounds: int) -> dict[str, float]:
-    """One 224-pixel image through ResNet101 with 1,000 classes."""
+def forward(rounds: int, images: int) -> dict[str, float]:
+    """Images of 224 pixels through ResNet101 with 1,000 classes, by us and by all peers that are installed."""
     published = keras.applications.ResNet101(weights=None)
     arrays = move_from_keras(published)
-    start = time.perf_counter()
     engine = Engine(IMAGENET_MANIFEST, arrays)
-    ready = time.perf_counter()
-    pixels = np.random.default_rng(0).uniform(-120, 130, (1, 224, 224, 3)).astype(np.float32)
-    frozen = convert_variables_to_constants_v2(engine._forward.get_concrete_function())
-    frozen(tf.constant(pixels))
-    frozen_ready = time.perf_counter()
+    peers, missing = installed_peers(engine, fold(arrays))
+    for name in missing:
+        print(f"not installed: {name}", file=sys.stderr)
+    pixels = np.random.default_rng(0).uniform(-120, 130, (images, 224, 224, 3)).astype(np.float32)
     compiled = tf.function(lambda image: published(image, training=False))
     matrix = tf.random.normal((2048, 2048))
     multiply = tf.function(lambda: tf.matmul(matrix, matrix))
     found = medians(
         {
-            "ours, scores and C1 to C5": lambda: engine.run(pixels),
-            "ours, frozen to constants": lambda: [part.numpy() for part in frozen(tf.constant(pixels))],
-            "keras.applications.ResNet101.predict, scores only": lambda: published.predict(pixels, verbose=0),
-            "tf.function of the same, scores only": lambda: compiled(pixels).numpy(),
+            "keras.applications.ResNet101.predict: scores only": lambda: published.predict(pixels, verbose=0),
+            "tf.function of the same: scores only": lambda: compiled(pixels).numpy(),
+            "ours: scores and C1 to C5": lambda: engine.run(pixels),
+            **{f"{name}: scores and C1 to C5": partial(peer, pixels) for name, peer in peers.items()},
             "matrix product of 2048": lambda: multiply().numpy(),
         },
         rounds,
     )
     speed = 2 * 2048**3 / found.pop("matrix product of 2048") / 1e6
     costs = sum(block.multiply_accumulates for block in block_table(101)) + head_multiply_accumulates(1000)
-    found["(once: our engine, from arrays to its first pass)"] = (ready - start) * 1000
-    found["(once: freezing it, to its first pass)"] = (frozen_ready - ready) * 1000
-    found[f"the same sums at this machine's matrix speed ({speed:.0f} GFLOP/s)"] = 2 * costs / speed / 1e6
+    found[f"the same sums at TensorFlow's matrix speed here ({speed:.0f} GFLOP/s)"] = 2 * images * costs / speed / 1e6
     return found
 
 
@@ -112,11 +94,8 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+def measure(rounds: int) -> Tables:
+    """All tables of this module."""
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder) / "large.jpg"
         example = ASSETS / "examples" / "raccoon.jpg"
@@ -124,23 +103,15 @@ def main() -> None:
             photo.resize((4000, 3000), Image.Resampling.BICUBIC).save(large, quality=90)
         bundled = load_bundled()
         published = Engine(IMAGENET_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)))
-        tables = {
-            "forward pass, 224 px": forward(options.rounds),
-            "page, bundled weights, 800 x 600 photo": views(bundled, example, options.rounds),
-            "page, bundled weights, 12-megapixel JPEG": views(bundled, large, options.rounds),
-            "page, ImageNet network, 800 x 600 photo": views(published, example, options.rounds),
-            "page, ImageNet network, 12-megapixel JPEG": views(published, large, options.rounds),
+        return {
+            "forward pass, one image of 224 px, ms": forward(rounds, 1),
+            "forward pass, eight images of 224 px, ms": forward(max(3, rounds // 4), 8),
+            "page, bundled weights, 800 x 600 photo, ms": views(bundled, example, rounds),
+            "page, bundled weights, 12-megapixel JPEG, ms": views(bundled, large, rounds),
+            "page, ImageNet network, 800 x 600 photo, ms": views(published, example, rounds),
+            "page, ImageNet network, 12-megapixel JPEG, ms": views(published, large, rounds),
         }
-    if options.json:
-        print(json.dumps(tables, indent=2))
-        return
-    for title, table in tables.items():
-        print(f"\n{title}")
-        reference = next(name for name in table if "predict" in name or "scratch" in name)
-        first = table[reference]
-        for name, milliseconds in table.items():
-            print(f"  {name:<66}{milliseconds:8.1f} ms{milliseconds / first:7.2f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure)

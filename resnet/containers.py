@@ -69,7 +69,7 @@ class Contents:
     Attributes:
         content: The file.
         orientation: The turn that a TIFF asks for, 1 to 8; other formats tell it with their pixels.
-        scans: How often a JPEG walks through its pixels.
+        scans: How often a JPEG walks through its pixels; may say 1 where it is few enough.
     """
 
     content: bytes
@@ -119,6 +119,9 @@ def _strip_jpeg(content: bytes) -> Contents:
     place, scans, segments = 2, 0, 0
     hidden = []
     pattern, has_exif = _JPEG_MARKER, False
+    # Inside a scan these two bytes cannot stand. Where they are so rare, what follows the first scan need not
+    # be walked through, which would take as long as decoding it.
+    few = content.count(b"\xff\xda") <= MAXIMUM_SCANS
     while found := pattern.search(content, place):
         pattern, place = _JPEG_MARKER, found.end()
         marker = found[1][0]
@@ -131,6 +134,8 @@ def _strip_jpeg(content: bytes) -> Contents:
             raise ExcessError
         if marker == 0xDA:
             scans += 1
+            if few:
+                break
             pattern = _JPEG_AFTER_SCAN
         elif marker == 0xE1 and content[place + 2 : place + 8] == b"Exif\0\0":
             if has_exif:

@@ -72,6 +72,7 @@ def test_blocks_and_channels(answered, engine):
     expect(answered.locator("#grid h2")).to_contain_text("4 of 64 channels of pool1")
     assert engine.passes == passes  # all blocks came with one pass
 
+    expect(answered.locator("#blocks-large figcaption")).to_contain_text("C1, block 1, channel")
     button = answered.locator("#grid button").nth(2)
     channel = button.get_attribute("data-choice")
     button.click()
