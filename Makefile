@@ -1,9 +1,10 @@
 # make demo: the page on http://127.0.0.1:7860     make test: all tests     make lint: style and types
+# make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench peers load clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
@@ -21,8 +22,13 @@ format: $(VENV)/development
 	$(BIN)/ruff format .
 
 bench: $(VENV)/runtime
-	$(BIN)/python -m benchmarks.forward
-	$(BIN)/python -m benchmarks.evidence
+	$(BIN)/python -m benchmarks
+
+peers: $(VENV)/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-peers.txt
+
+load: $(VENV)/load
+	$(BIN)/python -m benchmarks.load
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -35,6 +41,10 @@ $(VENV)/runtime: requirements.txt | $(BIN)/python
 $(VENV)/development: requirements.txt requirements-batch.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/runtime
+
+$(VENV)/load: requirements-load.txt | $(VENV)/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-load.txt
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

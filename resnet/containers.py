@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAXIMUM_SCANS = 100
@@ -32,6 +33,7 @@ _PIXEL_TAGS = {
     *(256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332, 338, 339),
     *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 34675, 37439, 50674),
 }
+_SCAN, _END = 0xDA, 0xD9
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _JPEG_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
@@ -69,7 +71,7 @@ class Contents:
     Attributes:
         content: The file.
         orientation: The turn that a TIFF asks for, 1 to 8; other formats tell it with their pixels.
-        scans: How often a JPEG walks through its pixels; may say 1 where it is few enough.
+        scans: How often a JPEG walks through its pixels; counted exactly only above `MAXIMUM_SCANS`, else at most that.
     """
 
     content: bytes
@@ -116,38 +118,41 @@ def _checked(orientation: int) -> int:
 
 def _strip_jpeg(content: bytes) -> Contents:
     """Count the scans, and hide all EXIF segments but the first: Pillow joins and reads them."""
-    place, scans, segments = 2, 0, 0
-    hidden = []
-    pattern, has_exif = _JPEG_MARKER, False
-    # Inside a scan these two bytes cannot stand. Where they are so rare, what follows the first scan need not
-    # be walked through, which would take as long as decoding it.
-    few = content.count(b"\xff\xda") <= MAXIMUM_SCANS
+    changed, has_exif, first_scan = bytearray(), False, len(content)
+    for marker, place in _segments(content, 2):
+        if marker == _SCAN:
+            first_scan = place
+            break
+        if marker == 0xE1 and content[place + 2 : place + 8] == b"Exif\0\0":
+            if has_exif:
+                changed = changed or bytearray(content)
+                changed[place + 2 : place + 6] = b"none"
+            has_exif = True
+    # These two bytes cannot stand inside a scan. Where they are rare enough, the scans need not be walked
+    # through, which would take as long as to decode them.
+    scans = content.count(b"\xff\xda", first_scan - 2)
+    if scans > MAXIMUM_SCANS:
+        scans = sum(marker == _SCAN for marker, _ in _segments(content, 2))
+    return Contents(bytes(changed) or content, scans=scans)
+
+
+def _segments(content: bytes, place: int) -> Iterator[tuple[int, int]]:
+    """Marker and start, behind the marker, of each of a JPEG's segments."""
+    pattern, count = _JPEG_MARKER, 0
     while found := pattern.search(content, place):
         pattern, place = _JPEG_MARKER, found.end()
         marker = found[1][0]
-        if marker == 0xD9:
-            break
+        if marker == _END:
+            return
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:
             continue
-        segments += 1
-        if segments > _MOST_SEGMENTS:
+        count += 1
+        if count > _MOST_SEGMENTS:
             raise ExcessError
-        if marker == 0xDA:
-            scans += 1
-            if few:
-                break
+        yield marker, place
+        if marker == _SCAN:
             pattern = _JPEG_AFTER_SCAN
-        elif marker == 0xE1 and content[place + 2 : place + 8] == b"Exif\0\0":
-            if has_exif:
-                hidden.append(place + 2)
-            has_exif = True
         place += max(2, int.from_bytes(content[place : place + 2], "big"))
-    if hidden:
-        changed = bytearray(content)
-        for start in hidden:
-            changed[start : start + 4] = b"none"
-        content = bytes(changed)
-    return Contents(content, scans=scans)
 
 
 class _Directory:
