@@ -11,6 +11,7 @@ import sys
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 from resnet.errors import ResNetError
+from resnet.onnx_network import chosen_runtime
 from resnet.provider import EngineProvider, check_choice
 from resnet.temporary import temporary_folder
 
@@ -51,6 +52,7 @@ def main() -> int:
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
         check_choice(options.weights)
+        chosen_runtime()
         provider = EngineProvider(options.weights, options.offer)
         with temporary_folder() as folder:
             # Gradio decides where it keeps files when it is imported.

@@ -17,7 +17,8 @@ from resnet.gradients import BackwardPass, Gradients
 from resnet.manifest import Manifest
 from resnet.metrics import BATCH, PASSES, PHASES
 from resnet.model import block_output
-from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
+from resnet.onnx_network import Forward, chosen_runtime, compile_onnx
+from resnet.stages import STAGE_NAMES, Block, block_table, blocks_of_depth, stage_table
 from resnet.weights import assign, fold, network_of, read_arrays
 
 
@@ -61,20 +62,26 @@ class Engine:
 
     Attributes:
         manifest: Of the weights.
+        runtime: What runs the forward pass: "tensorflow", or "onnx" where that extra is installed.
         passes: Number of forward passes so far, without the one that warms up.
     """
 
-    def __init__(self, manifest: Manifest, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    def __init__(
+        self, manifest: Manifest, arrays: Mapping[str, NDArray[np.float32]], runtime: str | None = None
+    ) -> None:
         """Build the folded network and compile it.
 
         Args:
             manifest: Describes the network; its labels are read here, so that a fault shows early.
             arrays: The weights by layer and part, with batch normalisation.
+            runtime: "tensorflow" or "onnx"; None for `onnx_network.chosen_runtime`.
 
         Raises:
             WeightsError: The arrays do not fit the network, or the labels do not fit the classes.
+            OptionError: The runtime that is asked for is unknown or not installed.
         """
         self.manifest = manifest
+        self.runtime = runtime or chosen_runtime()
         self.passes = 0
         self._together = Batcher(self._run_together)
         # One pass already keeps all cores busy; two at once would only make both slower.
@@ -82,8 +89,12 @@ class Engine:
         _ = manifest.labels
         self._blocks = block_table(manifest.depth)
         self._model = network_of(manifest, folded=True)
-        assign(self._model, fold(arrays))
+        folded = fold(arrays)
+        assign(self._model, folded)
         self._forward = self._compile(self._model)
+        self._run: Forward = self._run_tensorflow
+        if self.runtime == "onnx":
+            self._run = compile_onnx(folded, blocks_of_depth(manifest.depth), manifest.stem_pool)
         side = manifest.input.size
         self._run(np.zeros((1, side, side, 3), np.float32))
 
@@ -134,7 +145,7 @@ class Engine:
 
         return tf.function(run, input_signature=[tf.TensorSpec((1, None, None, stem.shape[3]), tf.float32)])
 
-    def _run(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def _run_tensorflow(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         return [output.numpy() for output in self._forward(tf.constant(pixels))]
 
     def prepare(self) -> None:
@@ -189,7 +200,7 @@ class Engine:
         """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
         with self._lock:
             self._count(len(pixels), passes=len(pixels))
-            return np.asarray(self._forward(tf.constant(pixels))[0].numpy())
+            return self._run(pixels)[0]
 
     def trace(self, first_map: NDArray[np.float32]) -> Trace:
         """Every block's output, by a pass from C1 on.

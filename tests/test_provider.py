@@ -1,5 +1,6 @@
 """Which weights answer, and when they change."""
 
+import shutil
 import threading
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from resnet import provider
 from resnet.errors import WeightsError
 from resnet.manifest import read_manifest
-from resnet.provider import BUNDLED, EngineProvider, check_choice, load_now
+from resnet.provider import BUNDLED, EngineProvider, check_choice, load_now, offered_choices
 
 
 class FakeEngine:
@@ -138,3 +139,20 @@ def test_a_wrong_path_is_refused_before_anything_is_loaded(tmp_path):
     check_choice("auto"), check_choice("bundled"), check_choice(str(BUNDLED))
     with pytest.raises(WeightsError, match="There are no weights at"):
         check_choice(str(tmp_path / "none"))
+
+
+def test_weights_that_vanish_or_rot_while_serving_stop_only_those_who_ask_for_them(tmp_path, engine):
+    copy = shutil.copytree(BUNDLED, tmp_path / "offered")
+    serving = EngineProvider.serving(engine)
+    serving.choices = offered_choices([copy])
+    offered = serving.choices[-1].identifier
+    weights = read_manifest(copy).weights_path
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match=weights.name):
+        serving.engine(offered)
+    weights.unlink()
+    with pytest.raises(WeightsError, match=weights.name):
+        serving.engine(offered)
+    assert serving.engine() is engine
+    shutil.copy(BUNDLED / weights.name, weights)
+    assert serving.engine(offered).manifest.classes == engine.manifest.classes

@@ -64,7 +64,7 @@ def test_a_server_without_weights_is_alive_but_not_ready(engine):
             if answer.status_code == 200:
                 break
             time.sleep(0.1)
-        assert answer.json() == {"status": "ready", "weights": "tiny-imagenet-200"}
+        assert answer.json() == {"status": "ready", "weights": "tiny-imagenet-200", "runtime": "tensorflow"}
         assert samples(address)["resnet_ready",] == 1
 
 
@@ -185,7 +185,45 @@ def test_the_running_page_refuses_other_sites(server):
 def test_a_full_disk_is_said():
     answer = small_app(None).get("/full")
     assert answer.status_code == 507
-    assert answer.text == "The server cannot store the photo: No space left on device. Please try later."
+    assert answer.text == "The server cannot store files now: No space left on device. Please try later."
+
+
+def test_a_full_disk_while_writing_an_export_is_said(server, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    stored = {"path": upload(server, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
+    with monkeypatch.context() as patch:
+        patch.setattr("resnet.ui.api.endpoints.save_file_to_cache", full)
+        answer = call(server, "batch", [[stored], 1, "crop", "server", False, False])
+    assert "cannot store files now: No space left on device" in answer
+    assert "event: complete" in call(server, "batch", [[stored], 1, "crop", "server", False, False])
+
+
+def test_who_finds_the_queue_full_is_told_when_to_come_back(engine):
+    ready = threading.Event()
+
+    def load():
+        ready.wait(60)
+        return engine
+
+    with serve(load) as address:
+        stored = {"path": upload(address, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
+        events, refused = [], None
+        with httpx.Client(base_url=address, timeout=60) as client:
+            while refused is None and len(events) < 200:
+                answer = client.post("gradio_api/call/classify", json={"data": [stored, 1, "crop", "server"]})
+                if answer.status_code == 200:
+                    events.append(answer.json()["event_id"])
+                else:
+                    refused = answer
+            assert refused.status_code == 429
+            assert "64 requests wait already, the most that may. Please try again in about" in refused.json()["detail"]
+            assert int(refused.headers["Retry-After"]) >= 1
+            ready.set()
+            for event in events:  # nobody who waited is lost
+                assert "espresso" in client.get(f"gradio_api/call/classify/{event}").text
+    assert len(events) >= 64
 
 
 @pytest.mark.parametrize(

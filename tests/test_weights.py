@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -151,6 +152,21 @@ def test_pickled_objects_are_never_loaded(tmp_path, tiny):
     np.savez(tmp_path / "evil.npz", **{"conv1_conv/kernel": np.array([{"a": 1}], dtype=object)})
     with pytest.raises(WeightsError, match="Object arrays cannot be loaded"):
         read_arrays(store(tmp_path, "evil.npz"))
+
+
+def test_code_in_a_keras_file_never_runs(tmp_path, tiny):
+    trace = tmp_path / "ran"
+
+    def run(values):
+        trace.write_text("ran")
+        return values
+
+    keras.Model(tiny.input, keras.layers.Lambda(run)(tiny.output)).save(tmp_path / "mine.keras")
+    assert trace.exists()
+    trace.unlink()
+    arrays = read_arrays(store(tmp_path, "mine.keras"))  # the numbers alone, into a network of our own
+    assert arrays.keys() == arrays_of(tiny).keys()
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize("file", ["mine.npz", "mine.weights.h5", "mine.keras"])

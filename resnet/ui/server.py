@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
+from fastapi import HTTPException
 from gradio.route_utils import FnIndexInferError
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -31,7 +32,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
 
 MISFIT = "A value does not fit the field that it was sent for; a photo must be an uploaded file or a data URL."
-NO_ROOM = "The server cannot store the photo: {}. Please try later."
+NO_ROOM = "The server cannot store files now: {}. Please try later."
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -101,6 +102,11 @@ class GuardedBlocks(gr.Blocks):
             if isinstance(error.__cause__, ResNetError):
                 count_error(error.__cause__)
             raise
+        except OSError as error:
+            count_error(error)
+            if error.errno not in _NO_ROOM:
+                raise
+            raise gr.Error(NO_ROOM.format(error.strerror), print_exception=False) from error
         except Exception as error:
             count_error(error)
             raise
@@ -111,16 +117,19 @@ class GuardedBlocks(gr.Blocks):
 
         async def push_or_say(*args: Any, **options: Any) -> Any:
             if self.stopping:
-                return False, "The server is being restarted. Please try again in a minute.", "queue_full"
-            success, found, state = await push(*args, **options)
-            if state == "queue_full":
+                raise HTTPException(503, "The server is being restarted. Please try again in a minute.")
+            waiting = len(self._queue)
+            if waiting >= QUEUE_SIZE:
                 ERRORS.labels("QueueFull").inc()
                 seconds = max(1, round(self.expected_wait()))
-                found = (
-                    f"The server is busy: {len(self._queue)} requests wait already, the most that may. "
-                    f"Please try again in about {seconds} s; nothing is lost."
+                # Gradio's own status for it, 503, makes its page say something else and no time.
+                raise HTTPException(
+                    429,
+                    f"The server is busy: {waiting} requests wait already, the most that may. "
+                    f"Please try again in about {seconds} s.",
+                    headers={"Retry-After": str(seconds)},
                 )
-            return success, found, state
+            return await push(*args, **options)
 
         self._queue.push = push_or_say  # type: ignore[method-assign]
 
@@ -261,6 +270,7 @@ def routes(demo: GuardedBlocks) -> list[BaseRoute]:
         answer: dict[str, str] = {"status": status.phase}
         if status.manifest:
             answer["weights"] = status.manifest.name
+            answer["runtime"] = explorer.provider.engine().runtime
         if status.error:
             answer["error"] = str(status.error)
         return JSONResponse(answer, 200 if status.phase == "ready" else 503)
