@@ -5,6 +5,7 @@ They are in `requirements-bench.txt`; what is not installed is left out of the t
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -134,6 +135,7 @@ def torch_peer(arrays: Mapping[str, NDArray[np.float32]], depth: int, stem_pool:
 
 def onnx_peer(arrays: Mapping[str, NDArray[np.float32]], depth: int, stem_pool: str) -> Peer:
     """ONNX Runtime, by PyTorch's exporter."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
     import torch
 

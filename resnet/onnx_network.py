@@ -54,8 +54,11 @@ def compile_onnx(arrays: Mapping[str, NDArray[np.float32]], blocks: Sequence[int
         blocks: Blocks per stage C2 to C5.
         stem_pool: "same" or "centered".
     """
+    # From 1.29 on its builds report each session to their maker, unless this is set before they load.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     # By itself it would take the machine's cores, of which this process may have fewer.
     options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

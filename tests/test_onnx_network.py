@@ -1,5 +1,9 @@
 """ONNX Runtime against TensorFlow."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -55,6 +59,20 @@ def test_the_engine_gives_the_same_by_both(engine):
     np.testing.assert_allclose(fast.scores(several), engine.scores(several), atol=PROBABILITY_TOLERANCE)
     trace, expected = fast.trace(other.maps["C1"][0]), engine.trace(one.maps["C1"][0])
     np.testing.assert_allclose(trace.outputs[-1], expected.outputs[-1], atol=1e-3 * expected.outputs[-1].max())
+
+
+def test_nothing_is_reported_to_anybody():
+    # Where it would report, it first tries to store an identity at home, and complains if it cannot.
+    program = (
+        "import numpy as np\n"
+        "from tests.test_onnx_network import tiny_network, fold, arrays_of, compile_onnx, TINY_BLOCKS\n"
+        "run = compile_onnx(fold(arrays_of(tiny_network())), TINY_BLOCKS, 'same')\n"
+        "run(np.zeros((1, 64, 64, 3), np.float32))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": "/proc/none", "PYTHONPATH": "."}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert "elemetry" not in ended.stderr
 
 
 def test_what_is_installed_runs_unless_another_is_asked_for(monkeypatch):
