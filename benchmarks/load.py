@@ -30,6 +30,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.visitors import Visitor, WrongAnswerError, answered, tagged_photo
+from resnet.temporary import folder_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -105,7 +106,7 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
             while time.monotonic() < ends and server.poll() is None:
                 gevent.sleep(1)
                 memory.append((len(answered), process.memory_info().rss))
-                largest = max(largest, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+                largest = max(largest, folder_bytes(folder))
             runner.quit()
             if server.poll() is not None:
                 raise SystemExit("The server ended:\n" + (folder.parent / "server.log").read_text()[-3000:])

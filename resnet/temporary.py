@@ -50,12 +50,7 @@ def make_room(folder: Path, limit: int = TEMPORARY_BYTES) -> int:
     Returns:
         Bytes that were removed.
     """
-    files = []
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            status = path.lstat()
-            if not path.is_dir():
-                files.append((status.st_mtime, status.st_size, path))
+    files = list(_files(folder))
     surplus = sum(size for _, size, _ in files) - limit
     removed = 0
     for _, size, path in sorted(files):
@@ -65,3 +60,18 @@ def make_room(folder: Path, limit: int = TEMPORARY_BYTES) -> int:
             path.unlink()
             removed += size
     return removed
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the files of a folder take, in bytes."""
+    return sum(size for _, size, _ in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """Time of change, bytes and path of each file; others may remove files and folders meanwhile."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root) / name
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                yield status.st_mtime, status.st_size, path

@@ -1,11 +1,12 @@
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from resnet.errors import OptionError
-from resnet.temporary import make_room, temporary_folder
+from resnet.temporary import folder_bytes, make_room, temporary_folder
 
 
 def test_all_temporary_files_lie_in_one_folder_that_is_gone_afterwards(tmp_path, monkeypatch):
@@ -32,6 +33,26 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
     with pytest.raises(OptionError, match=r"Photos cannot be stored in .*file: "), temporary_folder():
         pass
+
+
+def test_folders_may_vanish_while_their_files_are_counted(tmp_path):
+    gone = threading.Event()
+
+    def come_and_go():
+        while not gone.is_set():
+            with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+                for number in range(20):
+                    (Path(folder) / str(number)).write_bytes(b"x")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(300):
+            make_room(tmp_path)
+            assert folder_bytes(tmp_path) <= 20
+    finally:
+        gone.set()
+        thread.join()
 
 
 def test_the_oldest_files_make_room(tmp_path):
