@@ -110,8 +110,11 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
             runner.quit()
             if server.poll() is not None:
                 raise SystemExit("The server ended:\n" + (folder.parent / "server.log").read_text()[-3000:])
-            gevent.sleep(5)  # what visitors left behind is worked off
-            after = reference(url)
+            gevent.sleep(15)  # what visitors left behind is worked off
+            try:
+                after = reference(url)
+            except (requests.RequestException, KeyError, ValueError, IndexError) as error:
+                after = f"{type(error).__name__}: {error}"
             numbers = counted(url)
         finally:
             server.send_signal(signal.SIGTERM)
@@ -123,7 +126,7 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
     if before != after:
         wrong.append("the reference photo got another answer at the end")
     if "Traceback" in log:
-        wrong.append("the server's log holds a traceback: " + log[log.index("Traceback") :][:2000])
+        wrong.append("the server's log holds a traceback: " + log[log.index("Traceback") :][:4000])
     if left:
         wrong.append(f"temporary files were left: {left[:5]}")
     if ended != 0:

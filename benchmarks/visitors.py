@@ -79,7 +79,12 @@ class Visitor(HttpUser):
 
     def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """Store a file; what an endpoint wants to hear of it."""
-        answer = self.client.post("/gradio_api/upload", files={"files": (name, content)}, name="upload")
+        for _ in range(3):
+            answer = self.client.post("/gradio_api/upload", files={"files": (name, content)}, name="upload")
+            if answer.status_code:  # 0: the server closed an idle connection just when it was used again
+                break
+        if answer.status_code != 200:
+            raise WrongAnswerError(f"the upload of {name} was answered with {answer.status_code}: {answer.text[:300]}")
         path = answer.json()[0]
         return {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
@@ -90,11 +95,22 @@ class Visitor(HttpUser):
                 yield line.decode() if isinstance(line, bytes) else line
             response.success()
 
+    def ask(self, path: str, body: dict[str, Any], name: str) -> str:
+        """Queue a request; who finds the queue full comes back when told."""
+        while True:
+            with self.client.post(path, json=body, name=name, catch_response=True) as response:
+                if response.status_code != 429:
+                    return str(response.json()["event_id"])
+                if "Please try again in about" not in response.text:
+                    raise WrongAnswerError(f"a full queue was answered with {response.text[:200]}")
+                response.success()
+                seconds = int(response.headers["Retry-After"])
+            time.sleep(seconds)
+
     def call(self, endpoint: str, values: list[Any]) -> Any:
         """What a public endpoint answers, or the sentence of its error."""
         asked = time.monotonic()
-        started = self.client.post(f"/gradio_api/call/{endpoint}", json={"data": values}, name=f"{endpoint}: ask")
-        identifier = started.json()["event_id"]
+        identifier = self.ask(f"/gradio_api/call/{endpoint}", {"data": values}, f"{endpoint}: ask")
         kind = ""
         for line in self.lines(f"/gradio_api/call/{endpoint}/{identifier}", f"{endpoint}: answer"):
             if line.startswith("event: "):
@@ -108,15 +124,18 @@ class Visitor(HttpUser):
     def page_event(self, event: int, values: list[Any]) -> Any:
         """What an event of the page itself gives, in this visitor's session."""
         body = {"data": values, "fn_index": event, "session_hash": self.session}
-        self.client.post("/gradio_api/queue/join", json=body, name="page event: ask")
+        self.ask("/gradio_api/queue/join", body, "page event: ask")
+        found = None
         for line in self.lines(f"/gradio_api/queue/data?session_hash={self.session}", "page event: answer"):
             if line.startswith("data: "):
                 message = json.loads(line[6:])
                 if message["msg"] == "process_completed":
                     if not message["success"]:
                         raise WrongAnswerError(f"the page's event failed: {message['output']}")
-                    return message["output"]["data"]
-        raise WrongAnswerError("the page's event ended without an answer")
+                    found = message["output"]["data"]
+        if found is None:
+            raise WrongAnswerError("the page's event ended without an answer")
+        return found
 
     def check(self, wanted: int, name: str, found: Any) -> None:
         """Whether an answer is for the visitor's own photo."""
@@ -190,7 +209,6 @@ class Visitor(HttpUser):
         tag = random.randrange(1, 2**16)
         photo = self.upload(f"photo-{tag}.jpg", tagged_photo(tag))
         body = {"data": [photo, 5, "crop", "server"]}
-        started = self.client.post("/gradio_api/call/classify", json=body, name="classify: ask")
-        path = f"/gradio_api/call/classify/{started.json()['event_id']}"
+        path = f"/gradio_api/call/classify/{self.ask('/gradio_api/call/classify', body, 'classify: ask')}"
         with self.client.get(path, name="hung up", stream=True, catch_response=True) as response:
             response.success()

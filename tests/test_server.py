@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -21,6 +22,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from resnet.labels import ASSETS
+from resnet.provider import EngineProvider
+from resnet.ui.layout import build_demo
 from resnet.ui.server import Guard, is_loopback, middleware
 from tests.conftest import free_port, serve
 
@@ -186,6 +189,12 @@ def test_a_full_disk_is_said():
     answer = small_app(None).get("/full")
     assert answer.status_code == 507
     assert answer.text == "The server cannot store files now: No space left on device. Please try later."
+
+
+def test_a_visitor_who_leaves_while_waiting_stops_nobody_else(engine):
+    demo = build_demo(EngineProvider.serving(engine))
+    gone = SimpleNamespace(alive=True, session_hash="gone", _id="1")
+    demo._queue.send_message(gone, SimpleNamespace(event_id=None))  # ended the server's queue with a KeyError
 
 
 def test_a_full_disk_while_writing_an_export_is_said(server, monkeypatch):

@@ -107,7 +107,7 @@ def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fe
             Navbar(visible=False)
             Layout(demo, Page(language, explorer))
     demo.queue(api_open=False, max_size=QUEUE_SIZE)
-    demo.say_how_long()
+    demo.mend_queue()
     return demo
 
 

@@ -111,9 +111,17 @@ class GuardedBlocks(gr.Blocks):
             count_error(error)
             raise
 
-    def say_how_long(self) -> None:
-        """Let a full queue say so in a sentence with the expected wait."""
-        push = self._queue.push
+    def mend_queue(self) -> None:
+        """Let a full queue say when to come back, and survive visitors who leave while they wait.
+
+        Gradio forgets a visitor's messages when he leaves; the next message to him, such as his place in the
+        queue, would end the loop that serves everybody.
+        """
+        push, send = self._queue.push, self._queue.send_message
+
+        def send_if_there(event: Any, message: Any) -> None:
+            if event.session_hash in self._queue.pending_messages_per_session:
+                send(event, message)
 
         async def push_or_say(*args: Any, **options: Any) -> Any:
             if self.stopping:
@@ -132,6 +140,7 @@ class GuardedBlocks(gr.Blocks):
             return await push(*args, **options)
 
         self._queue.push = push_or_say  # type: ignore[method-assign]
+        self._queue.send_message = send_if_there  # type: ignore[method-assign]
 
     def expected_wait(self) -> float:
         """Seconds until all that wait now will have been answered, by what requests took so far."""
