@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, REQUESTS, count_error
@@ -140,14 +141,14 @@ class GuardedBlocks(gr.Blocks):
             return await push(*args, **options)
 
         self._queue.push = push_or_say  # type: ignore[method-assign]
-        self._queue.send_message = send_if_there  # type: ignore[method-assign]
+        self._queue.send_message = send_if_there  # type: ignore[assignment,method-assign]
 
     def expected_wait(self) -> float:
         """Seconds until all that wait now will have been answered, by what requests took so far."""
         queue = self._queue
         known = [one.avg_time for one in queue.process_time_per_fn.values() if one.count]
         average = sum(known) / len(known) if known else 1.0
-        return len(queue) * average / max(1, min(len(queue), 8))
+        return len(queue) * average / max(1, min(len(queue), MOST_TOGETHER))
 
 
 def _refuse_address(file: dict[str, Any]) -> dict[str, Any]:
@@ -284,7 +285,7 @@ def routes(demo: GuardedBlocks) -> list[BaseRoute]:
             answer["error"] = str(status.error)
         return JSONResponse(answer, 200 if status.phase == "ready" else 503)
 
-    def metrics(_: Request) -> Response:
+    async def metrics(_: Request) -> Response:  # in the queue's own thread, which alone may look at it
         return Response(generate_latest(REGISTRY) + generate_latest(own), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
