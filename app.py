@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -48,6 +50,7 @@ def main() -> int:
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the server is up and can end better
+    _bound_heaps()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
@@ -69,6 +72,17 @@ def main() -> int:
         print(f"app.py: The page cannot be served: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _bound_heaps() -> None:
+    """Let all threads share two heaps where the C library is glibc.
+
+    It would give each of some forty threads a heap of its own, and after a thousand photos these would
+    keep 0.7 GB more; see M_ARENA_MAX in mallopt(3).
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").mallopt(-8, 2)
 
 
 def _leave(number: int, _: object) -> None:

@@ -80,9 +80,11 @@ class Visitor(HttpUser):
     def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """Store a file; what an endpoint wants to hear of it."""
         for _ in range(3):
-            answer = self.client.post("/gradio_api/upload", files={"files": (name, content)}, name="upload")
-            if answer.status_code:  # 0: the server closed an idle connection just when it was used again
-                break
+            files = {"files": (name, content)}
+            with self.client.post("/gradio_api/upload", files=files, name="upload", catch_response=True) as answer:
+                if answer.status_code:
+                    break
+                answer.success()  # the server closed an idle connection just when it was used again
         if answer.status_code != 200:
             raise WrongAnswerError(f"the upload of {name} was answered with {answer.status_code}: {answer.text[:300]}")
         path = answer.json()[0]
