@@ -78,7 +78,7 @@ def _bound_heaps() -> None:
     """Let all threads share two heaps where the C library is glibc.
 
     It would give each of some forty threads a heap of its own, and after a thousand photos these would
-    keep 0.7 GB more; see M_ARENA_MAX in mallopt(3).
+    keep 0.6 GB more; see M_ARENA_MAX in mallopt(3).
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
