@@ -423,4 +423,7 @@ CHINESE: dict[str, str] = {
     "The depth must be one of {}; received {!r}.": "深度必须是以下之一：{}；收到 {!r}。",
     "stem_pool must be one of {}; received {!r}.": "stem_pool 必须是以下之一：{}；收到 {!r}。",
     "The input must be at least {} x {} pixels; received {}.": "输入至少为 {} x {} 像素；收到 {}。",
+    # What runs the forward pass
+    "RESNET_RUNTIME must be one of {}; received {!r}.": "RESNET_RUNTIME 必须是 {} 之一；收到 {!r}。",
+    "RESNET_RUNTIME is onnx, but the packages onnx and onnxruntime are not installed.": "RESNET_RUNTIME 为 onnx，但未安装 onnx 和 onnxruntime。",
 }
