@@ -2,7 +2,7 @@
 
 In an environment of its own:
 
-    python3 -m venv fuzz && fuzz/bin/pip install "pillow>=11.3,<13" "numpy>=2,<3" atheris
+    python3 -m venv fuzz && fuzz/bin/pip install "pillow>=12.0,<13" "numpy>=2,<3" atheris
     fuzz/bin/python -m tests.fuzz_images --seeds seeds     # writes the small files of tests/hostile.py, and ends
     nice -n 15 fuzz/bin/python -m tests.fuzz_images seeds -max_total_time=1200 -timeout=10 -rss_limit_mb=1500
 
