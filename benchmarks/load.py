@@ -12,10 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,20 +24,10 @@ import locust.env  # isort: skip
 import gevent
 import psutil
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.served import numbers, start_server
 from benchmarks.visitors import Visitor, WrongAnswerError, answered, tagged_photo
 from resnet.temporary import folder_bytes
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def start_server(port: int, folder: Path) -> subprocess.Popen[bytes]:
-    """The page with the bundled weights, its temporary files in `folder`."""
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder)}
-    command = [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)]
-    with (folder.parent / "server.log").open("wb") as log:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
 def wait_until_ready(url: str) -> None:
@@ -68,27 +55,13 @@ def reference(url: str) -> str:
     return json.dumps(found, sort_keys=True)
 
 
-def counted(url: str) -> dict[str, float]:
-    """The server's own numbers."""
-    text = requests.get(f"{url}/metrics", timeout=60).text
-    return {
-        " ".join([sample.name, *sample.labels.values()]): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
 def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
     """Let the visitors come; gives the figures, and what went wrong."""
     logging.getLogger("locust").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "temporary"
         folder.mkdir()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        server = start_server(port, folder)
+        server, url = start_server(folder, folder.parent / "server.log")
         try:
             wait_until_ready(url)
             before = reference(url)
@@ -115,7 +88,7 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
                 after = reference(url)
             except (requests.RequestException, KeyError, ValueError, IndexError) as error:
                 after = f"{type(error).__name__}: {error}"
-            numbers = counted(url)
+            counted = numbers(requests.get(f"{url}/metrics", timeout=60).text)
         finally:
             server.send_signal(signal.SIGTERM)
             ended = server.wait(60)
@@ -137,14 +110,14 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
         "visitors": visitors,
         "minutes": minutes,
         "HTTP requests": total.num_requests,
-        "photos answered": int(numbers["resnet_photos_total"]),
-        "photos per second": numbers["resnet_photos_total"] / (minutes * 60),
-        "images per forward pass": numbers["resnet_pass_images_sum"] / numbers["resnet_pass_images_count"],
+        "photos answered": int(counted["resnet_photos_total"]),
+        "photos per second": counted["resnet_photos_total"] / (minutes * 60),
+        "images per forward pass": counted["resnet_pass_images_sum"] / counted["resnet_pass_images_count"],
         "explain, median s": quantile(answered, 0.5),
         "explain, p99 s": quantile(answered, 0.99),
-        "sentences for garbage": int(numbers["resnet_errors_total ImageError"]),
-        "faults of the program": int(numbers["resnet_errors_total Defect"]),
-        "refused, queue full": int(numbers["resnet_errors_total QueueFull"]),
+        "sentences for garbage": int(counted["resnet_errors_total ImageError"]),
+        "faults of the program": int(counted["resnet_errors_total Defect"]),
+        "refused, queue full": int(counted["resnet_errors_total QueueFull"]),
         "memory after 50 answers, MB": kept[0] / 1e6,
         "memory after 1,000 answers, MB": kept[1] / 1e6,
         "memory at the end, MB": memory[-1][1] / 1e6,

@@ -17,6 +17,8 @@ import numpy as np
 from locust import HttpUser, between, task
 from PIL import Image
 
+from benchmarks.served import page_events
+
 SIDE, GRID = 256, 4
 """A tag of 16 bits is painted as 4 x 4 black or white blocks of 64 pixels."""
 
@@ -65,15 +67,7 @@ class Visitor(HttpUser):
         """Open the page, and learn which events its photo and its maps have."""
         self.client.get("/", name="page")
         config = self.client.get("/config", name="page").json()
-        names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
-        outputs = [[names[part] for part in event["outputs"]] for event in config["dependencies"]]
-        inputs = [[names[part] for part in event["inputs"]] for event in config["dependencies"]]
-        self.explain_event = next(
-            place for place, found in enumerate(outputs) if found[:1] == ["message"] and inputs[place][0] == "photo"
-        )
-        self.show_event = next(
-            place for place, found in enumerate(outputs) if place > self.explain_event and found[:1] == ["stages"]
-        )
+        self.events = page_events(config)
         self.session = f"visitor{next(numbers)}"
         self.first: dict[int, float] = {}
 
@@ -167,11 +161,11 @@ class Visitor(HttpUser):
         """The same as the page does it, with its state at the server."""
         tag = random.randrange(1, 2**16)
         photo = self.upload(f"photo-{tag}.jpg", tagged_photo(tag))
-        message, _ = self.page_event(self.explain_event, [photo, "crop", None])
+        message, _ = self.page_event(self.events["explain"], [photo, "crop", None])
         if f"photo-{tag}.jpg" not in message:
             raise WrongAnswerError(f"asked about {tag}, read {message}")
         for colormap in ("turbo", "gray"):
-            html, _ = self.page_event(self.show_event, [None, "C5", "mean", 0, colormap, "each", 0, True])
+            html, _ = self.page_event(self.events["show"], [None, "C5", "mean", 0, colormap, "each", 0, True])
             pictures = re.findall(r"data:image/jpeg;base64,([\w+/=]+)", str(html))
             tags = {tag_of(base64.b64decode(picture)) for picture in pictures}
             if tags != {tag}:

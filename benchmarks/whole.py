@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,27 +24,21 @@ from typing import Any
 import httpx
 import numpy as np
 from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.served import numbers, page_events, start_server
 from benchmarks.tables import Tables, main
 from resnet.labels import ASSETS
 
-ROOT = Path(__file__).resolve().parent.parent
 PHASES = ("decode", "prepare", "wait", "forward", "maps", "overlay", "encode")
 
 
 @contextmanager
 def server(folder: Path) -> Iterator[tuple[httpx.Client, dict[str, float]]]:
     """The page with the bundled weights; gives a client and the milliseconds that its start took."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder)}
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process, url = start_server(folder, Path(os.devnull))
     took = {}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+    with httpx.Client(base_url=url, timeout=120) as client:
         for name, path in (("page answers", "/"), ("weights ready", "/readyz")):
             while True:
                 try:
@@ -87,12 +80,8 @@ def start(folder: Path, rounds: int) -> dict[str, float]:
 
 def spent(client: httpx.Client) -> dict[str, float]:
     """Milliseconds that the server has spent in each phase."""
-    return {
-        sample.labels["phase"]: sample.value * 1000
-        for family in text_string_to_metric_families(client.get("/metrics").text)
-        for sample in family.samples
-        if sample.name == "resnet_phase_seconds_sum"
-    }
+    found = numbers(client.get("/metrics").text)
+    return {phase: found[f"resnet_phase_seconds_sum {phase}"] * 1000 for phase in PHASES}
 
 
 class Visit:
@@ -101,27 +90,16 @@ class Visit:
     def __init__(self, client: httpx.Client) -> None:
         """Learn which events the photo and the maps have."""
         self._client = client
-        config = client.get("/config").json()
-        names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
-        events = [
-            ([names[part] for part in event["inputs"]], [names[part] for part in event["outputs"]])
-            for event in config["dependencies"]
-        ]
-        self.explain = next(
-            place for place, (given, found) in enumerate(events) if given[:1] == ["photo"] and found[0] == "message"
-        )
-        later = range(self.explain + 1, len(events))
-        self.classes = next(place for place in later if events[place][1] == ["classes"])
-        self.show = next(place for place in later if events[place][1][:1] == ["stages"])
+        self._events = page_events(client.get("/config").json())
 
     def upload(self, content: bytes) -> dict[str, Any]:
         """Store a photo."""
         answer = self._client.post("/gradio_api/upload", files={"files": ("photo.jpg", content)})
         return {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
 
-    def event(self, event: int, *values: Any) -> Any:
+    def event(self, name: str, *values: Any) -> Any:
         """What one event gives."""
-        body = {"data": values, "fn_index": event, "session_hash": "benchmark"}
+        body = {"data": values, "fn_index": self._events[name], "session_hash": "benchmark"}
         self._client.post("/gradio_api/queue/join", json=body)
         with self._client.stream("GET", "/gradio_api/queue/data?session_hash=benchmark") as stream:
             for line in stream.iter_lines():
@@ -134,15 +112,15 @@ class Visit:
     def whole(self, content: bytes) -> None:
         """Upload, classes, five maps and the enlarged one."""
         photo = self.upload(content)
-        message, _ = self.event(self.explain, photo, "crop", None)
+        message, _ = self.event("explain", photo, "crop", None)
         if "forward pass" not in message:
             raise SystemExit(f"The photo was not answered: {message}")
-        self.event(self.classes, None, 5)
+        self.event("classes", None, 5)
         self.look("turbo")
 
     def look(self, colormap: str) -> None:
         """Another view of the answer."""
-        strip, _ = self.event(self.show, None, "C5", "mean", 0, colormap, "each", 55, True)
+        strip, _ = self.event("show", None, "C5", "mean", 0, colormap, "each", 55, True)
         if strip.count("data:image/jpeg") < 5:
             raise SystemExit("The maps did not come.")
 

@@ -1,0 +1,55 @@
+"""The page in a process of its own, for measurements from outside."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start_server(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """`python app.py` with the bundled weights on a free port: the process and its address.
+
+    Args:
+        folder: For its temporary files.
+        log: Where its output goes.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder)}
+    command = [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    return process, f"http://127.0.0.1:{port}"
+
+
+def numbers(metrics: str) -> dict[str, float]:
+    """What `/metrics` says, by name and labels."""
+    return {
+        " ".join([sample.name, *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+    }
+
+
+def page_events(config: dict[str, Any]) -> dict[str, int]:
+    """Numbers of the page's events for a new photo ("explain") and what follows it ("classes", "show")."""
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    inputs = [[names[part] for part in event["inputs"]] for event in config["dependencies"]]
+    outputs = [[names[part] for part in event["outputs"]] for event in config["dependencies"]]
+    everything = range(len(outputs))
+    explain = next(place for place in everything if inputs[place][:1] == ["photo"] and outputs[place][0] == "message")
+    later = everything[explain + 1 :]
+    return {
+        "explain": explain,
+        "classes": next(place for place in later if outputs[place] == ["classes"]),
+        "show": next(place for place in later if outputs[place][:1] == ["stages"]),
+    }
