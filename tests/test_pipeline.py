@@ -6,7 +6,13 @@ from PIL import Image
 
 from resnet.preprocess import InputSpec, normalise
 from resnet.training.pictures import Picture, Pictures
-from resnet.training.pipeline import PIXEL_UNIT, in_training_units, training_batches, validation_batches
+from resnet.training.pipeline import (
+    PIXEL_UNIT,
+    Targets,
+    in_training_units,
+    training_batches,
+    validation_batches,
+)
 from resnet.training.recipe import Augmentation
 
 SPEC = InputSpec(size=48, detail=24)
@@ -21,11 +27,11 @@ def pictures():
     return Pictures(pixels, tuple(Picture(row, 0, row % 3, str(row)) for row in range(10)), ())
 
 
-def batches(pictures, first=0, last=5, rows=None, augmentation=PLAIN, batch_size=4, size=24, seed=0):
+def batches(pictures, first=0, last=5, rows=None, augmentation=PLAIN, batch_size=4, size=24, seed=0, targets=None):
     rows = np.arange(10) if rows is None else rows
     data = training_batches(
         pictures, rows, SPEC, size=size, batch_size=batch_size, augmentation=augmentation, seed=seed,
-        first_step=first, last_step=last,
+        first_step=first, last_step=last, targets=targets or Targets(3),
     )  # fmt: skip
     return [tuple(part.numpy() for part in batch) for batch in data]
 
@@ -37,7 +43,7 @@ def places(pictures, images):
 
 
 def test_each_pass_has_every_picture_once_in_another_order(pictures):
-    seen = [place for images, _, _ in batches(pictures) for place in places(pictures, images)]
+    seen = [place for images, *_ in batches(pictures) for place in places(pictures, images)]
     first, second = seen[:10], seen[10:]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
@@ -45,21 +51,30 @@ def test_each_pass_has_every_picture_once_in_another_order(pictures):
 
 
 def test_only_the_wanted_rows_come_with_their_classes(pictures):
-    for images, classes, weights in batches(pictures, rows=np.array([1, 4, 8])):
+    for images, classes, weights, targets in batches(pictures, rows=np.array([1, 4, 8])):
         found = places(pictures, images)
         assert set(found) <= {1, 4, 8}
         assert classes.tolist() == [place % 3 for place in found]
         assert weights.tolist() == [1.0] * 4
+        np.testing.assert_array_equal(targets, np.eye(3)[classes])
 
 
 def test_a_step_is_the_same_wherever_the_run_began(pictures):
     vivid = Augmentation(smallest_crop=0.3, colour=0.3)
     whole, late = batches(pictures, augmentation=vivid), batches(pictures, first=3, augmentation=vivid)
     assert len(late) == 2
-    for (images, classes, _), (others, other_classes, _) in zip(whole[3:], late, strict=True):
+    for (images, classes, *_), (others, other_classes, *_) in zip(whole[3:], late, strict=True):
         np.testing.assert_array_equal(images, others)
         np.testing.assert_array_equal(classes, other_classes)
     assert not np.array_equal(whole[0][0], batches(pictures, augmentation=vivid, seed=1)[0][0])
+
+
+def test_soft_labels_have_their_share_of_the_target(pictures):
+    soft = np.random.default_rng(1).dirichlet(np.ones(3), 10).astype(np.float16)
+    rows = np.array([1, 4, 8])
+    for images, classes, _, targets in batches(pictures, rows=rows, targets=Targets(3, soft, 0.25)):
+        expected = 0.75 * np.eye(3)[classes] + 0.25 * soft[places(pictures, images)]
+        np.testing.assert_allclose(targets, expected, atol=1e-6)
 
 
 def test_enlarging_equals_pillow(pictures):
@@ -77,7 +92,7 @@ def test_crops_stay_inside_and_flips_mirror(pictures):
     varied = Augmentation(smallest_crop=0.25, flip=True, colour=0.0)
     spec_mean = np.array(SPEC.mean)
     slopes = []
-    for images, _, _ in batches(ramps, augmentation=varied, last=25):
+    for images, *_ in batches(ramps, augmentation=varied, last=25):
         values = images * PIXEL_UNIT + spec_mean
         assert values.min() > -0.01
         assert values.max() < 230.01

@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from resnet.cli import main
-from resnet.manifest import read_manifest
+from resnet.images import read_photo
+from resnet.manifest import file_sha256, read_manifest
+from resnet.training.pictures import digest_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--from-scratch", "--depth", "50", "--size", "32", "--batch-size", "8", "--patience", "0"]
@@ -41,11 +43,21 @@ def start(*arguments, **options):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
+def write_soft_labels(path, photos, confidence):
+    """Answers of a classifier that is right about every picture, blue first."""
+    classes = [(index, file) for index, name in enumerate(("blue", "red")) for file in (photos / name).glob("*.png")]
+    answers = [[confidence, 1 - confidence] if index == 0 else [1 - confidence, confidence] for index, _ in classes]
+    digests = [digest_of(read_photo(file).image) for _, file in classes]
+    np.savez(path, digest=np.array(digests), probability=np.array(answers))
+
+
 @pytest.fixture(scope="module")
 def trained(photos, tmp_path_factory):
     """A run that was killed and resumed, and what it printed at its end."""
     out = tmp_path_factory.mktemp("result") / "mine"
-    arguments = [photos, "--out", out, *SMALL, "--epochs", "12", "--steps-per-epoch", "2"]
+    soft = out.parent / "soft.npz"
+    write_soft_labels(soft, photos, 0.875)
+    arguments = [photos, "--out", out, *SMALL, "--epochs", "12", "--steps-per-epoch", "2", "--soft-labels", soft]
     process = start(*arguments)
     deadline = time.monotonic() + 240
     while not len(list(out.glob("state/worker0/ckpt-*.index"))) >= 2:
@@ -56,6 +68,11 @@ def trained(photos, tmp_path_factory):
     process.communicate()
     done = len(json.loads(sorted(out.glob("state/worker0/ckpt-*.json"))[0].read_text())["history"])
     assert not (out / "manifest.json").exists()
+    kept = soft.read_bytes()
+    write_soft_labels(soft, photos, 0.75)
+    _, errors = (changed := start(photos, "--out", out, "--resume")).communicate(timeout=300)
+    assert (changed.returncode, "began with other soft labels than those of" in errors) == (2, True)
+    soft.write_bytes(kept)
     resumed = start(photos, "--out", out, "--resume")
     printed, errors = resumed.communicate(timeout=300)
     assert resumed.returncode == 1, errors[-2000:]  # 1 because of the file that is no photo
@@ -88,6 +105,8 @@ def test_its_folder_holds_what_the_page_and_a_reader_need(trained):
     assert manifest.training["data"]["training"] == {"blue": 6, "red": 6}
     assert manifest.training["data"]["validation"] == {"blue": 2, "red": 2}
     assert manifest.training["options"]["epochs"] == 12
+    assert manifest.training["data"]["soft_labels"] == file_sha256(out.parent / "soft.npz")
+    assert str(out.parent) not in (out / "manifest.json").read_text()
     accuracy = manifest.accuracy["colours, validation"]
     content = json.loads((out / "evaluation.json").read_text())
     assert accuracy["images"] == content["images"] == sum(map(sum, content["confusion"])) == 4
@@ -142,6 +161,8 @@ def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, cap
         (["{photos}", "--out", "{tmp}/out", "--size", "8"], "The size must be 32 to 1024"),
         (["{photos}", "--out", "{tmp}/out", "--rate", "0"], "The rate must be"),
         (["{photos}", "--out", "{tmp}/out", "--weights", "{tmp}/missing"], "There are no weights at"),
+        (["{photos}", "--out", "{tmp}/out", "--soft-labels", "{tmp}/none.npz"], "The soft labels .* cannot be read"),
+        (["{photos}", "--out", "{tmp}/out", "--soft-share", "2"], "The share of the soft labels must be 0 to 1"),
         (["{photos}", "--out", "{tmp}/out", "--strategy", "multiworker"], "Several workers need TF_CONFIG"),
     ],
 )

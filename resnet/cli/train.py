@@ -65,6 +65,13 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     _option(group, "train-size", int, "side of the images while learning in pixels; 0 for that of the input")
     _option(group, "validation-share", float, "share of each class set aside, without a val/")
     _option(group, "validation-images", int, "images looked at after each epoch; 0 for all")
+    group.add_argument(
+        "--soft-labels",
+        type=Path,
+        metavar="NPZ",
+        help="another classifier's probabilities for the pictures, to learn from as well",
+    )
+    _option(group, "soft-share", float, "how much these count against the classes, 0 to 1")
     usual = _DEFAULTS.augmentation
     _option(group, "smallest-crop", float, "least area of a random crop", default=usual.smallest_crop)
     _option(group, "colour", float, "variation of brightness and contrast", default=usual.colour)
@@ -161,6 +168,7 @@ def _train(options: argparse.Namespace) -> int:
         worker,
         choice=settled_choice(options.weights),
         tile=options.tile,
+        soft_labels=options.soft_labels,
         resume=options.resume,
     )
     for sentence in (*trained.skipped, *trained.dropped):
@@ -179,6 +187,7 @@ def _recorded(options: argparse.Namespace, run: dict[str, Any]) -> tuple[argpars
             "size": run["input"]["size"],
             "detail": run["input"]["detail"] or 0,
             "tile": run["data"]["tile"],
+            "soft_labels": Path(run["soft_labels"]) if run.get("soft_labels") else None,
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise OptionError("The run in {} was not written by this version of the program.", options.out) from error

@@ -24,7 +24,7 @@ from resnet.preprocess import InputSpec
 from resnet.training.checkpoints import Checkpoints, Progress
 from resnet.training.events import EventLog
 from resnet.training.pictures import Pictures
-from resnet.training.pipeline import training_batches, validation_batches
+from resnet.training.pipeline import Targets, training_batches, validation_batches
 from resnet.training.recipe import Phase, Recipe
 from resnet.training.steps import Batch, make_optimizer, measuring_step, set_learning, training_step
 
@@ -42,6 +42,7 @@ class Loop:
         folder: Path,
         *,
         strategy: tf.distribute.Strategy,
+        soft_labels: NDArray[np.float16] | None = None,
         log: Path | None = None,
         quiet: bool = False,
     ) -> None:
@@ -55,6 +56,7 @@ class Loop:
             spec: How the network wants its input.
             folder: For checkpoints.
             strategy: Of distribution.
+            soft_labels: (pictures, classes) probabilities to learn from besides the classes.
             log: Folder for TensorBoard; None for none.
             quiet: Without progress bars.
         """
@@ -65,6 +67,7 @@ class Loop:
         self._validation = _sample(rows["validation"], recipe)
         self._spec = spec
         self._checkpoints = Checkpoints(folder, model)
+        self._targets = Targets(model.output_shape[-1], soft_labels, recipe.soft_share)
         self._strategy = strategy
         self._log = EventLog(log) if log else None
         self._quiet = quiet
@@ -126,6 +129,7 @@ class Loop:
                     seed=recipe.seed,
                     first_step=progress.total_steps,
                     last_step=before + steps,
+                    targets=self._targets,
                 )
             )
         )

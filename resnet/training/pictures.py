@@ -91,6 +91,11 @@ def side_of(spec: InputSpec) -> int:
     return spec.detail or int(np.ceil(spec.size * MARGIN))
 
 
+def digest_of(image: Image.Image) -> str:
+    """Hexadecimal hash of a picture's size and pixels, 128 bits."""
+    return hashlib.blake2b(image.tobytes() + repr(image.size).encode(), digest_size=16).hexdigest()
+
+
 def _square(image: Image.Image, spec: InputSpec, side: int) -> NDArray[np.uint8]:
     """What the network sees of a picture, `side` pixels high and wide."""
     box = input_geometry(image.size, spec).seen
@@ -100,11 +105,7 @@ def _square(image: Image.Image, spec: InputSpec, side: int) -> NDArray[np.uint8]
 def _decode(file: LabelledFile, spec: InputSpec, side: int) -> tuple[list[tuple[int, str, NDArray[np.uint8]]], str]:
     """(position, digest, pixels) of each picture of a file, and a sentence if it cannot be read."""
     try:
-        return [
-            (position, hashlib.blake2b(image.tobytes() + repr(image.size).encode(), digest_size=16).hexdigest(),
-             _square(image, spec, side))
-            for position, image in file.images()
-        ], ""  # fmt: skip
+        return [(position, digest_of(image), _square(image, spec, side)) for position, image in file.images()], ""
     except ImageError as error:
         return [], str(error)
 

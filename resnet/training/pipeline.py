@@ -8,6 +8,7 @@ inside the pipeline, where a run that was killed loses it.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +24,26 @@ PIXEL_UNIT = 64.0
 convolution's gradient is thousands of times the others', and no rate suits both."""
 
 FIRST_KERNEL = "conv1_conv/kernel"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the network is to answer about each picture while it learns.
+
+    Attributes:
+        classes: How many there are.
+        soft: (pictures, classes) probabilities from another classifier; None for the classes alone.
+        share: Of the probability that `soft` says; its class has the rest.
+    """
+
+    classes: int
+    soft: NDArray[np.float16] | None = None
+    share: float = 0.0
+
+    def of(self, rows: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(rows, classes) probabilities for pictures of the classes `indices`."""
+        hard = np.eye(self.classes, dtype=np.float32)[indices]
+        return hard if self.soft is None else (1 - self.share) * hard + np.float32(self.share) * self.soft[rows]
 
 
 def _views(images: tf.Tensor, augmentation: Augmentation | None, size: int, seed: tf.Tensor) -> tf.Tensor:
@@ -94,8 +115,9 @@ def training_batches(
     seed: int,
     first_step: int,
     last_step: int,
+    targets: Targets,
 ) -> tf.data.Dataset:
-    """Batches of (images, classes, weights) of the steps from `first_step` up to `last_step`, exclusive.
+    """Batches of (images, classes, weights, targets) of the steps from `first_step` up to `last_step`, exclusive.
 
     Every picture comes once in a pass over the data, in another order in each pass.
 
@@ -109,9 +131,11 @@ def training_batches(
         seed: Of order and variation.
         first_step: From 0.
         last_step: After the last one.
+        targets: What to answer.
 
     Returns:
-        (batch, size, size, 3) float32 in training's units, (batch,) int64, and (batch,) float32 of ones.
+        (batch, size, size, 3) float32 in training's units, (batch,) int64, (batch,) float32 of ones, and
+        (batch, classes) float32.
     """
     count = len(rows)
     classes = pictures.classes
@@ -120,21 +144,26 @@ def training_batches(
     def order(number: int) -> NDArray[np.int64]:
         return rows[np.random.default_rng([seed, number]).permutation(count)]
 
-    def select(step: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def select(step: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float32]]:
         numbers = int(step) * batch_size + np.arange(batch_size)
         places = np.array([order(int(number) // count)[number % count] for number in numbers])
-        return pictures.pixels[places], classes[places]
+        return pictures.pixels[places], classes[places], targets.of(places, classes[places])
 
-    def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        images, indices = tf.numpy_function(select, [step], (tf.uint8, tf.int64))
+    def read(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        images, indices, wanted = tf.numpy_function(select, [step], (tf.uint8, tf.int64, tf.float32))
         shape = (batch_size, *pictures.pixels.shape[1:])
-        return tf.ensure_shape(images, shape), tf.ensure_shape(indices, (batch_size,)), step
+        return (
+            tf.ensure_shape(images, shape),
+            tf.ensure_shape(indices, (batch_size,)),
+            tf.ensure_shape(wanted, (batch_size, targets.classes)),
+            step,
+        )
 
-    def vary(images: tf.Tensor, indices: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def vary(images: tf.Tensor, indices: tf.Tensor, wanted: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         views = _views(tf.cast(images, tf.float32), augmentation, size, tf.stack([seed, step * 2]))
         if augmentation.colour:
             views = _vary_colours(views, augmentation.colour, tf.stack([seed, step * 2 + 1]))
-        return _prepared(views, spec), indices, tf.ones((batch_size,), tf.float32)
+        return _prepared(views, spec), indices, tf.ones((batch_size,), tf.float32), wanted
 
     data = tf.data.Dataset.range(first_step, last_step)
     data = data.map(read, num_parallel_calls=tf.data.AUTOTUNE).map(vary, num_parallel_calls=tf.data.AUTOTUNE)

@@ -54,6 +54,7 @@ class Recipe:
         weight_decay: Per step, times the rate, on kernels only.
         smoothing: Share of the target probability spread over all classes (Szegedy et al. 2015,
             https://arxiv.org/abs/1512.00567, section 7).
+        soft_share: Share of the target probability that soft labels say, where there are any.
         class_weights: Whether a picture of a rare class counts more, so that all classes count the same.
         patience: Epochs without a lower validation loss after which a phase ends; 0 for never.
         augmentation: How pictures vary.
@@ -80,6 +81,7 @@ class Recipe:
     rate: float = 1e-4
     weight_decay: float = 1e-2
     smoothing: float = 0.1
+    soft_share: float = 0.7
     class_weights: bool = True
     patience: int = 5
     augmentation: Augmentation = Augmentation()
@@ -111,6 +113,7 @@ class Recipe:
         number("rate", self.rate, 1e-8, 10.0)
         number("weight decay", self.weight_decay, 0.0, 1.0)
         number("label smoothing", self.smoothing, 0.0, 0.9)
+        number("share of the soft labels", self.soft_share, 0.0, 1.0)
         number("smallest crop", self.augmentation.smallest_crop, 0.01, 1.0)
         number("variation of colours", self.augmentation.colour, 0.0, 0.9)
         number("minutes between checkpoints", self.checkpoint_minutes, 0.0, 1e6)

@@ -15,7 +15,7 @@ TOP_K = 5
 WARM_UP = 0.1
 """Share of a phase's steps in which the rate rises; it falls along a cosine afterwards."""
 
-Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Batch = tuple[tf.Tensor, ...]
 
 
 def set_learning(model: keras.Model, phase: Phase) -> None:
@@ -52,15 +52,12 @@ def training_step(
     strategy: tf.distribute.Strategy,
 ) -> Callable[[Batch], tf.Tensor]:
     """A function from a batch to (3,) float32: the sum of its losses, its right answers, its images."""
-    classes = model.output_shape[-1]
 
-    def on_replica(images: tf.Tensor, indices: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def on_replica(images: tf.Tensor, indices: tf.Tensor, counted: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         weights = tf.gather(class_weights, indices) * counted
         with tf.GradientTape() as tape:
             answers = model(images, training=True)
-            losses = keras.losses.categorical_crossentropy(
-                tf.one_hot(indices, classes), answers, label_smoothing=recipe.smoothing
-            )
+            losses = keras.losses.categorical_crossentropy(targets, answers, label_smoothing=recipe.smoothing)
             loss = tf.reduce_sum(losses * weights)
             share = loss / recipe.batch_size  # the replicas' gradients are added up
         variables = model.trainable_variables

@@ -27,6 +27,7 @@ from resnet.training.machine import faster_precision, policy
 from resnet.training.pictures import Pictures, decode_all
 from resnet.training.pipeline import in_training_units
 from resnet.training.recipe import Recipe
+from resnet.training.soft_labels import read_soft_labels
 from resnet.training.split import Split, split
 from resnet.weights import Arrays, arrays_of, assign
 
@@ -143,6 +144,7 @@ def train(
     *,
     choice: str = "",
     tile: int | None = None,
+    soft_labels: Path | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> Trained:
@@ -157,6 +159,7 @@ def train(
         worker: From `make_strategy`.
         choice: What `start` came from, for a run that goes on.
         tile: Side of the data set's tiles in pixels, if it has sheets.
+        soft_labels: File of another classifier's answers, see `soft_labels.read_soft_labels`.
         resume: Whether to go on with the run in `out`.
         quiet: Without progress bars.
 
@@ -189,17 +192,19 @@ def train(
             share=recipe.validation_share,
             seed=recipe.seed,
         )
+        soft = read_soft_labels(soft_labels, pictures, parts.training, len(found.labels)) if soft_labels else None
     except ResNetError:
         if not resume:  # nothing was learnt yet
             finish(out)
             with contextlib.suppress(OSError):
                 out.rmdir()
         raise
-    record = _record(recipe, data, tile, start, found, pictures, parts)
-    if resume and read_run(out)["start"] != record["start"]:
-        raise OptionError("The run in {} began from other weights than those of {} now.", out, choice)
-    if worker == 0 and not resume:
-        write_text(out / RUN_NAME, json.dumps({"weights": choice, **record}, indent=2, ensure_ascii=False) + "\n")
+    record = _record(recipe, data, tile, soft_labels, start, found, pictures, parts)
+    if resume:
+        _check_same(record, read_run(out), out, choice, soft_labels)
+    elif worker == 0:
+        command = {"weights": choice, "soft_labels": str(soft_labels.resolve()) if soft_labels else None}
+        write_text(out / RUN_NAME, json.dumps({**command, **record}, indent=2, ensure_ascii=False) + "\n")
     with strategy.scope(), policy(recipe.precision):
         model = build_start(start, found.labels, keep_head=same_classes(start, found.labels))
     loop = Loop(
@@ -210,6 +215,7 @@ def train(
         spec,
         state,
         strategy=strategy,
+        soft_labels=soft,
         log=out / LOGS if worker == 0 else None,
         quiet=quiet,
     )
@@ -235,8 +241,25 @@ def train(
     return Trained(manifest, history, measured, pictures.skipped, parts.dropped)
 
 
+def _check_same(
+    record: dict[str, Any], before: dict[str, Any], out: Path, choice: str, soft_labels: Path | None
+) -> None:
+    """Refuse to go on with a run whose weights or soft labels have become others."""
+    if before["start"] != record["start"]:
+        raise OptionError("The run in {} began from other weights than those of {} now.", out, choice)
+    if before["data"].get("soft_labels") != record["data"]["soft_labels"]:
+        raise OptionError("The run in {} began with other soft labels than those of {} now.", out, soft_labels)
+
+
 def _record(
-    recipe: Recipe, data: Path, tile: int | None, start: Start, found: LabelledData, pictures: Pictures, parts: Split
+    recipe: Recipe,
+    data: Path,
+    tile: int | None,
+    soft_labels: Path | None,
+    start: Start,
+    found: LabelledData,
+    pictures: Pictures,
+    parts: Split,
 ) -> dict[str, Any]:
     """What a run is, for its folder and for the manifest."""
 
@@ -251,6 +274,7 @@ def _record(
             "name": data.resolve().name,
             "tile": tile,
             "sha256": pictures.digest,
+            "soft_labels": file_sha256(soft_labels) if soft_labels else None,
             "training": counts(parts.training),
             "validation": counts(parts.validation),
             "skipped": len(pictures.skipped) + len(parts.dropped),
