@@ -50,7 +50,7 @@ def main() -> int:
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the server is up and can end better
-    _bound_heaps()
+    _return_memory()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
@@ -74,15 +74,19 @@ def main() -> int:
     return 0
 
 
-def _bound_heaps() -> None:
-    """Let all threads share two heaps where the C library is glibc.
+def _return_memory() -> None:
+    """Let glibc give back what an answer needed; see mallopt(3). Other C libraries do so by themselves.
 
-    It would give each of some forty threads a heap of its own, and after a thousand photos these would
-    keep 0.6 GB more; see M_ARENA_MAX in mallopt(3).
+    It would give each of some forty threads a heap of its own, and raise the size from which memory is the
+    system's again to that of the largest picture: both keep gigabytes that nothing uses (`benchmarks.memory`).
     """
+    arena_max, mmap_threshold, trim_threshold = -8, -3, -1
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL("libc.so.6").mallopt(-8, 2)
+            mallopt = ctypes.CDLL("libc.so.6").mallopt
+            mallopt(arena_max, 2)
+            mallopt(mmap_threshold, 1_000_000)
+            mallopt(trim_threshold, 16_000_000)
 
 
 def _leave(number: int, _: object) -> None:
