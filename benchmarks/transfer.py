@@ -27,7 +27,7 @@ from resnet.provider import read_weights
 from resnet.training.dataset import find_training_data
 from resnet.training.pictures import decode_all
 from resnet.training.pipeline import in_training_units, validation_batches
-from resnet.training.train import Start, build_start
+from resnet.training.start import Start, build_start
 from resnet.weights import arrays_of, write_npz
 
 

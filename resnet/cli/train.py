@@ -21,7 +21,8 @@ from resnet.stages import DEPTHS, STAGE_NAMES
 from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
 
 if TYPE_CHECKING:
-    from resnet.training.train import Start, Trained
+    from resnet.training.start import Start
+    from resnet.training.train import Trained
 
 _DEFAULTS = Recipe()
 SCRATCH_EPOCHS, SCRATCH_RATE = 60, 1e-3
@@ -129,7 +130,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 
 def _start(options: argparse.Namespace, recipe: Recipe) -> Start:
-    from resnet.training.train import Start, start_from_scratch
+    from resnet.training.start import Start, start_from_scratch
 
     if recipe.from_scratch:
         start = start_from_scratch(recipe.depth, InputSpec(size=options.size or SCRATCH_SIZE))

@@ -19,7 +19,6 @@ from resnet.errors import DataError, OptionError, ResNetError
 from resnet.labels import CLASSES_NAME, ClassLabel, write_class_file
 from resnet.manifest import Manifest, file_sha256, write_manifest, write_text
 from resnet.model import build_network
-from resnet.preprocess import InputSpec
 from resnet.stages import blocks_of_depth
 from resnet.training.dataset import LabelledData, LabelledFile, find_training_data, write_rows
 from resnet.training.loop import Loop
@@ -29,24 +28,11 @@ from resnet.training.pipeline import in_training_units
 from resnet.training.recipe import Recipe
 from resnet.training.soft_labels import read_soft_labels
 from resnet.training.split import Split, split
+from resnet.training.start import WEIGHTS_NAME, Start, build_start, same_classes
 from resnet.weights import Arrays, arrays_of, assign
 
 STATE, LOGS = "state", "logs"
-RUN_NAME, WEIGHTS_NAME, VALIDATION_NAME = "run.json", "model.weights.h5", "validation.csv"
-HEAD_LAYERS = ("dense_1024", "predictions")
-
-
-@dataclass(frozen=True)
-class Start:
-    """What training starts from.
-
-    Attributes:
-        manifest: Of trained weights, or what describes random ones: its depth, pooling and input count.
-        arrays: By layer and part; None for random weights.
-    """
-
-    manifest: Manifest
-    arrays: Arrays | None
+RUN_NAME, VALIDATION_NAME = "run.json", "validation.csv"
 
 
 @dataclass(frozen=True)
@@ -105,33 +91,6 @@ def read_run(out: Path) -> dict[str, Any]:
         raise OptionError("{} holds no run to go on with; start one without --resume.", out) from error
     except (OSError, ValueError) as error:
         raise OptionError("The run in {} cannot be read: {}.", out, error) from error
-
-
-def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool) -> keras.Model:
-    """The network to train: the start's layers, in training's units, with a new head unless `keep_head`."""
-    manifest = start.manifest
-    model = build_network(
-        blocks_of_depth(manifest.depth),
-        input_shape=(None, None, 3),
-        classes=len(labels),
-        stem_pool=manifest.stem_pool,
-        name=f"resnet{manifest.depth}",
-    )
-    if start.arrays is None:
-        return model  # the random values are meant for input of about 1, as training's units are
-    arrays = start.arrays
-    if not keep_head:
-        own = {key: value for key, value in arrays_of(model).items() if key.split("/")[0] in HEAD_LAYERS}
-        arrays = {key: value for key, value in arrays.items() if key.split("/")[0] not in HEAD_LAYERS} | own
-    assign(model, in_training_units(arrays, manifest.input))
-    return model
-
-
-def same_classes(start: Start, labels: tuple[ClassLabel, ...]) -> bool:
-    """Whether the start already knows exactly these classes in this order, so that its head can stay."""
-    if start.arrays is None:
-        return False
-    return [(one.wnid, one.name) for one in start.manifest.labels] == [(one.wnid, one.name) for one in labels]
 
 
 def train(
@@ -315,8 +274,3 @@ def _write(
 def finish(out: Path) -> None:
     """Remove what only a run that is to go on needs: checkpoints and decoded pictures."""
     shutil.rmtree(out / STATE, ignore_errors=True)
-
-
-def start_from_scratch(depth: int, spec: InputSpec) -> Start:
-    """Random weights of a depth."""
-    return Start(Manifest("random weights", depth, 2, "same", spec, WEIGHTS_NAME, ""), None)

@@ -1,0 +1,63 @@
+"""What training starts from: trained weights, or random ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from resnet.labels import ClassLabel
+from resnet.manifest import Manifest
+from resnet.model import build_network
+from resnet.preprocess import InputSpec
+from resnet.stages import blocks_of_depth
+from resnet.training.pipeline import in_training_units
+from resnet.weights import Arrays, arrays_of, assign
+
+WEIGHTS_NAME = "model.weights.h5"
+HEAD_LAYERS = ("dense_1024", "predictions")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What training starts from.
+
+    Attributes:
+        manifest: Of trained weights, or what describes random ones: its depth, pooling and input count.
+        arrays: By layer and part; None for random weights.
+    """
+
+    manifest: Manifest
+    arrays: Arrays | None
+
+
+def start_from_scratch(depth: int, spec: InputSpec) -> Start:
+    """Random weights of a depth."""
+    return Start(Manifest("random weights", depth, 2, "same", spec, WEIGHTS_NAME, ""), None)
+
+
+def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool) -> keras.Model:
+    """The network to train: the start's layers, in training's units, with a new head unless `keep_head`."""
+    manifest = start.manifest
+    model = build_network(
+        blocks_of_depth(manifest.depth),
+        input_shape=(None, None, 3),
+        classes=len(labels),
+        stem_pool=manifest.stem_pool,
+        name=f"resnet{manifest.depth}",
+    )
+    if start.arrays is None:
+        return model  # the random values are meant for input of about 1, as training's units are
+    arrays = start.arrays
+    if not keep_head:
+        own = {key: value for key, value in arrays_of(model).items() if key.split("/")[0] in HEAD_LAYERS}
+        arrays = {key: value for key, value in arrays.items() if key.split("/")[0] not in HEAD_LAYERS} | own
+    assign(model, in_training_units(arrays, manifest.input))
+    return model
+
+
+def same_classes(start: Start, labels: tuple[ClassLabel, ...]) -> bool:
+    """Whether the start already knows exactly these classes in this order, so that its head can stay."""
+    if start.arrays is None:
+        return False
+    return [(one.wnid, one.name) for one in start.manifest.labels] == [(one.wnid, one.name) for one in labels]
