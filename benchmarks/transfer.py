@@ -35,7 +35,7 @@ def write_random_weights(like: Manifest, data: Path, folder: Path) -> None:
     """Random weights with the manifest of others, and statistics from 64 pictures."""
     keras.utils.set_random_seed(0)
     found = find_training_data(data)
-    model = build_start(Start(like, None), found.labels, keep_head=False)
+    model = build_start(Start(like, None), found.labels, keep_head=False, dropout=0.0)
     pictures = decode_all(found.training, found.labels, like.input, folder, quiet=True)
     rows = np.random.default_rng(0).permutation(len(pictures.items))[:64]
     for layer in model.layers:

@@ -18,6 +18,7 @@ from keras import KerasTensor, layers
 
 from resnet.errors import OptionError
 from resnet.stages import (
+    DROPOUT,
     HIDDEN_UNITS,
     STAGE_FILTERS,
     STEM_FILTERS,
@@ -26,7 +27,6 @@ from resnet.stages import (
 )
 
 BATCH_NORM_EPSILON = 1e-3
-DROPOUT = 0.5
 
 
 class BatchNormalization(layers.BatchNormalization):
@@ -168,6 +168,7 @@ def build_network(
     stem_pool: str = "same",
     stem_filters: int = STEM_FILTERS,
     hidden_units: int = HIDDEN_UNITS,
+    dropout: float = DROPOUT,
     folded: bool = False,
     name: str = "resnet",
 ) -> keras.Model:
@@ -181,6 +182,7 @@ def build_network(
         stem_pool: "same" or "centered".
         stem_filters: Filters of the first convolution.
         hidden_units: Units of the hidden layer.
+        dropout: Share of the head's inputs and hidden units that are left out of a step of learning.
         folded: Without batch normalisation and with weights of 0, for arrays of `weights.fold`.
         name: The model's name.
     """
@@ -193,9 +195,9 @@ def build_network(
         for block in range(2, count + 1):
             outputs = identity_block(outputs, stage_filters, f"conv{stage}_block{block}", folded=folded)
     outputs = layers.GlobalAveragePooling2D(name="avg_pool")(outputs)
-    outputs = layers.Dropout(DROPOUT, name="dropout_1")(outputs)
+    outputs = layers.Dropout(dropout, name="dropout_1")(outputs)
     outputs = layers.Dense(hidden_units, activation="relu", name="dense_1024")(outputs)
-    outputs = layers.Dropout(DROPOUT, name="dropout_2")(outputs)
+    outputs = layers.Dropout(dropout, name="dropout_2")(outputs)
     # In float32 even where the rest computes in 16 bits: probabilities need more than three digits.
     outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="predictions")(outputs)
     return keras.Model(inputs, outputs, name=name)

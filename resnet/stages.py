@@ -22,6 +22,7 @@ STAGE_FILTERS: tuple[tuple[int, int, int], ...] = (
     (512, 512, 2048),
 )
 HIDDEN_UNITS = 1024
+DROPOUT = 0.5
 STAGE_NAMES = ("C1", "C2", "C3", "C4", "C5")
 STEM_POOLS = ("same", "centered")
 MINIMUM_SIDE = 32

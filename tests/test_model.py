@@ -148,3 +148,14 @@ def test_normalisation_learns_as_keras_layer_does(images, precision):
     for ours, expected in zip(*results, strict=True):
         np.testing.assert_allclose(ours, expected, atol=3e-5, rtol=1e-5)
     assert not np.array_equal(results[0][-1], start[-1])  # it has seen a batch
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_dropout_leaves_out_parts_of_the_head_while_learning_alone(dropout):
+    network = build_network((1, 1, 1, 1), ((4, 4, 16),) * 4, input_shape=(32, 32, 3), classes=3, dropout=dropout)
+    image = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype(np.float32)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False  # so that dropout is the only difference
+    answers = {training: network(image, training=training).numpy() for training in (False, True)}
+    assert np.array_equal(answers[False], answers[True]) == (dropout == 0)

@@ -268,6 +268,8 @@ def test_a_recipe_survives_its_file():
         ({"validation_share": 1.5}, "share of the validation must be 0.01 to 0.9"),
         ({"unfreeze": "C9"}, "first stage to train must be one of head, C1, C2, C3, C4, C5"),
         ({"augmentation": Augmentation(smallest_crop=0.0)}, "smallest crop must be 0.01 to 1"),
+        ({"dropout": 0.95}, "dropout must be 0 to 0.9"),
+        ({"soft_share": 1.5}, "share of the soft labels must be 0 to 1"),
         ({"batch_size": 0}, "batch size must be 1 to 8192"),
         ({"train_size": 8}, "size of training must be 32 to 1024"),
     ],

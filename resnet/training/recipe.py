@@ -7,7 +7,7 @@ from typing import Any
 
 from resnet.errors import OptionError
 from resnet.options import number, one_of, whole_number
-from resnet.stages import STAGE_NAMES, blocks_of_depth
+from resnet.stages import DROPOUT, STAGE_NAMES, blocks_of_depth
 
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -51,6 +51,8 @@ class Recipe:
         optimizer: "adamw" or "sgd" (with Nesterov momentum 0.9).
         head_rate: Highest learning rate of the first phase.
         rate: Highest learning rate of the second phase.
+        dropout: Share of the head's inputs and hidden units left out of a step; for much data and few
+            passes 0 is better.
         weight_decay: Per step, times the rate, on kernels only.
         smoothing: Share of the target probability spread over all classes (Szegedy et al. 2015,
             https://arxiv.org/abs/1512.00567, section 7).
@@ -79,6 +81,7 @@ class Recipe:
     optimizer: str = "adamw"
     head_rate: float = 1e-3
     rate: float = 1e-4
+    dropout: float = DROPOUT
     weight_decay: float = 1e-2
     smoothing: float = 0.1
     soft_share: float = 0.7
@@ -112,6 +115,7 @@ class Recipe:
         number("rate of the head", self.head_rate, 1e-8, 10.0)
         number("rate", self.rate, 1e-8, 10.0)
         number("weight decay", self.weight_decay, 0.0, 1.0)
+        number("dropout", self.dropout, 0.0, 0.9)
         number("label smoothing", self.smoothing, 0.0, 0.9)
         number("share of the soft labels", self.soft_share, 0.0, 1.0)
         number("smallest crop", self.augmentation.smallest_crop, 0.01, 1.0)

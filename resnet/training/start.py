@@ -36,7 +36,7 @@ def start_from_scratch(depth: int, spec: InputSpec) -> Start:
     return Start(Manifest("random weights", depth, 2, "same", spec, WEIGHTS_NAME, ""), None)
 
 
-def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool) -> keras.Model:
+def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool, dropout: float) -> keras.Model:
     """The network to train: the start's layers, in training's units, with a new head unless `keep_head`."""
     manifest = start.manifest
     model = build_network(
@@ -44,6 +44,7 @@ def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool
         input_shape=(None, None, 3),
         classes=len(labels),
         stem_pool=manifest.stem_pool,
+        dropout=dropout,
         name=f"resnet{manifest.depth}",
     )
     if start.arrays is None:

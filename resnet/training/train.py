@@ -165,7 +165,7 @@ def train(
         command = {"weights": choice, "soft_labels": str(soft_labels.resolve()) if soft_labels else None}
         write_text(out / RUN_NAME, json.dumps({**command, **record}, indent=2, ensure_ascii=False) + "\n")
     with strategy.scope(), policy(recipe.precision):
-        model = build_start(start, found.labels, keep_head=same_classes(start, found.labels))
+        model = build_start(start, found.labels, keep_head=same_classes(start, found.labels), dropout=recipe.dropout)
     loop = Loop(
         model,
         recipe,
