@@ -128,9 +128,12 @@ def test_wrong_options_are_named(options, sentence):
         build_resnet(**options)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [("float32", 3e-5), ("mixed_bfloat16", 2**-8)],  # the latter is one digit of numbers that round differently
+)
 @pytest.mark.parametrize("images", [2, 16])
-def test_normalisation_learns_as_keras_layer_does(images, precision):
+def test_normalisation_learns_as_keras_layer_does(images, precision, tolerance):
     generator = np.random.default_rng(0)
     inputs = tf.constant(generator.normal(1, 2, (images, 4, 4, 8)).astype(np.float32))
     start = [generator.uniform(0.5, 1.5, 8) for _ in range(4)]
@@ -146,7 +149,7 @@ def test_normalisation_learns_as_keras_layer_does(images, precision):
         gradients = tape.gradient(loss, [inputs, *layer.trainable_variables])
         results.append([tf.cast(outputs, tf.float32), *gradients, *layer.get_weights()])
     for ours, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(ours, expected, atol=3e-5, rtol=1e-5)
+        np.testing.assert_allclose(ours, expected, atol=tolerance, rtol=1e-5)
     assert not np.array_equal(results[0][-1], start[-1])  # it has seen a batch
 
 
