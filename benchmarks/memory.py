@@ -20,9 +20,7 @@ from benchmarks.tables import Tables, main
 from benchmarks.whole import Visit, server
 from resnet.labels import ASSETS
 
-FIRST = 50
-FULL = 350
-"""So many answers at 128 px fill what is remembered."""
+FIRST, LATER = 50, 350
 
 
 def photos(count: int) -> list[tuple[int, int]]:
@@ -47,7 +45,7 @@ def measure(answers: int) -> Tables:
             content = io.BytesIO()
             photo.save(content, "JPEG", quality=80)
             visit.whole(content.getvalue() + number.to_bytes(2, "big"))  # another file, so another answer
-            if number in (FIRST, FULL, answers):
+            if number in (FIRST, LATER, answers):
                 found = numbers(client.get("/metrics").text)
                 process[f"after {number}"] = found["process_resident_memory_bytes"] / 1e6
                 remembered[f"after {number}"] = found["resnet_cache_bytes"] / 1e6
