@@ -75,10 +75,10 @@ def main() -> int:
 
 
 def _return_memory() -> None:
-    """Let glibc give back what an answer needed; see mallopt(3). Other C libraries do so by themselves.
+    """Let glibc, where that is the C library, give back more of what an answer needed; see mallopt(3).
 
-    It would give each of some forty threads a heap of its own, and raise the size from which memory is the
-    system's again to that of the largest picture: both keep gigabytes that nothing uses (`benchmarks.memory`).
+    It would give each of some forty threads a heap of its own, and raise the size from which memory goes back
+    at once to that of the largest picture. `benchmarks.memory` measures what is left.
     """
     arena_max, mmap_threshold, trim_threshold = -8, -3, -1
     if sys.platform == "linux":

@@ -32,8 +32,8 @@ BATCH_NORM_EPSILON = 1e-3
 class BatchNormalization(layers.BatchNormalization):
     """Keras' layer, with TensorFlow's fused operation while it learns.
 
-    Keras 3 normalises step by step and in 32 bits, whatever the precision: half of the time of a step in
-    16 bits. The values are the same. So is the name, which is that of the layer in weight files.
+    Keras 3 normalises in several operations and in 32 bits, whatever the precision; `benchmarks.training` compares.
+    The values are the same. So is the name, which is that of the layer in weight files.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:

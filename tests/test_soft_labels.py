@@ -42,6 +42,8 @@ def test_a_digest_tells_pictures_apart_by_shape_too():
             "must hold 2 probabilities for each of .* 3 .*received 3 x 1",
         ),
         ({"digest": DIGESTS, "probability": ANSWERS[:2]}, "received 2 x 2"),
+        ({"digest": DIGESTS[0], "probability": ANSWERS[:1]}, "must hold 2 probabilities for each of their 1 pictures"),
+        ({"digest": DIGESTS[:, None], "probability": ANSWERS}, "must hold 2 probabilities"),
         ({"digest": DIGESTS, "probability": ANSWERS * 2}, "must be probabilities that add up to 1"),
         ({"digest": DIGESTS, "probability": ANSWERS * np.nan}, "must be probabilities that add up to 1"),
         ({"digest": DIGESTS, "probability": np.array([[2, -1]] * 3)}, "must be probabilities that add up to 1"),

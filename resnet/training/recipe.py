@@ -51,8 +51,8 @@ class Recipe:
         optimizer: "adamw" or "sgd" (with Nesterov momentum 0.9).
         head_rate: Highest learning rate of the first phase.
         rate: Highest learning rate of the second phase.
-        dropout: Share of the head's inputs and hidden units left out of a step; for much data and few
-            passes 0 is better.
+        dropout: Share of the head's inputs and hidden units left out of a step (Srivastava et al.
+            2014, https://jmlr.org/papers/v15/srivastava14a.html).
         weight_decay: Per step, times the rate, on kernels only.
         smoothing: Share of the target probability spread over all classes (Szegedy et al. 2015,
             https://arxiv.org/abs/1512.00567, section 7).

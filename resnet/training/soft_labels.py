@@ -41,12 +41,12 @@ def read_soft_labels(path: Path, pictures: Pictures, rows: NDArray[np.int64], cl
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError("The soft labels {} cannot be read: {}.", path, reason) from error
-    if probabilities.shape != (len(digests), classes):
+    if digests.ndim != 1 or probabilities.shape != (digests.size, classes):
         raise DataError(
             "The soft labels {} must hold {} probabilities for each of their {} pictures; received {}.",
             path,
             classes,
-            len(digests),
+            digests.size,
             " x ".join(map(str, probabilities.shape)),
         )
     if probabilities.dtype.kind not in "fiu":
