@@ -77,9 +77,13 @@ def test_it_learns_what_can_be_learnt(pictures, tmp_path):
     assert max(row["val_top1"] for row in history) >= 0.75  # chance is 0.25
 
 
-@pytest.mark.parametrize(("steps", "minutes"), [(6, 0.0), (9, 1e6)], ids=["in an epoch", "after an epoch"])
-def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures, tmp_path, monkeypatch, steps, minutes):
-    recipe = scratch(checkpoint_minutes=minutes)
+@pytest.mark.parametrize(
+    ("steps", "minutes", "average"),
+    [(6, 0.0, 0), (9, 1e6, 0), (6, 0.0, 5)],
+    ids=["in an epoch", "after an epoch", "with an average"],
+)
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures, tmp_path, monkeypatch, steps, minutes, average):
+    recipe = scratch(checkpoint_minutes=minutes, average_steps=average)
     whole, expected = loop_of(pictures, tmp_path / "whole", recipe)
     history = whole.run()
 
@@ -143,6 +147,28 @@ def _measuring(model):
     from resnet.training.steps import measuring_step
 
     return measuring_step(model, tf.distribute.get_strategy())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_averaged_weights_are_measured_and_kept_while_learning_goes_on_from_the_last(
+    pictures, tmp_path, monkeypatch, optimizer
+):
+    loop, model = loop_of(pictures, tmp_path, scratch(epochs=2, average_steps=4, optimizer=optimizer))
+    counted, ended, kept, steps = loop._count, loop._end_of_epoch, [], []
+    monkeypatch.setattr(loop, "_count", lambda sums: (counted(sums), steps.append(arrays_of(model))))
+    monkeypatch.setattr(loop, "_end_of_epoch", lambda *rest: (kept.append(arrays_of(model)), ended(*rest))[1])
+    loop.run()
+
+    trained = [f"{layer.name}/{part}" for layer in model.layers for part in ("kernel", "gamma") if hasattr(layer, part)]
+    for key in trained:
+        average = steps[0][key].astype(np.float64)
+        for number, step in enumerate(steps[1:], start=2):
+            average = 0.75 * average + 0.25 * step[key]
+            if number % 4 == 0:  # an epoch has four steps
+                np.testing.assert_allclose(kept[number // 4 - 1][key], average, rtol=1e-4, atol=1e-6, err_msg=key)
+    assert any(not np.allclose(kept[0][key], steps[3][key], atol=1e-4) for key in trained)
+    best = int(np.argmin([row["val_loss"] for row in loop.progress.history]))
+    np.testing.assert_array_equal(arrays_of(model)["predictions/kernel"], kept[best]["predictions/kernel"])
 
 
 def test_a_phase_without_progress_ends_early(pictures, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from resnet.training.events import EventLog
 from resnet.training.pictures import Pictures
 from resnet.training.pipeline import Targets, training_batches, validation_batches
 from resnet.training.recipe import Phase, Recipe
-from resnet.training.steps import Batch, make_optimizer, measuring_step, set_learning, training_step
+from resnet.training.steps import Batch, averaged, make_optimizer, measuring_step, set_learning, training_step
 
 
 class Loop:
@@ -147,8 +147,9 @@ class Loop:
                         progress.seconds = time.monotonic() - started
                         self._checkpoints.save(manager, progress)
                         saved_at = time.monotonic()
-            row = self._end_of_epoch(number, phase, epoch, optimizer, measure, started)
-            stop = self._judge(number, row)
+            with averaged(optimizer):
+                row = self._end_of_epoch(number, phase, epoch, optimizer, measure, started)
+                stop = self._judge(number, row)
             if stop:
                 progress.step = steps
             self._checkpoints.save(manager, progress)

@@ -54,6 +54,8 @@ class Recipe:
         dropout: Share of the head's inputs and hidden units left out of a step (Srivastava et al.
             2014, https://jmlr.org/papers/v15/srivastava14a.html).
         weight_decay: Per step, times the rate, on kernels only.
+        average_steps: Steps that the averaged weights reach back, which are measured and kept in place of the
+            last ones (Polyak, Juditsky 1992, https://doi.org/10.1137/0330046); 0 for no average.
         smoothing: Share of the target probability spread over all classes (Szegedy et al. 2015,
             https://arxiv.org/abs/1512.00567, section 7).
         soft_share: Share of the target probability that soft labels say, where there are any.
@@ -83,6 +85,7 @@ class Recipe:
     rate: float = 1e-4
     dropout: float = DROPOUT
     weight_decay: float = 1e-2
+    average_steps: int = 0
     smoothing: float = 0.1
     soft_share: float = 0.7
     class_weights: bool = True
@@ -110,6 +113,7 @@ class Recipe:
             whole_number("size of training", self.train_size, 32, 1024)
         whole_number("steps per epoch", self.steps_per_epoch, 0, 10**9)
         whole_number("images of the validation", self.validation_images, 0, 10**9)
+        whole_number("steps of the average", self.average_steps, 0, 10**6)
         whole_number("batch size", self.batch_size, 1, 8192)
         whole_number("seed", self.seed, 0, 2**31 - 1)
         number("rate of the head", self.head_rate, 1e-8, 10.0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -36,12 +38,30 @@ def make_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers
     schedule = keras.optimizers.schedules.CosineDecay(
         phase.rate / 10, max(1, steps - warm_up), warmup_target=phase.rate, warmup_steps=warm_up
     )
+    same: dict[str, Any] = {"weight_decay": recipe.weight_decay}
+    if recipe.average_steps:
+        same |= {"use_ema": True, "ema_momentum": 1 - 1 / recipe.average_steps}
     if recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay)
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **same)
     else:
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+        optimizer = keras.optimizers.AdamW(schedule, **same)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+@contextlib.contextmanager
+def averaged(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Inside, the model has the averaged weights that its optimizer keeps, if it keeps any."""
+    if not optimizer.use_ema:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(SimpleNamespace(optimizer=optimizer))  # all of a model that it looks at
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
 
 
 def training_step(
