@@ -19,6 +19,7 @@ from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, routes
+from resnet.ui.sessions import MOST_SESSIONS
 from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
@@ -79,6 +80,7 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
+        "state_session_capacity": MOST_SESSIONS,
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,

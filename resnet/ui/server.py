@@ -25,6 +25,7 @@ from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, REQUESTS, count_error
+from resnet.ui.sessions import Mailboxes
 
 QUEUE_SIZE = 64
 """Requests that may wait; more are told to come back later."""
@@ -113,7 +114,7 @@ class GuardedBlocks(gr.Blocks):
             raise
 
     def mend_queue(self) -> None:
-        """Let a full queue say when to come back, and survive visitors who leave while they wait.
+        """Let a full queue say when to come back, forget nobody who waits, and survive visitors who leave.
 
         Gradio forgets a visitor's messages when he leaves; the next message to him, such as his place in the
         queue, would end the loop that serves everybody.
@@ -140,6 +141,7 @@ class GuardedBlocks(gr.Blocks):
                 )
             return await push(*args, **options)
 
+        self._queue.pending_messages_per_session = Mailboxes(self._queue)  # type: ignore[assignment]
         self._queue.push = push_or_say  # type: ignore[method-assign]
         self._queue.send_message = send_if_there  # type: ignore[assignment,method-assign]
 

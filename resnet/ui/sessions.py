@@ -1,0 +1,57 @@
+"""What the server remembers of each visitor: little, for as long as he is there, and of so many at most.
+
+Gradio 6 keeps of every session, and each call of a program is one, the settings of all components and the last
+value of each, about 1 MB; only links that this page does not offer need them. And of 2,000 sessions' messages it
+drops those of the session that began first, even while that one waits for an answer.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio.state_holder
+from cachetools import LRUCache
+from gradio.blocks import Blocks
+from gradio.queueing import Queue
+from gradio.state_holder import SessionState
+
+MOST_SESSIONS = 4000
+"""Visitors who are remembered; of more, those are forgotten who have been away longest."""
+
+
+class LightSession(SessionState):
+    """Gradio's session without a copy of every component's settings and last value."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        """Begin a session of a page."""
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))  # type: ignore[arg-type]
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        """Keep a state's value, or a component that an event has changed."""
+        super().__setitem__(key, value)
+        self.config_values.clear()
+
+    def _update_config(self, key: int) -> None:
+        """Keep nothing of it."""
+
+    def _update_value_in_config(self, key: int, value: Any) -> None:
+        """Keep nothing of it."""
+
+
+gradio.state_holder.SessionState = LightSession  # type: ignore[misc]
+
+
+class Mailboxes(LRUCache[str, Any]):
+    """Messages to each session that have not been fetched; with them go the names of its events."""
+
+    def __init__(self, queue: Queue) -> None:
+        """Take the place of a queue's own."""
+        super().__init__(MOST_SESSIONS)
+        self._events = queue.pending_event_ids_session
+
+    def popitem(self) -> tuple[str, Any]:
+        """Forget the session that has been away longest."""
+        session, messages = super().popitem()
+        self._events.pop(session, None)
+        return session, messages

@@ -1,0 +1,94 @@
+"""What the server remembers of visitors: only what is theirs, and nobody who waits is forgotten."""
+
+import json
+from types import SimpleNamespace
+
+import gradio as gr
+import httpx
+import pytest
+from gradio.state_holder import StateHolder
+
+from benchmarks.served import page_events
+from resnet.labels import ASSETS
+from resnet.ui import sessions
+from resnet.ui.sessions import LightSession, Mailboxes
+from tests.conftest import serve
+
+ESPRESSO = ASSETS / "examples" / "espresso.jpg"
+
+
+@pytest.fixture
+def session():
+    with gr.Blocks() as page:
+        state, words = gr.State({"photo": None}), gr.HTML()
+    holder = StateHolder()
+    holder.set_blocks(page)
+    return holder["a visitor"], state, words
+
+
+def test_a_session_keeps_its_state_and_what_an_event_changed(session):
+    held, state, words = session
+    assert isinstance(held, LightSession)
+    held[state._id] = {"photo": "cat.jpg"}
+    held[words._id] = gr.HTML("changed", render=False)
+    assert held[state._id] == {"photo": "cat.jpg"}
+    assert held[words._id].value == "changed"
+
+
+def test_two_sessions_share_no_state(session):
+    held, state, _ = session
+    holder = StateHolder()
+    holder.set_blocks(SimpleNamespace(default_config=held.blocks_config, state_session_capacity=10))
+    holder["one"][state._id]["photo"] = "cat.jpg"
+    assert holder["other"][state._id] == {"photo": None}
+
+
+def test_a_session_keeps_no_settings_and_no_answers(session):
+    held, state, words = session
+    held._update_value_in_config(words._id, "an answer")
+    held._update_config(words._id)
+    held[state._id] = 1
+    held[words._id] = gr.HTML("an answer", render=False)
+    assert list(held.components) == []
+
+
+def test_the_visitor_who_was_away_longest_is_forgotten_with_his_events(monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_SESSIONS", 2)
+    queue = SimpleNamespace(pending_event_ids_session={"first": {"1"}, "second": {"2"}, "third": {"3"}})
+    mailboxes = Mailboxes(queue)
+    mailboxes["first"] = "mail"
+    mailboxes["second"] = "mail"
+    assert mailboxes["first"] == "mail"
+    mailboxes["third"] = "mail"
+    assert ("first" in mailboxes, "second" in mailboxes, "third" in mailboxes) == (True, False, True)
+    assert set(queue.pending_event_ids_session) == {"first", "third"}
+
+
+def answer_of(address, session_hash):
+    with httpx.stream("GET", f"{address}gradio_api/queue/data?session_hash={session_hash}", timeout=60) as stream:
+        for line in stream.iter_lines():
+            message = json.loads(line[6:]) if line.startswith("data: ") else {}
+            if message.get("msg") == "process_completed":
+                return message["output"]["data"]
+    return None
+
+
+def test_a_visitor_who_came_first_gets_his_answer_however_many_come_while_he_waits(engine, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_SESSIONS", 4)
+    with serve(lambda: engine) as address:
+        explain = page_events(httpx.get(f"{address}config").json())["explain"]
+        with ESPRESSO.open("rb") as file:
+            path = httpx.post(f"{address}gradio_api/upload", files={"files": file}).json()[0]
+        photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+        def ask(session_hash):
+            body = {"data": [photo, "crop", None], "fn_index": explain, "session_hash": session_hash}
+            assert httpx.post(f"{address}gradio_api/queue/join", json=body, timeout=60).status_code == 200
+
+        ask("first")
+        assert "espresso.jpg" in answer_of(address, "first")[0]
+        for number in range(3):
+            ask(f"other{number}")
+        ask("first")
+        ask("one too many")
+        assert "espresso.jpg" in answer_of(address, "first")[0]
