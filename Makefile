@@ -10,7 +10,7 @@ demo: $(VENV)/runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/development
 	$(BIN)/ruff check .

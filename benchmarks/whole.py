@@ -87,9 +87,10 @@ def spent(client: httpx.Client) -> dict[str, float]:
 class Visit:
     """The page's own requests, in a session."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx.Client, session: str = "benchmark") -> None:
         """Learn which events the photo and the maps have."""
         self._client = client
+        self._session = session
         self._events = page_events(client.get("/config").json())
 
     def upload(self, content: bytes) -> dict[str, Any]:
@@ -99,9 +100,9 @@ class Visit:
 
     def event(self, name: str, *values: Any) -> Any:
         """What one event gives."""
-        body = {"data": values, "fn_index": self._events[name], "session_hash": "benchmark"}
+        body = {"data": values, "fn_index": self._events[name], "session_hash": self._session}
         self._client.post("/gradio_api/queue/join", json=body)
-        with self._client.stream("GET", "/gradio_api/queue/data?session_hash=benchmark") as stream:
+        with self._client.stream("GET", f"/gradio_api/queue/data?session_hash={self._session}") as stream:
             for line in stream.iter_lines():
                 if line.startswith("data: "):
                     message = json.loads(line[6:])

@@ -43,21 +43,7 @@ REASONS = {
 }
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
-# The first visit follows the browser's language; the switch is remembered by this browser alone.
-_LANGUAGE_SCRIPT = """() => {
-  const here = document.querySelector("#languages [aria-current]");
-  if (!here) return;
-  document.documentElement.lang = here.lang;
-  for (const link of document.querySelectorAll("#languages a")) {
-    link.href += location.search;
-    link.addEventListener("click", () => { try { localStorage.setItem("resnet-language", link.lang); } catch {} });
-  }
-  let wanted = null;
-  try { wanted = localStorage.getItem("resnet-language"); } catch {}
-  wanted = wanted || navigator.language.slice(0, 2).toLowerCase();
-  const other = document.querySelector(`#languages a[lang="${wanted}"]:not([aria-current])`);
-  if (other && !here.dataset.route) location.replace(other.href);
-}"""
+_LANGUAGE_SCRIPT = Path(__file__).with_name("languages.js").read_text(encoding="utf-8")
 
 
 def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence[str] = ()) -> dict[str, Any]:

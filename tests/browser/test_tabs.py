@@ -481,6 +481,18 @@ def test_the_switch_of_languages_is_remembered(open_page):
     expect(page.locator("h1")).to_have_text("ResNet101 看到了什么")
 
 
+def test_the_switch_of_languages_takes_the_photo_and_the_link_along(open_page):
+    page = open_page(query="tab=maps&top_k=3")
+    upload(page, EXAMPLES / "astronaut.jpg")
+    shown(page, "astronaut.jpg")
+    page.get_by_role("link", name="中文").click()
+    expect(page.locator("h1")).to_have_text("ResNet101 看到了什么")
+    shown(page, "astronaut.jpg")
+    expect(page.locator(".bars li")).to_have_count(3)
+    page.reload(wait_until="load")
+    expect(page.locator("#message")).to_contain_text("请选择一张照片开始")
+
+
 def test_tabs_fit_on_a_phone(open_page):
     page = open_page(360, 800)
     upload(page, EXAMPLES / "astronaut.jpg")

@@ -1,0 +1,37 @@
+() => {
+  // The first visit follows the browser's language; the switch is remembered by this browser alone, and takes along
+  // the link's view and the photo.
+  const here = document.querySelector("#languages [aria-current]");
+  if (!here) return;
+  document.documentElement.lang = here.lang;
+  const set = (storage, name, value) => { try { storage.setItem(name, value); } catch {} };
+  const take = (storage, name) => { try { return storage.getItem(name); } catch { return null; } };
+  const photo = () => document.querySelector("#photo img[src]")?.src;
+
+  for (const link of document.querySelectorAll("#languages a")) {
+    const route = link.href;
+    link.addEventListener("click", (event) => {
+      set(localStorage, "resnet-language", link.lang);
+      link.href = route + location.search;
+      const stays = event.ctrlKey || event.metaKey || event.shiftKey;
+      if (!stays && photo()) set(sessionStorage, "resnet-photo", photo());
+    });
+  }
+  const wanted = take(localStorage, "resnet-language") || navigator.language.slice(0, 2).toLowerCase();
+  const other = document.querySelector(`#languages a[lang="${wanted}"]:not([aria-current])`);
+  if (other && !here.dataset.route) return location.replace(other.href + location.search);
+
+  const kept = take(sessionStorage, "resnet-photo");
+  try { sessionStorage.removeItem("resnet-photo"); } catch {}
+  const field = document.querySelector("#photo input[type=file]");
+  if (!kept || !field || new URLSearchParams(location.search).has("photo")) return;
+  fetch(kept).then(async (answer) => {
+    if (!answer.ok || photo()) return; // it is gone, or there is another by now
+    const files = new DataTransfer();
+    const name = decodeURIComponent(new URL(kept).pathname.split("/").pop());
+    const content = await answer.blob();
+    files.items.add(new File([content], name, { type: content.type }));
+    field.files = files.files;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }).catch(() => {});
+}
