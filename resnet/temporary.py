@@ -53,11 +53,11 @@ def make_room(folder: Path, limit: int = TEMPORARY_BYTES) -> int:
     files = list(_files(folder))
     surplus = sum(size for _, size, _ in files) - limit
     removed = 0
-    for _, size, path in sorted(files):
+    for _, size, path in sorted(files) if surplus > 0 else ():
         if removed >= surplus:
             break
         with contextlib.suppress(OSError):
-            path.unlink()
+            Path(path).unlink()
             removed += size
     return removed
 
@@ -67,11 +67,18 @@ def folder_bytes(folder: Path) -> int:
     return sum(size for _, size, _ in _files(folder))
 
 
-def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Time of change, bytes and path of each file; others may remove files and folders meanwhile."""
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root) / name
-            with contextlib.suppress(OSError):
-                status = path.lstat()
-                yield status.st_mtime, status.st_size, path
+def _files(folder: Path) -> Iterator[tuple[float, int, str]]:
+    """Time of change, bytes and path of each file; others may remove files and folders meanwhile.
+
+    There can be a hundred thousand, and nobody is answered while Python looks at one.
+    """
+    folders = [os.fspath(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        status = entry.stat(follow_symlinks=False)
+                        yield status.st_mtime, status.st_size, entry.path
