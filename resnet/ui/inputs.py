@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
-from gradio.processing_utils import save_bytes_to_cache, ssrf_protected_download
+from gradio.processing_utils import ssrf_protected_download
 
 from resnet.export import MOST_PHOTOS
 from resnet.images import MAXIMUM_BYTES, SUFFIXES
+from resnet.ui.files import keep
 from resnet.ui.language import ENGLISH, Language
 from resnet.ui.server import NO_ADDRESSES
 
@@ -43,7 +44,7 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
         if payload is None:
             return None
         if payload.url and payload.url.startswith("data:"):
-            path = _store(payload.url, field.GRADIO_CACHE, t)
+            path = _store(payload.url, t)
             field.temp_files.add(path)  # or it would never be cleared away
             return path
         return payload.path
@@ -69,7 +70,7 @@ def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
 
     def path_of(item: Any) -> str:
         if isinstance(item, str) and item.startswith("data:"):
-            path = _store(item, field.GRADIO_CACHE, ENGLISH)
+            path = _store(item, ENGLISH)
         elif isinstance(item, str) and item.startswith(("http://", "https://")):
             if not fetch:
                 raise gr.Error(NO_ADDRESSES, print_exception=False)
@@ -95,7 +96,7 @@ def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
     return field
 
 
-def _store(url: str, folder: str, t: Language) -> str:
+def _store(url: str, t: Language) -> str:
     """Write the content of a data URL to a file; its decoder checks it like any other."""
     header, _, body = url.partition(",")
     kind = header.removeprefix("data:image/").split(";")[0]
@@ -108,4 +109,4 @@ def _store(url: str, folder: str, t: Language) -> str:
         content = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise gr.Error(t("The photo's data URL is no valid base64."), print_exception=False) from None
-    return str(save_bytes_to_cache(content, f"image.{suffix}", folder))
+    return keep(content, f"image.{suffix}")

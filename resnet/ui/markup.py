@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -12,26 +11,22 @@ from PIL import Image, ImageOps
 
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
-from resnet.metrics import PHASES
 from resnet.overlays import colour_table
 from resnet.preprocess import Box
 from resnet.report import AGGREGATION_NAMES, NOTES
+from resnet.ui.files import jpeg
 from resnet.ui.language import Language
 
 STRIP_SIDE = 336
 SMALL_SIDE = 168
 LARGE_SIDE = 768
 THUMBNAIL_SIDE = 144
-JPEG_QUALITY = 85
 GRADIENT_STOPS = 17
 
 
 def data_uri(picture: Image.Image) -> str:
     """A picture as a JPEG inside its address."""
-    buffer = io.BytesIO()
-    with PHASES.labels("encode").time():
-        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture)).decode("ascii")
 
 
 def message(sentence: str, kind: str = "note") -> str:

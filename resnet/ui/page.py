@@ -8,8 +8,6 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
@@ -18,6 +16,7 @@ from resnet.explorer import Explorer, Shown
 from resnet.heatmaps import ViewOptions
 from resnet.options import number
 from resnet.report import safe_stem
+from resnet.ui.files import keep
 from resnet.ui.language import Language
 
 NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
@@ -196,7 +195,7 @@ class Page:
         def write() -> str:
             observation = self.observation(shown)
             content = encode(observation)
-            return str(save_bytes_to_cache(content, name(safe_stem(observation.photo_name)), get_upload_folder()))
+            return keep(content, name(safe_stem(observation.photo_name)))
 
         return str(self.or_error(write))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
-from PIL import Image
 
 from resnet.channels import channel_facts, rank_channels
 from resnet.comparison import similarities
@@ -27,6 +25,7 @@ from resnet.report import as_dictionary, prediction_dictionary
 from resnet.stages import STAGE_NAMES
 from resnet.ui.api.fields import Fields
 from resnet.ui.classes import likeliest_indices
+from resnet.ui.files import keep, keep_picture
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 from resnet.ui.page import LONG, NETWORK
 from resnet.ui.tabs.compare import other_answer
@@ -34,7 +33,8 @@ from resnet.ui.tabs.hold import HIDING_MAPS, hiding_map
 
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
 Result = dict[str, Any]
-Pictures = list[tuple[Image.Image, str]]
+Pictures = list[tuple[str, str]]
+"""Paths and captions."""
 
 # A program gets plain text, but whoever shows it on a page must not get markup from a file's name.
 _NO_MARKUP = str.maketrans("<>", "‹›")
@@ -112,7 +112,7 @@ class Endpoints:
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
             _, observation = self._observe(photo, framing, weights)
             pictures = [
-                (observation.overlay(heatmap, view, LARGE_SIDE), heatmap.block.stage)
+                (keep_picture(observation.overlay(heatmap, view, LARGE_SIDE)), heatmap.block.stage)
                 for heatmap in observation.heatmaps(view)
             ]
             return as_dictionary(observation, view, count), pictures
@@ -180,7 +180,10 @@ class Endpoints:
             }
             view = ViewOptions()
             pictures = [
-                (observation.overlay(trace.heatmap(place, channel), view, STRIP_SIDE), f"channel {channel}")
+                (
+                    keep_picture(observation.overlay(trace.heatmap(place, channel), view, STRIP_SIDE)),
+                    f"channel {channel}",
+                )
                 for channel in ranked
             ]
             return result, pictures
@@ -234,7 +237,10 @@ class Endpoints:
                     }
                 )
                 pictures += [
-                    (observation.overlay(heatmap, view, STRIP_SIDE), f"{labels[index].name}, {heatmap.block.stage}")
+                    (
+                        keep_picture(observation.overlay(heatmap, view, STRIP_SIDE)),
+                        f"{labels[index].name}, {heatmap.block.stage}",
+                    )
                     for heatmap in heatmaps
                 ]
             return {**_origin(observation), "method": method, "classes": rows}, pictures
@@ -253,7 +259,7 @@ class Endpoints:
         curves: Any = False,
         framing: Any = "crop",
         weights: Any = "server",
-    ) -> tuple[Result, Image.Image]:
+    ) -> tuple[Result, str]:
         """Hide the hottest part of a map from a ResNet and classify again: does the explanation hold?
 
         Args:
@@ -268,7 +274,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, Image.Image]:
+        def work() -> tuple[Result, str]:
             one_of("map", map, HIDING_MAPS)
             place = STAGE_NAMES.index(one_of("stage", stage, STAGE_NAMES))
             shown, observation = self._observe(photo, framing, weights)
@@ -291,9 +297,9 @@ class Endpoints:
                 result["insertion"] = _curve(measured.insertion)
                 result["random_deletion_area"] = _mean_area(measured.random_deletion)
                 result["random_insertion_area"] = _mean_area(measured.random_insertion)
-            return result, hidden.picture
+            return result, keep_picture(hidden.picture)
 
-        result: tuple[Result, Image.Image] = _answer(work)
+        result: tuple[Result, str] = _answer(work)
         return result
 
     def compare(
@@ -306,7 +312,7 @@ class Endpoints:
         top_k: Any = 5,
         framing: Any = "crop",
         weights: Any = "server",
-    ) -> tuple[Result, Image.Image]:
+    ) -> tuple[Result, str]:
         """Compare what a ResNet sees in two photos, or in one photo before and after a change, stage by stage.
 
         Args:
@@ -320,7 +326,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, Image.Image]:
+        def work() -> tuple[Result, str]:
             view = ViewOptions(one_of("map", map, COMPARED_MAPS))
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
             shown, one = self._observe(photo, framing, weights)
@@ -344,10 +350,9 @@ class Endpoints:
                     for stage in found
                 ],
             }
-            figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
-            return result, figure.convert("RGB")
+            return result, keep(comparison_png(one, second, found, view), "comparison.png")
 
-        result: tuple[Result, Image.Image] = _answer(work)
+        result: tuple[Result, str] = _answer(work)
         return result
 
     def batch(
@@ -428,8 +433,8 @@ def add_endpoints(explorer: Explorer, *, fetch: bool) -> None:
     with gr.Row(visible=False):
         of = Fields(explorer.provider, fetch=fetch)
         result = gr.JSON(label="The answer as JSON: image, weights and framing first, then what was asked")
-        pictures = gr.Gallery(format="jpeg", label="Overlays over the photo, each with a caption")
-        picture = gr.Image(format="jpeg", label="What the answer shows as one picture")
+        pictures = gr.Gallery(label="Overlays over the photo, each with a caption")
+        picture = gr.Image(label="What the answer shows as one picture")
         file = gr.File(label="ZIP file: predictions.csv, manifest.json, figures, maps")
         trigger = gr.Button()
     drawn = [of.aggregation, of.channel, of.colormap, of.scale, of.opacity, of.smooth]

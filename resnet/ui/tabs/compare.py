@@ -7,8 +7,6 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from resnet.charts import similarity_chart
 from resnet.comparison import CHANGES, on_shared_scales, similarities
@@ -20,6 +18,7 @@ from resnet.heatmaps import Heatmap, ViewOptions
 from resnet.report import safe_stem
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
+from resnet.ui.files import keep
 from resnet.ui.inputs import photo_input
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, on_each, view_options
 
@@ -234,7 +233,7 @@ class CompareTab:
             if path is None:
                 other = other.named(f"{one.photo_name}, {change} {inside:g}")
             content = comparison_png(one, other, similarities(one, other), view_options(*view))
-            return str(save_bytes_to_cache(content, f"{safe_stem(one.photo_name)}.comparison.png", get_upload_folder()))
+            return keep(content, f"{safe_stem(one.photo_name)}.comparison.png")
 
         return str(self._page.or_error(write))
 

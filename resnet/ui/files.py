@@ -1,0 +1,58 @@
+"""Files that visitors fetch: the same content is the same file, and it is there whole or not at all.
+
+Gradio's own functions write such a file anew each time, in place, so that who fetches it just then gets a part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from resnet.metrics import PHASES
+
+JPEG_QUALITY = 85
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """A picture as a JPEG file."""
+    buffer = io.BytesIO()
+    with PHASES.labels("encode").time():
+        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def keep(content: bytes, name: str) -> str:
+    """Write a file of the folder that Gradio serves.
+
+    Args:
+        content: Of the file.
+        name: Of the file, which visitors see; safe.
+
+    Returns:
+        Its path.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / name
+    file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - it is to outlive the block
+    try:
+        with file:
+            file.write(content)
+        Path(file.name).replace(place)  # also where it is there already: its time is new, so it is removed later
+    except OSError:
+        Path(file.name).unlink(missing_ok=True)
+        raise
+    return str(place)
+
+
+def keep_picture(picture: Image.Image) -> str:
+    """Write a picture as a JPEG file of the folder that Gradio serves; its path."""
+    return keep(jpeg(picture), "image.jpg")
