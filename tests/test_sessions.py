@@ -92,3 +92,19 @@ def test_a_visitor_who_came_first_gets_his_answer_however_many_come_while_he_wai
         ask("first")
         ask("one too many")
         assert "espresso.jpg" in answer_of(address, "first")[0]
+
+
+def test_a_call_of_a_program_leaves_no_session_and_a_visit_does(engine, monkeypatch):
+    holders = []
+    set_blocks = StateHolder.set_blocks
+    monkeypatch.setattr(StateHolder, "set_blocks", lambda *given: (holders.append(given[0]), set_blocks(*given))[1])
+    with serve(lambda: engine) as address:
+        body = {"data": [None, 5, "crop", "server"]}
+        event = httpx.post(f"{address}gradio_api/call/classify", json=body).json()["event_id"]
+        assert "A photo is needed; received none." in httpx.get(f"{address}gradio_api/call/classify/{event}").text
+        assert event not in holders[-1].session_data
+        explain = page_events(httpx.get(f"{address}config").json())["explain"]
+        body = {"data": [None, "crop", None], "fn_index": explain, "session_hash": "visitor"}
+        httpx.post(f"{address}gradio_api/queue/join", json=body)
+        assert "Choose a photo to begin." in answer_of(address, "visitor")[0]
+        assert "visitor" in holders[-1].session_data

@@ -25,7 +25,7 @@ from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, REQUESTS, count_error
-from resnet.ui.sessions import Mailboxes
+from resnet.ui.sessions import Mailboxes, forget
 
 QUEUE_SIZE = 64
 """Requests that may wait; more are told to come back later."""
@@ -97,7 +97,7 @@ class GuardedBlocks(gr.Blocks):
             raise gr.Error(MISFIT, print_exception=False) from error
 
     async def process_api(self, *args: Any, **options: Any) -> Any:
-        """Count what ends a request."""
+        """Count what ends a request; a call that names no session leaves none behind."""
         try:
             return await super().process_api(*args, **options)
         except gr.Error as error:
@@ -112,6 +112,9 @@ class GuardedBlocks(gr.Blocks):
         except Exception as error:
             count_error(error)
             raise
+        finally:
+            if options.get("event_id") == options.get("session_hash"):  # Gradio's own name for it
+                forget(self.state_holder, options.get("session_hash"))
 
     def mend_queue(self) -> None:
         """Let a full queue say when to come back, forget nobody who waits, and survive visitors who leave.

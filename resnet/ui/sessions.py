@@ -1,8 +1,8 @@
 """What the server remembers of each visitor: little, for as long as he is there, and of so many at most.
 
-Gradio 6 keeps of every session, and each call of a program is one, the settings of all components and the last
-value of each, about 1 MB; only links that this page does not offer need them. And of 2,000 sessions' messages it
-drops those of the session that began first, even while that one waits for an answer.
+Gradio 6 keeps of every session, and each call of a program may be one, the settings of all components and the
+last value of each, about 1 MB; only links that this page does not offer need them. And of 2,000 sessions' messages
+it drops those of the session that began first, even while that one waits for an answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import gradio.state_holder
 from cachetools import LRUCache
 from gradio.blocks import Blocks
 from gradio.queueing import Queue
-from gradio.state_holder import SessionState
+from gradio.state_holder import SessionState, StateHolder
 
 MOST_SESSIONS = 4000
 """Visitors who are remembered; of more, those are forgotten who have been away longest."""
@@ -40,6 +40,13 @@ class LightSession(SessionState):
 
 
 gradio.state_holder.SessionState = LightSession  # type: ignore[misc]
+
+
+def forget(holder: StateHolder, session: str | None) -> None:
+    """Let go of a session that nobody can come back to."""
+    with holder.lock:
+        holder.session_data.pop(session or "", None)
+        holder.time_last_used.pop(session or "", None)
 
 
 class Mailboxes(LRUCache[str, Any]):
