@@ -6,7 +6,10 @@
   document.documentElement.lang = here.lang;
   const set = (storage, name, value) => { try { storage.setItem(name, value); } catch {} };
   const take = (storage, name) => { try { return storage.getItem(name); } catch { return null; } };
-  const photo = () => document.querySelector("#photo img[src]")?.src;
+  const photo = () => {
+    const address = document.querySelector("#photo img[src]")?.src;
+    return address?.startsWith(location.origin) ? address : null; // not while it is still on its way
+  };
 
   for (const link of document.querySelectorAll("#languages a")) {
     const route = link.href;
