@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class ManyTab:
                 )
             with gr.Row():
                 start = gr.Button(t("Classify all"), variant="primary", elem_id="many-start")
-                cancel = gr.Button(t("Cancel"), elem_id="many-cancel", interactive=False)
+                stop = gr.Button(t("Stop"), elem_id="many-stop", interactive=False)
             self.progress = gr.HTML(elem_id="many-progress")
             self.table = gr.HTML(
                 markup.panel(t("Answers"), markup.empty(t("Choose photos and start; each gets a row here."))),
@@ -76,13 +77,14 @@ class ManyTab:
             )
             self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
         self.tab.select(lambda: "many", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
-        self._start, self._cancel = start, cancel
+        self._start, self._stop = start, stop
+        self._stopped: set[str | None] = set()  # sessions whose batch is to end
         self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
 
     def connect(self, weights: gr.State) -> None:
         """Let the buttons work, with the visitor's choice of weights, which a later tab holds."""
         switch: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
-        self._start.click(lambda: gr.update(interactive=True), None, self._cancel, **switch)
+        self._start.click(self._begin, None, self._stop, **switch)
         running = self._start.click(
             self.run,
             [self.files, weights, *self._inputs],
@@ -91,15 +93,20 @@ class ManyTab:
             **LONG,
             **PRIVATE,
         )
-        running.then(lambda: gr.update(interactive=False), None, self._cancel, **switch)
-        self._cancel.click(self._cancelled, None, [self.progress, self._cancel], cancels=[running], **switch)
+        running.then(lambda: gr.update(interactive=False), None, self._stop, **switch)
+        self._stop.click(self._end, None, [self.progress, self._stop], **switch)
 
-    def _cancelled(self) -> tuple[str, Any]:
-        sentence = self._page.t("Cancelled. The photos answered so far stay in the table.")
-        return markup.message(sentence), gr.update(interactive=False)
+    def _begin(self, request: gr.Request) -> Any:
+        self._stopped.discard(request.session_hash)
+        return gr.update(interactive=True)
+
+    def _end(self, request: gr.Request) -> tuple[str, Any]:
+        self._stopped.add(request.session_hash)
+        return markup.message(self._page.t("The photos in hand are finished first.")), gr.update(interactive=False)
 
     def run(
         self,
+        request: gr.Request,
         files: list[str] | None,
         weights: str,
         framing: str,
@@ -108,7 +115,7 @@ class ManyTab:
         maps: bool,
         *view: Any,
     ) -> Iterator[tuple[Any, ...]]:
-        """Answer photo by photo; the table grows, and at the end everything is one file."""
+        """Answer photo by photo; the table grows, and at the end, or when it is stopped, everything is one file."""
         t = self._page.t
         if not files:
             raise gr.Error(t("Choose some photos first."), print_exception=False)
@@ -124,13 +131,20 @@ class ManyTab:
             ) as export:
                 rows: list[str] = []
                 sources = [(Path(file), Path(file).name) for file in files]
-                for answer in write_all(answer_many(sources, engine, framing), export):
+                answers = answer_many(sources, engine, framing)
+                wanted = takewhile(lambda _: request.session_hash not in self._stopped, answers)
+                for answer in write_all(wanted, export):
                     rows.append(self._row(answer, top_k))
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
                 kept = save_file_to_cache(export.packed(), get_upload_folder())
         except ResNetError as error:
             raise gr.Error(escape(t.error(error)), print_exception=False) from error
-        yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=True, value=kept)
+        if request.session_hash in self._stopped:
+            self._stopped.discard(request.session_hash)
+            sentence = t("Stopped after {} of {} photos; the ZIP file holds these.", len(rows), len(files))
+            yield markup.message(sentence), self._table(rows), gr.update(visible=bool(rows), value=kept)
+        else:
+            yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=True, value=kept)
 
     def _progress(self, done: int, all_photos: int) -> str:
         words = escape(self._page.t("{} of {} photos", done, all_photos))
