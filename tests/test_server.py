@@ -209,6 +209,15 @@ def test_a_full_disk_while_writing_an_export_is_said(server, monkeypatch):
     assert "event: complete" in call(server, "batch", [[stored], 1, "crop", "server", False, False])
 
 
+def test_a_photo_that_is_too_large_is_named_and_those_beside_it_are_answered(server):
+    names = ("large.jpg", bytes(22_000_000)), ("photo.jpg", ESPRESSO.read_bytes())
+    photos = httpx.post(f"{server}gradio_api/upload", files=[("files", one) for one in names], timeout=60).json()
+    stored = [{"path": path, "meta": {"_type": "gradio.FileData"}} for path in photos]
+    answer = call(server, "batch", [stored, 1, "crop", "server", False, False])
+    assert "large.jpg has 22.0 MB; a photo may have at most 20 MB." in answer
+    assert "espresso" in answer
+
+
 def test_who_finds_the_queue_full_is_told_when_to_come_back(engine):
     ready = threading.Event()
 

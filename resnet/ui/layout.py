@@ -62,7 +62,7 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
     return {
         "theme": theme,
         "css_paths": STYLE,
-        "max_file_size": "20mb",  # a little more than our own limit, whose sentence says more
+        "max_file_size": "64mb",  # beyond it all of an upload fails; our own limit, 20 MB, is said of each photo
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
