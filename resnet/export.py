@@ -15,7 +15,7 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class Answer:
     error: ResNetError | None = None
 
 
-def answer_many(sources: Sequence[tuple[Path, str]], engine: Engine, framing: str = "crop") -> Iterator[Answer]:
+def answer_many(sources: Iterable[tuple[Path, str]], engine: Engine, framing: str = "crop") -> Iterator[Answer]:
     """Answers in the order of the photos, several photos a forward pass where their inputs have one size.
 
     Args:

@@ -53,7 +53,7 @@ def test_a_session_keeps_no_settings_and_no_answers(session):
 
 
 def test_the_visitor_who_was_away_longest_is_forgotten_with_his_events(monkeypatch):
-    monkeypatch.setattr(sessions, "MOST_SESSIONS", 2)
+    monkeypatch.setattr(sessions, "MOST_MAILBOXES", 2)
     queue = SimpleNamespace(pending_event_ids_session={"first": {"1"}, "second": {"2"}, "third": {"3"}})
     mailboxes = Mailboxes(queue)
     mailboxes["first"] = "mail"
@@ -74,7 +74,7 @@ def answer_of(address, session_hash):
 
 
 def test_a_visitor_who_came_first_gets_his_answer_however_many_come_while_he_waits(engine, monkeypatch):
-    monkeypatch.setattr(sessions, "MOST_SESSIONS", 4)
+    monkeypatch.setattr(sessions, "MOST_MAILBOXES", 4)
     with serve(lambda: engine) as address:
         explain = page_events(httpx.get(f"{address}config").json())["explain"]
         with ESPRESSO.open("rb") as file:

@@ -100,9 +100,7 @@ def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
         help=f"highest learning rate afterwards (default: {_DEFAULTS.rate}; from scratch: {SCRATCH_RATE})",
     )
     _option(group, "weight-decay", float, "weight decay of kernels")
-    _option(
-        group, "average-steps", int, "steps that the averaged weights reach back, which become the result; 0 for none"
-    )
+    _option(group, "average-steps", int, "steps that averaged weights, which become the result, reach back; 0 for none")
     _option(group, "dropout", float, "share of the head's inputs and hidden units left out of a step")
     _option(group, "smoothing", float, "label smoothing")
     _option(group, "patience", int, "epochs without progress that end a phase; 0 for never")

@@ -55,7 +55,8 @@ class Recipe:
             2014, https://jmlr.org/papers/v15/srivastava14a.html).
         weight_decay: Per step, times the rate, on kernels only.
         average_steps: Steps that the averaged weights reach back, which are measured and kept in place of the
-            last ones (Polyak, Juditsky 1992, https://doi.org/10.1137/0330046); 0 for no average.
+            last ones (Polyak, Juditsky 1992, https://doi.org/10.1137/0330046), at most a fifth of a phase; 0 for
+            no average.
         smoothing: Share of the target probability spread over all classes (Szegedy et al. 2015,
             https://arxiv.org/abs/1512.00567, section 7).
         soft_share: Share of the target probability that soft labels say, where there are any.

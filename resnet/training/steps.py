@@ -40,7 +40,8 @@ def make_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers
     )
     same: dict[str, Any] = {"weight_decay": recipe.weight_decay}
     if recipe.average_steps:
-        same |= {"use_ema": True, "ema_momentum": 1 - 1 / recipe.average_steps}
+        reach = min(recipe.average_steps, max(1, steps // 5))  # or what a short phase began with would never leave it
+        same |= {"use_ema": True, "ema_momentum": 1 - 1 / reach}
     if recipe.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **same)
     else:

@@ -226,6 +226,7 @@ CHINESE: dict[str, str] = {
     "Choose photos and start; each gets a row here.": "请选择照片并开始；每张照片在此占一行。",
     "Download everything (ZIP)": "下载全部（ZIP）",
     "The photos in hand are finished first.": "先完成正在处理的照片。",
+    "Stopped before the first photo.": "在第一张照片之前已停止。",
     "Stopped after {} of {} photos; the ZIP file holds these.": "已在 {} / {} 张照片后停止；ZIP 文件包含这些照片。",
     "Choose some photos first.": "请先选择一些照片。",
     "At most {} photos at a time; received {}.": "一次最多 {} 张照片；收到 {} 张。",

@@ -5,11 +5,13 @@ Gradio's own functions write such a file anew each time, in place, so that who f
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import io
+import os
 import tempfile
 from pathlib import Path
 
+from gradio.processing_utils import hash_bytes
 from gradio.utils import get_upload_folder
 from PIL import Image
 
@@ -27,7 +29,7 @@ def jpeg(picture: Image.Image) -> bytes:
 
 
 def keep(content: bytes, name: str) -> str:
-    """Write a file of the folder that Gradio serves.
+    """Write a file of the folder that Gradio serves, unless it is there.
 
     Args:
         content: Of the file.
@@ -39,14 +41,18 @@ def keep(content: bytes, name: str) -> str:
     Raises:
         OSError: It cannot be written.
     """
-    folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
+    # Gradio's hash has a secret in it, so that nobody can ask whether another visitor has a certain file.
+    folder = Path(get_upload_folder()) / hash_bytes(content)
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / name
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(place)  # it is there; the oldest are removed first
+        return str(place)
     file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - it is to outlive the block
     try:
         with file:
             file.write(content)
-        Path(file.name).replace(place)  # also where it is there already: its time is new, so it is removed later
+        Path(file.name).replace(place)
     except OSError:
         Path(file.name).unlink(missing_ok=True)
         raise

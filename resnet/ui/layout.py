@@ -19,7 +19,6 @@ from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, routes
-from resnet.ui.sessions import MOST_SESSIONS
 from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
@@ -66,7 +65,6 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
-        "state_session_capacity": MOST_SESSIONS,
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,

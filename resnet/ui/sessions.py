@@ -16,8 +16,8 @@ from gradio.blocks import Blocks
 from gradio.queueing import Queue
 from gradio.state_holder import SessionState, StateHolder
 
-MOST_SESSIONS = 4000
-"""Visitors who are remembered; of more, those are forgotten who have been away longest."""
+MOST_MAILBOXES = 2000
+"""Sessions that messages wait for; of more, those of the sessions that have been away longest are dropped."""
 
 
 class LightSession(SessionState):
@@ -54,7 +54,7 @@ class Mailboxes(LRUCache[str, Any]):
 
     def __init__(self, queue: Queue) -> None:
         """Take the place of a queue's own."""
-        super().__init__(MOST_SESSIONS)
+        super().__init__(MOST_MAILBOXES)
         self._events = queue.pending_event_ids_session
 
     def popitem(self) -> tuple[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
+from PIL import Image
 
 from resnet.channels import channel_facts, rank_channels
 from resnet.comparison import similarities
@@ -25,7 +27,7 @@ from resnet.report import as_dictionary, prediction_dictionary
 from resnet.stages import STAGE_NAMES
 from resnet.ui.api.fields import Fields
 from resnet.ui.classes import likeliest_indices
-from resnet.ui.files import keep, keep_picture
+from resnet.ui.files import keep_picture
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 from resnet.ui.page import LONG, NETWORK
 from resnet.ui.tabs.compare import other_answer
@@ -33,8 +35,8 @@ from resnet.ui.tabs.hold import HIDING_MAPS, hiding_map
 
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
 Result = dict[str, Any]
-Pictures = list[tuple[str, str]]
-"""Paths and captions."""
+Pictures = list[tuple[Image.Image, str]]
+Files = list[tuple[str, str]]
 
 # A program gets plain text, but whoever shows it on a page must not get markup from a file's name.
 _NO_MARKUP = str.maketrans("<>", "‹›")
@@ -90,7 +92,7 @@ class Endpoints:
         scale: Any = "each",
         opacity: Any = 0.55,
         smooth: Any = True,
-    ) -> tuple[Result, Pictures]:
+    ) -> tuple[Result, Files]:
         """Classify a photo with a ResNet and draw its feature maps of the stages C1 to C5 over it.
 
         Args:
@@ -106,18 +108,18 @@ class Endpoints:
             smooth: False shows each cell as a block.
         """
 
-        def work() -> tuple[Result, Pictures]:
+        def work() -> tuple[Result, Files]:
             number = whole_number("channel", channel, 0, HIGHEST_CHANNEL)
             view = ViewOptions(map, number, colormap, opacity, scale, smooth)
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
             _, observation = self._observe(photo, framing, weights)
             pictures = [
-                (keep_picture(observation.overlay(heatmap, view, LARGE_SIDE)), heatmap.block.stage)
+                (observation.overlay(heatmap, view, LARGE_SIDE), heatmap.block.stage)
                 for heatmap in observation.heatmaps(view)
             ]
-            return as_dictionary(observation, view, count), pictures
+            return as_dictionary(observation, view, count), _kept(pictures)
 
-        result: tuple[Result, Pictures] = _answer(work)
+        result: tuple[Result, Files] = _answer(work)
         return result
 
     def channels(
@@ -130,7 +132,7 @@ class Endpoints:
         count: Any = 16,
         framing: Any = "crop",
         weights: Any = "server",
-    ) -> tuple[Result, Pictures]:
+    ) -> tuple[Result, Files]:
         """Show the most active channels of any block of a ResNet for a photo, and what each block changes.
 
         Args:
@@ -144,7 +146,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, Pictures]:
+        def work() -> tuple[Result, Files]:
             one_of("stage", stage, STAGE_NAMES)
             shown, observation = self._observe(photo, framing, weights)
             trace = self._explorer.blocks(shown)
@@ -180,15 +182,12 @@ class Endpoints:
             }
             view = ViewOptions()
             pictures = [
-                (
-                    keep_picture(observation.overlay(trace.heatmap(place, channel), view, STRIP_SIDE)),
-                    f"channel {channel}",
-                )
+                (observation.overlay(trace.heatmap(place, channel), view, STRIP_SIDE), f"channel {channel}")
                 for channel in ranked
             ]
-            return result, pictures
+            return result, _kept(pictures)
 
-        result: tuple[Result, Pictures] = _answer(work)
+        result: tuple[Result, Files] = _answer(work)
         return result
 
     def evidence(
@@ -200,7 +199,7 @@ class Endpoints:
         top_k: Any = 5,
         framing: Any = "crop",
         weights: Any = "server",
-    ) -> tuple[Result, Pictures]:
+    ) -> tuple[Result, Files]:
         """Show which part of a photo speaks for which class at each stage of a ResNet (class activation maps).
 
         Args:
@@ -213,7 +212,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, Pictures]:
+        def work() -> tuple[Result, Files]:
             shown, observation = self._observe(photo, framing, weights)
             names = [name.strip() for name in str(classes or "").split(";") if name.strip()]
             count = whole_number("number of classes", top_k, 1, MAXIMUM_CLASSES)
@@ -237,15 +236,12 @@ class Endpoints:
                     }
                 )
                 pictures += [
-                    (
-                        keep_picture(observation.overlay(heatmap, view, STRIP_SIDE)),
-                        f"{labels[index].name}, {heatmap.block.stage}",
-                    )
+                    (observation.overlay(heatmap, view, STRIP_SIDE), f"{labels[index].name}, {heatmap.block.stage}")
                     for heatmap in heatmaps
                 ]
-            return {**_origin(observation), "method": method, "classes": rows}, pictures
+            return {**_origin(observation), "method": method, "classes": rows}, _kept(pictures)
 
-        result: tuple[Result, Pictures] = _answer(work)
+        result: tuple[Result, Files] = _answer(work)
         return result
 
     def hold(
@@ -350,7 +346,8 @@ class Endpoints:
                     for stage in found
                 ],
             }
-            return result, keep(comparison_png(one, second, found, view), "comparison.png")
+            figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
+            return result, keep_picture(figure.convert("RGB"))
 
         result: tuple[Result, str] = _answer(work)
         return result
@@ -400,6 +397,11 @@ class Endpoints:
     def _class(observation: Observation, name: Any) -> int:
         wanted = str(name or "").strip()
         return observation.manifest.class_named(wanted) if wanted else likeliest_indices(observation, 1)[0]
+
+
+def _kept(pictures: Pictures) -> Files:
+    """Pictures as files that the caller can fetch; at the end, when nothing else can fail."""
+    return [(keep_picture(picture), caption) for picture, caption in pictures]
 
 
 def _origin(observation: Observation) -> Result:

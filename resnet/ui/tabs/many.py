@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from cachetools import LRUCache
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from PIL import ImageOps
@@ -19,6 +20,8 @@ from resnet.ui import markup
 from resnet.ui.page import LONG, PRIVATE, Page, view_options
 
 SIDE = 72
+MOST_BATCHES = 256
+"""Batches that can be stopped at a time; more than the server lets wait."""
 
 # A click on a column's head sorts by it; a second one turns the order round.
 SORT_SCRIPT = """
@@ -78,7 +81,7 @@ class ManyTab:
             self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
         self.tab.select(lambda: "many", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
         self._start, self._stop = start, stop
-        self._stopped: set[str | None] = set()  # sessions whose batch is to end
+        self._batches: LRUCache[int, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
         self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
 
     def connect(self, weights: gr.State) -> None:
@@ -97,11 +100,11 @@ class ManyTab:
         self._stop.click(self._end, None, [self.progress, self._stop], **switch)
 
     def _begin(self, request: gr.Request) -> Any:
-        self._stopped.discard(request.session_hash)
-        return gr.update(interactive=True)
+        return gr.update(interactive=not self._batches.setdefault(hash(request.session_hash), False))
 
     def _end(self, request: gr.Request) -> tuple[str, Any]:
-        self._stopped.add(request.session_hash)
+        if hash(request.session_hash) in self._batches:
+            self._batches[hash(request.session_hash)] = True
         return markup.message(self._page.t("The photos in hand are finished first.")), gr.update(interactive=False)
 
     def run(
@@ -116,7 +119,7 @@ class ManyTab:
         *view: Any,
     ) -> Iterator[tuple[Any, ...]]:
         """Answer photo by photo; the table grows, and at the end, or when it is stopped, everything is one file."""
-        t = self._page.t
+        t, batch = self._page.t, hash(request.session_hash)
         if not files:
             raise gr.Error(t("Choose some photos first."), print_exception=False)
         if len(files) > MOST_PHOTOS:
@@ -130,21 +133,22 @@ class ManyTab:
                 engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
             ) as export:
                 rows: list[str] = []
-                sources = [(Path(file), Path(file).name) for file in files]
-                answers = answer_many(sources, engine, framing)
-                wanted = takewhile(lambda _: request.session_hash not in self._stopped, answers)
-                for answer in write_all(wanted, export):
+                sources = ((Path(file), Path(file).name) for file in files)
+                wanted = takewhile(lambda _: not self._batches.get(batch), sources)
+                for answer in write_all(answer_many(wanted, engine, framing), export):
                     rows.append(self._row(answer, top_k))
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
                 kept = save_file_to_cache(export.packed(), get_upload_folder())
         except ResNetError as error:
             raise gr.Error(escape(t.error(error)), print_exception=False) from error
-        if request.session_hash in self._stopped:
-            self._stopped.discard(request.session_hash)
-            sentence = t("Stopped after {} of {} photos; the ZIP file holds these.", len(rows), len(files))
-            yield markup.message(sentence), self._table(rows), gr.update(visible=bool(rows), value=kept)
-        else:
-            yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=True, value=kept)
+        finally:
+            self._batches.pop(batch, None)
+        done = self._progress(len(rows), len(files))
+        if not rows:
+            done = markup.message(t("Stopped before the first photo."))
+        elif len(rows) < len(files):
+            done = markup.message(t("Stopped after {} of {} photos; the ZIP file holds these.", len(rows), len(files)))
+        yield done, self._table(rows), gr.update(visible=bool(rows), value=kept)
 
     def _progress(self, done: int, all_photos: int) -> str:
         words = escape(self._page.t("{} of {} photos", done, all_photos))
