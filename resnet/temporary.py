@@ -6,13 +6,17 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from resnet.errors import OptionError
 
 TEMPORARY_BYTES = 2_000_000_000
-"""What visitors' files may take together; the oldest go first. Gradio removes them after an hour as well."""
+"""What visitors' files may take together; the oldest go first."""
+
+TEMPORARY_SECONDS = 3600.0
+"""How long visitors' files stay after they were last asked for."""
 
 
 @contextlib.contextmanager
@@ -44,21 +48,27 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_room(folder: Path, limit: int = TEMPORARY_BYTES) -> int:
-    """Remove the oldest files of a folder until the rest takes at most `limit` bytes.
+def make_room(folder: Path, limit: int = TEMPORARY_BYTES, age: float = TEMPORARY_SECONDS) -> int:
+    """Remove the old files of a folder, and the oldest of the others until the rest takes at most `limit` bytes.
+
+    Args:
+        folder: In which folders that become empty are removed as well.
+        limit: In bytes.
+        age: Seconds since its last change from which a file is old.
 
     Returns:
         Bytes that were removed.
     """
-    files = list(_files(folder))
+    files, now, removed = sorted(_files(folder)), time.time(), 0
     surplus = sum(size for _, size, _ in files) - limit
-    removed = 0
-    for _, size, path in sorted(files) if surplus > 0 else ():
-        if removed >= surplus:
+    for changed, size, path in files:
+        if removed >= surplus and now - changed <= age:
             break
         with contextlib.suppress(OSError):
             Path(path).unlink()
             removed += size
+            if Path(path).parent != folder:
+                Path(path).parent.rmdir()
     return removed
 
 

@@ -10,7 +10,9 @@ from gradio.state_holder import StateHolder
 
 from benchmarks.served import page_events
 from resnet.labels import ASSETS
+from resnet.provider import EngineProvider
 from resnet.ui import sessions
+from resnet.ui.layout import build_demo
 from resnet.ui.sessions import LightSession, Mailboxes
 from tests.conftest import serve
 
@@ -62,6 +64,14 @@ def test_the_visitor_who_was_away_longest_is_forgotten_with_his_events(monkeypat
     mailboxes["third"] = "mail"
     assert ("first" in mailboxes, "second" in mailboxes, "third" in mailboxes) == (True, False, True)
     assert set(queue.pending_event_ids_session) == {"first", "third"}
+
+
+def test_a_page_remembers_no_names_of_files(engine):
+    demo = build_demo(EngineProvider.serving(engine))
+    demo.upload_file_set.update(["one.jpg"])
+    for block in demo.blocks.values():
+        block.temp_files.add("two.jpg")
+    assert not any([demo.upload_file_set, *demo.temp_file_sets, *(block.temp_files for block in demo.blocks.values())])
 
 
 def answer_of(address, session_hash):

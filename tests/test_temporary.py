@@ -1,6 +1,7 @@
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,18 @@ def test_the_oldest_files_make_room(tmp_path):
         path = tmp_path / name
         path.write_bytes(bytes(100))
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    assert make_room(tmp_path, 300) == 0
-    assert make_room(tmp_path, 250) == 100
+    assert make_room(tmp_path, 300, age=1e10) == 0
+    assert make_room(tmp_path, 250, age=1e10) == 100
     assert not (tmp_path / "old").exists()
-    assert make_room(tmp_path, 50) == 200
-    assert [path.name for path in tmp_path.rglob("*")] == ["sub"]
+    assert make_room(tmp_path, 50, age=1e10) == 200
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_old_files_go_with_their_folders_and_others_stay(tmp_path):
+    for name, age in (("both/old", 4000), ("both/new", 100), ("alone/old", 3700), ("direct", 5000)):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(10))
+        os.utime(path, (time.time() - age, time.time() - age))
+    assert make_room(tmp_path) == 30
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["both", "both/new"]

@@ -44,9 +44,7 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
         if payload is None:
             return None
         if payload.url and payload.url.startswith("data:"):
-            path = _store(payload.url, t)
-            field.temp_files.add(path)  # or it would never be cleared away
-            return path
+            return _store(payload.url, t)
         return payload.path
 
     field.preprocess = preprocess  # type: ignore[method-assign]
@@ -82,7 +80,6 @@ def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
             return str(item["path"])  # Gradio has seen to it that this is an upload
         else:
             raise gr.Error("Each photo must be an uploaded file or an address.", print_exception=False)
-        field.temp_files.add(path)
         return path
 
     def preprocess(payload: Any) -> list[str]:

@@ -19,6 +19,7 @@ from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, routes
+from resnet.ui.sessions import keep_no_names
 from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
@@ -30,7 +31,6 @@ from resnet.ui.tabs.maps import MapsTab
 from resnet.ui.tabs.model import ModelTab
 
 STYLE = Path(__file__).with_name("style.css")
-HOUR = 3600
 TITLE = "What a ResNet101 sees"
 REASONS = {
     "bundled": "chosen when the server was started",
@@ -82,7 +82,7 @@ def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fe
         fetch: Whether addresses of photos that programs send are fetched.
     """
     explorer = Explorer(provider, cache)
-    options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False, "delete_cache": (HOUR, HOUR)}
+    options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
     demo: GuardedBlocks
     with GuardedBlocks(explorer, fetch=fetch, fill_width=True, **options) as demo:
         Navbar(visible=False)
@@ -94,6 +94,7 @@ def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fe
             Layout(demo, Page(language, explorer))
     demo.queue(api_open=False, max_size=QUEUE_SIZE)
     demo.mend_queue()
+    keep_no_names(demo)
     return demo
 
 

@@ -44,7 +44,7 @@ def serve(
     while not stop.wait(LOOK_EVERY):
         removed = make_room(folder)
         if removed:
-            _log.info("Removed %.0f MB of the oldest temporary files.", removed / 1e6)
+            _log.info("Removed %.0f MB of old temporary files.", removed / 1e6)
     print("Stopping: answers in hand are finished first.", flush=True)  # noqa: T201 - for whoever pressed Ctrl-C
     finish(demo)
 

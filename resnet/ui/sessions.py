@@ -2,11 +2,14 @@
 
 Gradio 6 keeps of every session, and each call of a program may be one, the settings of all components and the
 last value of each, about 1 MB; only links that this page does not offer need them. And of 2,000 sessions' messages
-it drops those of the session that began first, even while that one waits for an answer.
+it drops those of the session that began first, even while that one waits for an answer. Of the names of all files
+that visitors sent or fetched, kept for a cleaning that ends for good when a name comes during it, it keeps most for
+ever; `temporary.make_room` needs none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,3 +65,21 @@ class Mailboxes(LRUCache[str, Any]):
         session, messages = super().popitem()
         self._events.pop(session, None)
         return session, messages
+
+
+class _NoNames(set[str]):
+    """A set that stays empty."""
+
+    def add(self, name: str) -> None:
+        """Leave it out."""
+
+    def update(self, *names: Iterable[str]) -> None:
+        """Leave all of them out."""
+
+
+def keep_no_names(page: Blocks) -> None:
+    """Let a page that has been built remember no names of files."""
+    page.upload_file_set = _NoNames()
+    for block in page.blocks.values():
+        block.temp_files = _NoNames()
+    page.temp_file_sets.clear()
