@@ -98,9 +98,11 @@ class Sharing:
             weights = None
         tab = said.get("tab", links.TABS[0])
         return (
-            said.get("photo", gr.skip()),  # a value, even an empty one, would take away what was dropped meanwhile
-            gr.Tabs(selected=tab),
-            tab,
+            # Of what the link leaves unsaid no value is set, as it would take away what was dropped meanwhile,
+            # or turn back a tab that was opened meanwhile.
+            said.get("photo", gr.skip()),
+            gr.Tabs(selected=tab) if "tab" in said else gr.skip(),
+            said.get("tab", gr.skip()),
             said.get("class"),
             gr.update(value=weights) if weights else gr.skip(),
             weights or gr.skip(),

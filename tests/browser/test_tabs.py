@@ -435,6 +435,21 @@ def test_a_wrong_link_is_said_and_the_page_works(open_page):
     shown(page, "cat.jpg")
 
 
+def test_a_tab_opened_before_the_page_knows_its_link_stays_open(open_page):
+    page = open_page(query="colormap=magma")
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route))  # where the page asks what its link says
+    page.reload(wait_until="load")
+    open_tab(page, "Many photos")
+    expect(page.locator("#many-files")).to_be_visible()
+    assert held
+    for route in held[:]:
+        route.continue_()
+    expect(page.locator("#colormap input")).to_have_value("magma")
+    page.wait_for_timeout(200)
+    expect(page.locator("#many-files")).to_be_visible()
+
+
 def test_a_photo_of_ones_own_is_not_part_of_a_link(page, make_photo):
     upload(page, make_photo("mine.png"))
     shown(page, "mine.png")

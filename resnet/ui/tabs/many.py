@@ -120,13 +120,13 @@ class ManyTab:
     ) -> Iterator[tuple[Any, ...]]:
         """Answer photo by photo; the table grows, and at the end, or when it is stopped, everything is one file."""
         t, batch = self._page.t, hash(request.session_hash)
-        if not files:
-            raise gr.Error(t("Choose some photos first."), print_exception=False)
-        if len(files) > MOST_PHOTOS:
-            raise gr.Error(
-                t("At most {} photos at a time; received {}.", MOST_PHOTOS, len(files)), print_exception=False
-            )
         try:
+            if not files:
+                raise gr.Error(t("Choose some photos first."), print_exception=False)
+            if len(files) > MOST_PHOTOS:
+                raise gr.Error(
+                    t("At most {} photos at a time; received {}.", MOST_PHOTOS, len(files)), print_exception=False
+                )
             engine = self._page.explorer.provider.engine(weights)
             options = view_options(*view)
             with temporary_export(
