@@ -41,7 +41,7 @@ def numbers(metrics: str) -> dict[str, float]:
 
 
 def page_events(config: dict[str, Any]) -> dict[str, int]:
-    """Numbers of the page's events for a new photo ("explain") and what follows it ("classes", "show")."""
+    """Numbers of the page's events for a new photo ("explain") and what follows it ("answer", "show")."""
     names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
     inputs = [[names[part] for part in event["inputs"]] for event in config["dependencies"]]
     outputs = [[names[part] for part in event["outputs"]] for event in config["dependencies"]]
@@ -50,6 +50,6 @@ def page_events(config: dict[str, Any]) -> dict[str, int]:
     later = everything[explain + 1 :]
     return {
         "explain": explain,
-        "classes": next(place for place in later if outputs[place] == ["classes"]),
+        "answer": next(place for place in later if outputs[place][:2] == ["classes", "stages"]),
         "show": next(place for place in later if outputs[place][:1] == ["stages"]),
     }

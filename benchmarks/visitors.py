@@ -161,8 +161,8 @@ class Visitor(HttpUser):
         message, _ = self.page_event(self.events["explain"], [photo, "crop", None])
         if f"photo-{tag}.jpg" not in message:
             raise WrongAnswerError(f"asked about {tag}, read {message}")
-        for colormap in ("turbo", "gray"):
-            html, _ = self.page_event(self.events["show"], [None, "C5", "mean", 0, colormap, "each", 0, True])
+        for name, before, colormap in (("answer", [5], "turbo"), ("show", [], "gray")):
+            html = self.page_event(self.events[name], [*before, None, "C5", "mean", 0, colormap, "each", 0, True])
             pictures = re.findall(r"data:image/jpeg;base64,([\w+/=]+)", str(html))
             tags = {tag_of(base64.b64decode(picture)) for picture in pictures}
             if tags != {tag}:

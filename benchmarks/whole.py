@@ -29,6 +29,8 @@ from benchmarks.served import numbers, page_events, start_server
 from benchmarks.tables import Tables, main
 from resnet.labels import ASSETS
 
+VIEW = ("C5", "mean", 0)
+"""The enlarged stage, and which map of each stage."""
 PHASES = ("decode", "prepare", "wait", "forward", "maps", "overlay", "encode")
 
 
@@ -116,12 +118,14 @@ class Visit:
         message, _ = self.event("explain", photo, "crop", None)
         if "forward pass" not in message:
             raise SystemExit(f"The photo was not answered: {message}")
-        self.event("classes", None, 5)
-        self.look("turbo")
+        self._check(self.event("answer", 5, None, *VIEW, "turbo", "each", 55, True)[1])
 
     def look(self, colormap: str) -> None:
         """Another view of the answer."""
-        strip, _ = self.event("show", None, "C5", "mean", 0, colormap, "each", 55, True)
+        self._check(self.event("show", None, *VIEW, colormap, "each", 55, True)[0])
+
+    @staticmethod
+    def _check(strip: str) -> None:
         if strip.count("data:image/jpeg") < 5:
             raise SystemExit("The maps did not come.")
 

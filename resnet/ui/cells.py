@@ -15,7 +15,7 @@ from resnet.explorer import Shown
 from resnet.heatmaps import Heatmap
 from resnet.stages import STAGE_NAMES, Block
 from resnet.ui import markup
-from resnet.ui.page import NETWORK, PRIVATE, Page
+from resnet.ui.page import NETWORK, PRIVATE, Page, Part
 
 Point = tuple[float, float]
 """Where a visitor pointed, as shares of the photo's width and height."""
@@ -72,11 +72,12 @@ class CellAnswer:
             self._move, [page.result, self.point, *inputs], self.point, queue=False, show_progress="hidden", **PRIVATE
         )
         self.follow(moved)
+        page.on_cell(Part(name, self._answer, [self.point, *inputs], [self.text]), self._draw)
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Say anew what the cell is like after an event that changes the map, and draw its outline."""
         event.then(
-            self._answer,
+            self._answer_if_open,
             [self._page.active, self._page.result, self.point, *self._inputs],
             self.text,
             show_progress="hidden",
@@ -102,9 +103,10 @@ class CellAnswer:
         width, height = observation.geometry.photo_size
         return (left + right) / 2 / width, (top + bottom) / 2 / height
 
-    def _answer(self, active: str, shown: Shown | None, point: Point | None, *inputs: Any) -> Any:
-        if active != self._name:
-            return gr.skip()
+    def _answer_if_open(self, active: str, *inputs: Any) -> Any:
+        return self._answer(*inputs) if active == self._name else gr.skip()
+
+    def _answer(self, shown: Shown | None, point: Point | None, *inputs: Any) -> str:
         if shown is None or point is None:
             return ""
         t = self._page.t

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components.navbar import Navbar
 
 from resnet.cache import ResultCache
-from resnet.explorer import Explorer
+from resnet.explorer import Explorer, Shown
 from resnet.provider import EngineProvider, Status
 from resnet.ui import markup
 from resnet.ui.api import add_endpoints
@@ -143,10 +143,9 @@ class Layout:
             **NETWORK,
             **PRIVATE,
         )
-        # Steps of their own, so that they read what the controls say when the pass has ended.
-        answer.then(self.column.classes, [page.result, page.top_k], classes, **QUICK)
-        self.maps.cell.follow(answer.then(self.maps.show, self.maps.inputs, self.maps.outputs, **QUICK))
-        page.after_answer(answer)
+        # A step of its own, so that it reads what the controls say when the pass has ended.
+        shown = answer.then(self._show, [page.top_k, *self.maps.inputs], [classes, *self.maps.outputs], **QUICK)
+        page.after_answer(shown)
         page.top_k.change(self.column.classes, [page.result, page.top_k], classes, **QUICK)
 
         Sharing(demo, page, self)
@@ -161,6 +160,10 @@ class Layout:
             show_progress="hidden",
             **PRIVATE,
         )
+
+    def _show(self, top_k: Any, shown: Shown | None, *view: Any) -> tuple[Any, ...]:
+        """Classes and maps of an answer."""
+        return self.column.classes(shown, top_k), *self.maps.show(shown, *view)
 
     def _weights_status(self) -> tuple[str, gr.Timer]:
         """The line about the weights; the timer stops once nothing will change."""

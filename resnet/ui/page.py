@@ -77,15 +77,20 @@ def drawing_options(colormap: str, opacity_percent: Any, smooth: bool) -> ViewOp
 
 
 @dataclass(frozen=True)
-class _Refresh:
-    """How a tab follows the answer that is shown; see `Page.on_tab`."""
+class Part:
+    """A part of the page that follows the answer that is shown while its tab is open.
 
-    name: str
-    refresh: Callable[..., Any]
+    Attributes:
+        tab: Identifier of its tab.
+        answer: Takes the answer that is shown and then the values of `inputs`.
+        inputs: Components.
+        outputs: Components that get what `answer` gives.
+    """
+
+    tab: str
+    answer: Callable[..., Any]
     inputs: list[Any]
     outputs: list[Any]
-    event: dict[str, Any]
-    follow: Callable[[gr.events.Dependency], None] | None
 
 
 class Page:
@@ -109,7 +114,10 @@ class Page:
         """Start a page; its parts add themselves."""
         self.t = language
         self.explorer = explorer
-        self._refreshing: list[_Refresh] = []
+        self._tabs: list[Part] = []
+        self._panels: list[Any] = []
+        self._cells: list[Part] = []
+        self._drawings: list[str] = []
 
     def or_error(self, answer: Callable[[], Any]) -> Any:
         """What `answer` gives; what a user can mend becomes a message in the page's language."""
@@ -144,28 +152,39 @@ class Page:
             panel: Where progress is shown.
             follow: Told of each event that refreshes the tab.
         """
-        event = {**QUICK, **NETWORK, "show_progress": "minimal", "show_progress_on": [panel]}
         opened = tab.select(lambda: name, None, self.active, queue=False, show_progress="hidden", **PRIVATE)
-        refreshed = opened.then(refresh, [self.result, *inputs], list(outputs), **event)
+        refreshed = opened.then(refresh, [self.result, *inputs], list(outputs), **_progress_on([panel]))
         if follow:
             follow(refreshed)
-        self._refreshing.append(_Refresh(name, refresh, list(inputs), list(outputs), event, follow))
+        self._tabs.append(Part(name, refresh, list(inputs), list(outputs)))
+        self._panels.append(panel)
+
+    def on_cell(self, cell: Part, script: str) -> None:
+        """Say anew what a cell is like with each new answer while its tab is open.
+
+        Args:
+            cell: What says it.
+            script: Draws the cell's outline in the browser afterwards.
+        """
+        self._cells.append(cell)
+        self._drawings.append(script)
 
     def after_answer(self, answered: gr.events.Dependency) -> None:
-        """Let every tab that is open follow a new answer.
+        """Let the tab that is open follow a new answer, and then its cell.
+
+        One event for all tabs and one for all cells: each event is a request that costs as much as drawing a map,
+        whether its tab is open or not.
 
         Args:
             answered: The event that sets `result`.
         """
-        for tab in self._refreshing:
-            refreshed = answered.then(
-                _when_active(tab.name, tab.refresh, len(tab.outputs)),
-                [self.active, self.result, *tab.inputs],
-                tab.outputs,
-                **tab.event,
-            )
-            if tab.follow:
-                tab.follow(refreshed)
+        event = answered
+        for parts, options in ((self._tabs, _progress_on(self._panels)), (self._cells, {**QUICK, **NETWORK})):
+            inputs = [component for part in parts for component in part.inputs]
+            outputs = [component for part in parts for component in part.outputs]
+            event = event.then(_of_active(parts), [self.active, self.result, *inputs], outputs, **options)
+        drawings = ", ".join(self._drawings)
+        event.then(None, None, None, js=f"() => [{drawings}].forEach((draw) => draw())", **PRIVATE)
 
     def downloads(self, button: gr.Button, make: Callable[..., str], inputs: Sequence[Any], name: str) -> None:
         """Let a button make a file and hand it over in one click.
@@ -200,10 +219,26 @@ class Page:
         return str(self.or_error(write))
 
 
-def _when_active(name: str, refresh: Callable[..., Any], outputs: int) -> Callable[..., Any]:
-    def refresh_if_active(active: str, *values: Any) -> Any:
-        if active == name:
-            return refresh(*values)
-        return tuple(gr.skip() for _ in range(outputs)) if outputs > 1 else gr.skip()
+def _progress_on(panels: list[Any]) -> dict[str, Any]:
+    """Options of an event that may run the network and shows its progress on panels."""
+    return {**QUICK, **NETWORK, "show_progress": "minimal", "show_progress_on": panels}
 
-    return refresh_if_active
+
+def _of_active(parts: Sequence[Part]) -> Callable[..., Any]:
+    """What the part of the open tab answers; everything else stays as it is."""
+
+    def answer(active: str, shown: Shown | None, *values: Any) -> Any:
+        given: list[Any] = []
+        place = 0
+        for part in parts:
+            own = values[place : place + len(part.inputs)]
+            place += len(part.inputs)
+            if part.tab != active:
+                given += [gr.skip()] * len(part.outputs)
+            elif len(part.outputs) == 1:
+                given.append(part.answer(shown, *own))
+            else:
+                given += part.answer(shown, *own)
+        return tuple(given)
+
+    return answer
