@@ -61,16 +61,21 @@ def read_arrays(manifest: Manifest) -> Arrays:
 
 
 def _read_npz(path: Path) -> Arrays:
-    arrays: Arrays = {}
     with np.load(path, allow_pickle=False) as stored:
-        for key in stored.files:
-            layer, _, part = key.rpartition("/")
-            if part == "kernel_scale":
-                continue
-            values = stored[key].astype(np.float32)
-            if part == "kernel" and f"{layer}/kernel_scale" in stored.files:
-                values *= stored[f"{layer}/kernel_scale"]
-            arrays[key] = values
+        return _numbers({key: stored[key] for key in stored.files})
+
+
+def _numbers(stored: Mapping[str, NDArray[Any]]) -> Arrays:
+    """What `quantise` stored as float32."""
+    arrays: Arrays = {}
+    for key, kept in stored.items():
+        layer, _, part = key.rpartition("/")
+        if part == "kernel_scale":
+            continue
+        values = kept.astype(np.float32)
+        if part == "kernel" and f"{layer}/kernel_scale" in stored:
+            values *= stored[f"{layer}/kernel_scale"]
+        arrays[key] = values
     return arrays
 
 
@@ -174,3 +179,8 @@ def quantise(arrays: Mapping[str, NDArray[np.float32]], bits: int = 8) -> dict[s
         elif not (key.endswith("/bias") and not values.any()):
             stored[key] = values
     return stored
+
+
+def rounded(arrays: Mapping[str, NDArray[np.float32]], bits: int) -> Arrays:
+    """Arrays as they are after `quantise` and reading."""
+    return _numbers(quantise(arrays, bits))

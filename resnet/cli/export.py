@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from resnet.cli.arguments import add_weights, without_native_messages
+from resnet.cli.arguments import add_weights, positive, without_native_messages
+
+if TYPE_CHECKING:
+    from resnet.manifest import Manifest
+    from resnet.weights import Arrays
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,10 +27,22 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--bits", type=int, choices=range(4, 9), default=8, help="npz: bits a number (default: 8)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
+    group = parser.add_argument_group("batch normalisation")
+    group.add_argument(
+        "--statistics",
+        type=Path,
+        metavar="DATA",
+        help="estimate means and variances anew, after rounding, from a data set as evaluate takes it; "
+        "not the one to measure with",
+    )
+    group.add_argument("--statistics-images", type=positive, default=10_000, help="from how many (default: 10000)")
+    group.add_argument("--tile", type=positive, default=64, help="side of the data set's tiles in pixels (default: 64)")
     parser.set_defaults(run=_export)
 
 
 def _export(options: argparse.Namespace) -> int:
+    if options.statistics:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as for training
     with without_native_messages():
         from resnet import formats
         from resnet.engine import find_devices
@@ -31,6 +50,9 @@ def _export(options: argparse.Namespace) -> int:
 
         find_devices()
         manifest, arrays = read_weights(options.weights)
+    if options.statistics:
+        manifest, arrays = _with_new_statistics(options, manifest, arrays)
+    with without_native_messages():
         if options.format == "savedmodel":
             path = formats.write_saved_model(manifest, arrays, options.out)
         else:
@@ -39,3 +61,16 @@ def _export(options: argparse.Namespace) -> int:
     if options.format == "npz":
         print(f"measure it: python -m resnet evaluate DATA --weights {options.out} --record")
     return 0
+
+
+def _with_new_statistics(options: argparse.Namespace, manifest: Manifest, arrays: Arrays) -> tuple[Manifest, Arrays]:
+    from resnet.training.dataset import find_labelled
+    from resnet.training.statistics import with_new_statistics
+    from resnet.weights import rounded
+
+    if options.format == "npz":
+        arrays = rounded(arrays, options.bits)
+    files = find_labelled(options.statistics, manifest.labels, options.tile)
+    arrays, images = with_new_statistics(manifest, arrays, files, images=options.statistics_images)
+    made = {**manifest.training, "statistics": {"data": options.statistics.resolve().name, "images": images}}
+    return replace(manifest, training=made), arrays
