@@ -334,7 +334,9 @@ def test_a_batch_needs_photos(page):
 def test_the_model_and_its_classes(page):
     open_tab(page, "Model")
     description = page.locator("#model-description")
-    expect(description).to_contain_text("37.86% top-1, 66.15% top-5 on the 10,000 images")
+    (measured,) = json.loads((ASSETS / "weights/manifest.json").read_text())["accuracy"].values()
+    words = f"{measured['top1']:.2%} top-1, {measured['top5']:.2%} top-5 on the {measured['images']:,} images"
+    expect(description).to_contain_text(words)
     expect(description.locator("table.data tbody tr")).to_have_count(7)
     expect(description).to_contain_text("44,961,352")
     expect(description.locator("svg.chart")).to_be_visible()
