@@ -16,7 +16,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 
 from resnet.errors import ResNetError
 from resnet.onnx_network import chosen_runtime
-from resnet.provider import EngineProvider, check_choice
+from resnet.provider import EngineProvider
+from resnet.sources import check_choice
 from resnet.temporary import temporary_folder
 
 

@@ -26,7 +26,7 @@ from resnet.images import read_photo
 from resnet.labels import ASSETS
 from resnet.model import block_output
 from resnet.occlusion import hide, measure_curves
-from resnet.provider import load_bundled
+from resnet.sources import load_bundled
 from resnet.stages import block_table, stage_table
 
 CLASSES = 5

@@ -26,7 +26,8 @@ from resnet.engine import Engine
 from resnet.explorer import Explorer, Shown
 from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
 from resnet.labels import ASSETS
-from resnet.provider import EngineProvider, load_bundled
+from resnet.provider import EngineProvider
+from resnet.sources import load_bundled
 from resnet.stages import block_table, head_multiply_accumulates
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout

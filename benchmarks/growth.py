@@ -22,7 +22,7 @@ from resnet.heatmaps import ViewOptions
 from resnet.images import Photo, read_photo
 from resnet.labels import ASSETS
 from resnet.preprocess import InputSpec, prepare
-from resnet.provider import load_bundled
+from resnet.sources import load_bundled
 from resnet.ui.language import ENGLISH
 from resnet.ui.markup import bars, data_uri
 

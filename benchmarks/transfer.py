@@ -23,7 +23,7 @@ import numpy as np
 
 from resnet.labels import CLASSES_NAME, write_class_file
 from resnet.manifest import Manifest, file_sha256, read_manifest, write_manifest
-from resnet.provider import read_weights
+from resnet.sources import read_weights
 from resnet.training.dataset import find_training_data
 from resnet.training.pictures import decode_all
 from resnet.training.pipeline import in_training_units, validation_batches

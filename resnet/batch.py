@@ -28,7 +28,7 @@ from resnet.images import find_photos, read_photo
 from resnet.manifest import Manifest, read_manifest, write_text
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, prepare
-from resnet.provider import BUNDLED, load_now, settled_choice
+from resnet.sources import BUNDLED, load_now, settled_choice
 
 if TYPE_CHECKING:
     import pyarrow as pa

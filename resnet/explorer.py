@@ -22,7 +22,8 @@ from resnet.metrics import PHASES, PHOTOS
 from resnet.occlusion import FILLS, Curves, Hidden, hide, measure_curves
 from resnet.options import number, one_of
 from resnet.preprocess import FRAMINGS
-from resnet.provider import SERVER, EngineProvider
+from resnet.provider import EngineProvider
+from resnet.sources import SERVER
 
 if TYPE_CHECKING:
     from resnet.engine import Engine

@@ -66,7 +66,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def engine():
     """The bundled network, loaded once."""
-    from resnet.provider import load_bundled
+    from resnet.sources import load_bundled
 
     return load_bundled()
 
@@ -92,12 +92,12 @@ def make_photo(tmp_path):
 @contextlib.contextmanager
 def serve(load):
     """The page on a free port, with `load` in place of loading the bundled weights; gives its address."""
-    from resnet import provider as provider_module
+    from resnet import sources
     from resnet.provider import EngineProvider
     from resnet.ui.layout import build_demo, launch_options
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provider_module, "load_bundled", load)
+        patch.setattr(sources, "load_bundled", load)
         provider = EngineProvider("bundled")
         provider.start()
         demo = build_demo(provider)

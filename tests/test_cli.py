@@ -15,7 +15,7 @@ from PIL import Image
 import app
 from resnet.cli import arguments, main
 from resnet.labels import ASSETS
-from resnet.provider import BUNDLED
+from resnet.sources import BUNDLED
 
 EXAMPLES = ASSETS / "examples"
 ROOT = Path(__file__).resolve().parent.parent

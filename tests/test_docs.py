@@ -11,7 +11,7 @@ import yaml
 
 from resnet.labels import ASSETS
 from resnet.manifest import read_manifest
-from resnet.provider import BUNDLED
+from resnet.sources import BUNDLED
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def beside_a_cat(tmp_path, monkeypatch):
 
 
 def test_library_example_runs(beside_a_cat, engine, monkeypatch, capsys):
-    monkeypatch.setattr("resnet.provider.load_now", lambda choice: engine)
+    monkeypatch.setattr("resnet.sources.load_now", lambda choice: engine)
     exec(block_with("from resnet.explain import observe"), {})
     assert "Prediction(rank=1" in capsys.readouterr().out
     assert len(list(beside_a_cat.glob("cat.C*.png"))) == 5

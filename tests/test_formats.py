@@ -12,7 +12,7 @@ from resnet.formats import write_compact
 from resnet.labels import label_classes
 from resnet.manifest import Manifest, read_manifest
 from resnet.preprocess import InputSpec, prepare
-from resnet.provider import read_weights
+from resnet.sources import read_weights
 from resnet.stages import STAGE_NAMES
 
 

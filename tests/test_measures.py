@@ -146,7 +146,7 @@ def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo,
     from resnet.cli import main
     from resnet.formats import write_compact
     from resnet.manifest import read_manifest
-    from resnet.provider import read_weights
+    from resnet.sources import read_weights
 
     write_compact(*read_weights("bundled"), tmp_path / "own")
     for number, name in enumerate(("n02123394", "n07920052")):

@@ -16,7 +16,7 @@ from resnet.manifest import read_manifest
 from resnet.model import block_output
 from resnet.onnx_network import MAP_TOLERANCE, PROBABILITY_TOLERANCE, chosen_runtime, compile_onnx
 from resnet.preprocess import prepare
-from resnet.provider import BUNDLED
+from resnet.sources import BUNDLED
 from resnet.weights import arrays_of, assign, fold, read_arrays
 from tests.networks import TINY_BLOCKS, randomise, tiny_network
 

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from resnet import provider
 from resnet.errors import WeightsError
 from resnet.manifest import read_manifest
-from resnet.provider import BUNDLED, EngineProvider, check_choice, load_now, offered_choices
+from resnet.provider import EngineProvider
+from resnet.sources import BUNDLED, check_choice, load_now, offered_choices
 
 
 class FakeEngine:
@@ -36,8 +36,8 @@ def sources(monkeypatch):
         return load
 
     outcomes = {}
-    monkeypatch.setattr(provider, "load_bundled", loader("bundled"))
-    monkeypatch.setattr(provider, "load_imagenet", loader("imagenet"))
+    monkeypatch.setattr("resnet.sources.load_bundled", loader("bundled"))
+    monkeypatch.setattr("resnet.sources.load_imagenet", loader("imagenet"))
     return gates, outcomes
 
 
@@ -118,7 +118,7 @@ def test_a_command_falls_back_to_bundled(sources, monkeypatch, error):
     gates, outcomes = sources
     gates["bundled"].set(), gates["imagenet"].set()
     outcomes["imagenet"] = error
-    monkeypatch.setattr(provider, "imagenet_is_cached", lambda: True)
+    monkeypatch.setattr("resnet.sources.imagenet_is_cached", lambda: True)
     assert load_now("auto").name == "bundled"
 
 
@@ -131,7 +131,7 @@ def test_waiting_for_weights_ends(sources):
 def test_a_command_takes_imagenet_only_if_it_is_there(sources, monkeypatch, cached, name):
     gates, _ = sources
     gates["bundled"].set(), gates["imagenet"].set()
-    monkeypatch.setattr(provider, "imagenet_is_cached", lambda: cached)
+    monkeypatch.setattr("resnet.sources.imagenet_is_cached", lambda: cached)
     assert load_now("auto").name == name
 
 

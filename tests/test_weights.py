@@ -14,7 +14,7 @@ from resnet.labels import imagenet_names, label_classes
 from resnet.manifest import Manifest, file_sha256, read_manifest, verify, write_manifest
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
-from resnet.provider import BUNDLED
+from resnet.sources import BUNDLED
 from resnet.weights import arrays_of, assign, fold, quantise, read_arrays, write_npz
 from tests.networks import TINY_FILTERS, randomise, tiny_network
 

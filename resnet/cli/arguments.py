@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from resnet.errors import OptionError
 from resnet.preprocess import FRAMINGS
-from resnet.provider import SOURCES, load_now
+from resnet.sources import SOURCES, load_now
 
 if TYPE_CHECKING:
     from resnet.engine import Engine

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from resnet.cli.arguments import add_weights, load, positive
 from resnet.errors import OptionError
 from resnet.export import check_outside
-from resnet.provider import SOURCES
+from resnet.sources import SOURCES
 
 if TYPE_CHECKING:
     from resnet.training.evaluate import Evaluation

@@ -46,7 +46,7 @@ def _export(options: argparse.Namespace) -> int:
     with without_native_messages():
         from resnet import formats
         from resnet.engine import find_devices
-        from resnet.provider import read_weights
+        from resnet.sources import read_weights
 
         find_devices()
         manifest, arrays = read_weights(options.weights)

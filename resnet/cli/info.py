@@ -8,7 +8,7 @@ from pathlib import Path
 
 from resnet.cli.arguments import add_weights, without_native_messages
 from resnet.manifest import Manifest, read_manifest, verify
-from resnet.provider import BUNDLED, SOURCES
+from resnet.sources import BUNDLED, SOURCES
 from resnet.stages import block_table, head_multiply_accumulates, head_parameters, stage_table
 
 

@@ -16,7 +16,7 @@ from resnet.cli.arguments import add_weights, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.export import check_outside
 from resnet.preprocess import InputSpec
-from resnet.provider import read_weights, settled_choice
+from resnet.sources import read_weights, settled_choice
 from resnet.stages import DEPTHS, STAGE_NAMES
 from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from resnet.comparison import CHANGES
 from resnet.explorer import Shown
-from resnet.provider import SERVER
+from resnet.sources import SERVER
 from resnet.ui import links
 from resnet.ui.page import PRIVATE, Page
 

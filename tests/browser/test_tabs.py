@@ -350,13 +350,13 @@ def test_the_model_and_its_classes(page):
 
 
 def test_weights_that_cannot_be_had_leave_those_of_before(page, monkeypatch):
-    from resnet import provider
+    from resnet import sources
     from resnet.errors import WeightsError
 
     def load():
         raise WeightsError("The ImageNet weights are not on this machine, or only in part.")
 
-    monkeypatch.setattr(provider, "load_imagenet", load)
+    monkeypatch.setattr(sources, "load_imagenet", load)
     open_tab(page, "Model")
     page.locator("#weights-choice").get_by_label(re.compile("ImageNet")).click()
     expect(page.get_by_text("The ImageNet weights are not on this machine, or only in part.")).to_be_visible()
@@ -367,7 +367,7 @@ def test_other_weights_answer_the_visitor_who_chose_them(open_page, engine, monk
     """The same arrays under another name, so that the answer tells who gave it."""
     from dataclasses import replace
 
-    from resnet import provider
+    from resnet import sources
 
     class Other:
         manifest = replace(engine.manifest, name="other-weights", sha256="0" * 64)
@@ -375,7 +375,7 @@ def test_other_weights_answer_the_visitor_who_chose_them(open_page, engine, monk
         def __getattr__(self, name):
             return getattr(engine, name)
 
-    monkeypatch.setattr(provider, "load_imagenet", Other)
+    monkeypatch.setattr(sources, "load_imagenet", Other)
     first, second = open_page(), open_page()
     for page in (first, second):
         upload(page, EXAMPLES / "cat.jpg")

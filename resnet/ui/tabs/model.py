@@ -10,7 +10,7 @@ import gradio as gr
 from resnet.charts import costs_chart
 from resnet.errors import ResNetError
 from resnet.manifest import Manifest
-from resnet.provider import SERVER
+from resnet.sources import SERVER
 from resnet.stages import (
     STAGE_NAMES,
     block_table,
