@@ -16,7 +16,7 @@ def browser():
         pytest.skip("no Chromium found: install it, or name it in CHROMIUM")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)  # a machine that tests several things at once is slow
+    expect.set_options(timeout=40_000)  # a machine that tests several things at once is slow
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -59,7 +59,7 @@ def open_page(browser, contexts, server):
         known = tuple(sorted(options.items()))
         if known not in contexts:
             contexts[known] = browser.new_context(**options)
-            contexts[known].set_default_timeout(20_000)
+            contexts[known].set_default_timeout(40_000)
         page = contexts[known].new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
