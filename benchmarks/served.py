@@ -41,7 +41,7 @@ def numbers(metrics: str) -> dict[str, float]:
 
 
 def page_events(config: dict[str, Any]) -> dict[str, int]:
-    """Numbers of the page's events for a new photo ("explain") and what follows it ("answer", "show")."""
+    """Numbers of the English page's events: a new photo ("explain"), what follows ("answer"), another view ("show")."""
     names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
     inputs = [[names[part] for part in event["inputs"]] for event in config["dependencies"]]
     outputs = [[names[part] for part in event["outputs"]] for event in config["dependencies"]]
@@ -51,5 +51,5 @@ def page_events(config: dict[str, Any]) -> dict[str, int]:
     return {
         "explain": explain,
         "answer": next(place for place in later if outputs[place][:2] == ["classes", "stages"]),
-        "show": next(place for place in later if outputs[place][:1] == ["stages"]),
+        "show": next(place for place in everything if outputs[place][:1] == ["stages"]),
     }
