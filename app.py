@@ -13,6 +13,9 @@ import sys
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 # Statistics of the last 10,000 events, made anew after each in 3 to 10 ms; /metrics has what they would say.
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+# NumPy multiplies small matrices here, once a map: two threads at it wait for each other, and long where other
+# visitors' forward passes keep the cores busy. Read when numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from resnet.errors import ResNetError
 from resnet.onnx_network import chosen_runtime
@@ -81,14 +84,15 @@ def _return_memory() -> None:
     """Let glibc, where that is the C library, give back more of what an answer needed; see mallopt(3).
 
     It would give each of some forty threads a heap of its own, and raise the size from which memory goes back
-    at once to that of the largest picture. `benchmarks.memory` measures what is left.
+    at once to that of the largest picture. A single photo's activations must stay below that size, or each layer
+    waits for fresh pages: at 1 MB a pass took 1.4 times as long. `benchmarks.memory` measures what is left.
     """
     arena_max, mmap_threshold, trim_threshold = -8, -3, -1
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             mallopt = ctypes.CDLL("libc.so.6").mallopt
             mallopt(arena_max, 2)
-            mallopt(mmap_threshold, 1_000_000)
+            mallopt(mmap_threshold, 4_000_000)
             mallopt(trim_threshold, 16_000_000)
 
 
