@@ -339,9 +339,9 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_no
         while job.status().code.value != "PROCESSING":
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        result, _ = job.result(timeout=60)
+        result, _ = job.result(timeout=120)
         assert 0 < result["deletion"]["area"] < 1
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
     assert list(tmp_path.iterdir()) == []

@@ -16,8 +16,9 @@ from resnet.ui.server import GuardedBlocks
 LOOK_EVERY = 15.0
 """Seconds between two looks at the temporary folder."""
 
-LAST_ANSWERS = 20.0
-"""Seconds that answers in hand may still take when the server is told to stop."""
+LAST_ANSWERS = 60.0
+"""Seconds that answers in hand may still take when the server is told to stop: the longest, the curves of a hidden
+photo, take 136 passes, and a busy machine half a minute for them."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def finish(demo: GuardedBlocks, seconds: float = LAST_ANSWERS) -> None:
     ends = time.monotonic() + seconds
     while any(queue.active_jobs) and time.monotonic() < ends:
         time.sleep(0.05)
-    time.sleep(0.2)  # until the last answer has left
+    time.sleep(0.5)  # until the last answer has left
     demo.close(verbose=False)
     # TensorFlow aborts the process if it ends while another thread still compiles.
     demo.explorer.provider.finish(seconds)
