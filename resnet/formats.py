@@ -17,6 +17,28 @@ from resnet.stages import block_table, stage_table
 from resnet.weights import Arrays, assign, fold, network_of, quantise, write_npz
 
 
+def check_version(folder: Path) -> Path:
+    """The folder of a SavedModel's first version, which must not be there yet.
+
+    Raises:
+        OptionError: It is.
+    """
+    version = folder / "1"
+    if version.exists():
+        raise OptionError("{} exists already; please choose another folder.", version)
+    return version
+
+
+def check_new(folder: Path) -> None:
+    """Check that a folder for small weights is new or empty.
+
+    Raises:
+        OptionError: It is not.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OptionError("The weights need a new folder; {} exists and is not empty.", folder)
+
+
 def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
     """Write a SavedModel as TensorFlow Serving wants it, with the manifest and the classes beside it.
 
@@ -37,9 +59,7 @@ def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
     Raises:
         OptionError: There is such a version already, or it cannot be written.
     """
-    version = folder / "1"
-    if version.exists():
-        raise OptionError("{} exists already; please choose another folder.", version)
+    version = check_version(folder)
     model = network_of(manifest, folded=True)
     assign(model, fold(arrays))
     stages = stage_table(block_table(manifest.depth))
@@ -104,8 +124,7 @@ def write_compact(manifest: Manifest, arrays: Arrays, folder: Path, bits: int = 
     Raises:
         OptionError: The folder is not empty, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OptionError("The weights need a new folder; {} exists and is not empty.", folder)
+    check_new(folder)
     path = folder / f"weights-{bits}bit.npz"
     try:
         folder.mkdir(parents=True, exist_ok=True)

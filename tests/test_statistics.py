@@ -85,3 +85,11 @@ def test_too_few_pictures_are_refused(weights, tmp_path, capsys):
     assert main([*arguments, "--tile", "16"]) == 2
     assert "Statistics need at least 100 pictures; received 80." in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_not_new_is_refused_before_pictures_are_read(weights, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("kept")
+    arguments = ["export", "--weights", str(weights), "--format", "npz", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--statistics", str(tmp_path / "nowhere")]) == 2
+    assert "exists and is not empty" in capsys.readouterr().err

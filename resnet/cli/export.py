@@ -49,6 +49,11 @@ def _export(options: argparse.Namespace) -> int:
         from resnet.sources import read_weights
 
         find_devices()
+        # Before the minutes that statistics take, not after them.
+        if options.format == "savedmodel":
+            formats.check_version(options.out)
+        else:
+            formats.check_new(options.out)
         manifest, arrays = read_weights(options.weights)
     if options.statistics:
         manifest, arrays = _with_new_statistics(options, manifest, arrays)

@@ -20,7 +20,6 @@ from resnet.training.pipeline import in_training_units, validation_batches
 from resnet.weights import Arrays, assign, network_of
 
 BATCH = 64
-IMAGES = 10_000
 FEWEST_IMAGES = 100
 """Fewer say too little about channels that seldom answer."""
 
@@ -72,7 +71,7 @@ def with_new_statistics(
     arrays: Arrays,
     files: Sequence[LabelledFile],
     *,
-    images: int = IMAGES,
+    images: int,
     seed: int = 0,
     quiet: bool = False,
 ) -> tuple[Arrays, int]:
