@@ -1,6 +1,6 @@
 """The same network in other engines, from our own folded weights: PyTorch, ONNX Runtime, OpenVINO.
 
-They are in `requirements-bench.txt`; what is not installed is left out of the tables.
+They are in `requirements-peers.txt`; what is not installed is left out of the tables.
 """
 
 from __future__ import annotations

@@ -8,6 +8,10 @@ import statistics
 import time
 from collections.abc import Callable
 
+REST = 0.1
+"""Seconds before each measurement: some engines' threads go on waiting for work at full speed after a pass
+(ONNX Runtime's, OpenMP's), and would slow down whoever comes next."""
+
 Tables = dict[str, dict[str, float]]
 """Title → row → milliseconds (or what the row's name says). The first row is what ratios refer to."""
 
@@ -17,6 +21,7 @@ def medians(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[st
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 2):
         for name, run in contenders.items():
+            time.sleep(REST)
             start = time.perf_counter()
             run()
             if number >= 2:
