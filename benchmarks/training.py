@@ -1,8 +1,8 @@
-"""A step of learning of the whole network: batch normalisation as here, and as Keras' own layer does it.
+"""A step of learning of the whole network: batch normalisation and optimizer as here, and as Keras has them.
 
     python -m benchmarks.training [--rounds N] [--json]
 
-Batches of 64 images of 128 px, random numbers for pictures; both networks in turn.
+Batches of 64 images of 128 px, random numbers for pictures; the networks in turn.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `train` does
 
+import time
 from collections.abc import Callable
 from unittest.mock import patch
 
@@ -21,36 +22,61 @@ from benchmarks.tables import Tables, main, medians
 from resnet.model import BatchNormalization, build_network
 from resnet.stages import blocks_of_depth
 from resnet.training.machine import policy
-from resnet.training.recipe import Recipe
+from resnet.training.recipe import Phase, Recipe
 from resnet.training.steps import make_optimizer, set_learning, training_step
 
 BATCH, SIZE, CLASSES = 64, 128, 200
 
 
-def step(precision: str) -> Callable[[], object]:
-    """A step on one batch, the same each time."""
-    recipe = Recipe(head_epochs=0, unfreeze="C1", batch_norm="trained", optimizer="sgd", batch_size=BATCH)
+def keras_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+    """What `make_optimizer` gives, of Keras' own."""
+    ours = make_optimizer(recipe, phase, steps)
+    kind = keras.optimizers.SGD if recipe.optimizer == "sgd" else keras.optimizers.AdamW
+    more = {"momentum": 0.9, "nesterov": True} if recipe.optimizer == "sgd" else {}
+    optimizer = kind(ours._learning_rate, weight_decay=recipe.weight_decay, **more)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def step(
+    precision: str,
+    kind: str,
+    optimizer_of: Callable[[Recipe, Phase, int], keras.optimizers.Optimizer] = make_optimizer,
+    images: int = BATCH,
+) -> tuple[Callable[[], object], float]:
+    """A step on one batch, the same each time, and the seconds to the end of its first."""
+    recipe = Recipe(head_epochs=0, unfreeze="C1", batch_norm="trained", optimizer=kind, batch_size=images)
     (phase,) = recipe.phases()
     with policy(precision):
         model = build_network(blocks_of_depth(101), input_shape=(None, None, 3), classes=CLASSES)
     set_learning(model, phase)
-    optimizer = make_optimizer(recipe, phase, 1000)
+    indices = tf.random.uniform((images,), 0, CLASSES, tf.int64)
+    batch = (tf.random.normal((images, SIZE, SIZE, 3)), indices, tf.ones(images), tf.one_hot(indices, CLASSES))
+    start = time.perf_counter()
+    optimizer = optimizer_of(recipe, phase, 1000)
     optimizer.build(model.trainable_variables)
     learn = training_step(model, optimizer, recipe, tf.ones(CLASSES), tf.distribute.get_strategy())
-    indices = tf.random.uniform((BATCH,), 0, CLASSES, tf.int64)
-    batch = (tf.random.normal((BATCH, SIZE, SIZE, 3)), indices, tf.ones(BATCH), tf.one_hot(indices, CLASSES))
-    return lambda: learn(batch).numpy()
+    learn(batch).numpy()
+    return lambda: learn(batch).numpy(), time.perf_counter() - start
 
 
 def measure(rounds: int) -> Tables:
-    """Milliseconds a step, by precision."""
+    """Milliseconds a step, by precision, and seconds to the end of the first."""
     tables: Tables = {}
     for precision in ("bfloat16", "float32"):
+        # The function is traced in `step`, while Keras' layer is in place.
         with patch.object(BatchNormalization, "call", keras.layers.BatchNormalization.call):
-            plain = step(precision)
-            plain()  # the function is traced now, while Keras' layer is in place
-        contenders = {"Keras' own normalisation": plain, "fused normalisation": step(precision)}
+            plain, _ = step(precision, "sgd")
+        contenders = {"Keras' own normalisation": plain, "fused normalisation": step(precision, "sgd")[0]}
         tables[f"whole network, a step of {BATCH} images of {SIZE} px, {precision}, ms"] = medians(contenders, rounds)
+    for kind in ("adamw", "sgd"):
+        own, own_start = step("float32", kind, keras_optimizer, images=8)
+        fused, fused_start = step("float32", kind, images=8)
+        contenders = {"Keras' own": own, "one operation a variable": fused}
+        tables[f"{kind}, a step of 8 images of {SIZE} px, ms"] = medians(contenders, rounds)
+        tables[f"{kind}, to the end of the first step, s"] = {
+            "Keras' own": own_start, "one operation a variable": fused_start
+        }  # fmt: skip
     return tables
 
 

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from resnet.stages import STAGE_NAMES
+from resnet.training.optimizers import SGD, AdamW
 from resnet.training.recipe import Phase, Recipe
 
 TOP_K = 5
@@ -38,16 +39,13 @@ def make_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers
     schedule = keras.optimizers.schedules.CosineDecay(
         phase.rate / 10, max(1, steps - warm_up), warmup_target=phase.rate, warmup_steps=warm_up
     )
-    same: dict[str, Any] = {"weight_decay": recipe.weight_decay}
+    same: dict[str, Any] = {"decay": recipe.weight_decay}
     if recipe.average_steps:
         reach = min(recipe.average_steps, max(1, steps // 5))  # or what a short phase began with would never leave it
         same |= {"use_ema": True, "ema_momentum": 1 - 1 / reach}
     if recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **same)
-    else:
-        optimizer = keras.optimizers.AdamW(schedule, **same)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+        return SGD(schedule, momentum=0.9, **same)
+    return AdamW(schedule, **same)
 
 
 @contextlib.contextmanager
