@@ -11,6 +11,7 @@ import pytest
 
 from resnet.errors import OptionError
 from resnet.training.machine import make_strategy
+from tests.worker import main as work
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,27 +26,30 @@ def free_ports(count):
     return ports
 
 
-def run_workers(strategy, folder, count):
+def run_workers(folder, count):
     workers = [f"127.0.0.1:{port}" for port in free_ports(count)]
     processes = []
     for index in range(count):
-        environment = dict(os.environ)
-        if strategy == "multiworker":
-            task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            environment["TF_CONFIG"] = json.dumps(task)
-        command = [sys.executable, "-m", "tests.worker", strategy, str(folder)]
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+        command = [sys.executable, "-m", "tests.worker", "multiworker", str(folder)]
         log = (folder.parent / f"{folder.name}-{index}.log").open("w")
         processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
     for index, process in enumerate(processes):
         log = folder.parent / f"{folder.name}-{index}.log"
         assert process.wait(timeout=300) == 0, log.read_text()[-3000:]
-    return [json.loads((folder / f"worker{index}" / "result.json").read_text()) for index in range(count)]
+    return [result_of(folder, index) for index in range(count)]
+
+
+def result_of(folder, worker=0):
+    return json.loads((folder / f"worker{worker}" / "result.json").read_text())
 
 
 def test_two_workers_get_the_metrics_and_weights_of_one(tmp_path):
-    (alone,) = run_workers("one", tmp_path / "one", 1)
-    first, second = run_workers("multiworker", tmp_path / "two", 2)
-    (mirrored,) = run_workers("mirrored", tmp_path / "mirrored", 1)
+    first, second = run_workers(tmp_path / "two", 2)
+    for strategy in ("one", "mirrored"):  # these need no process of their own
+        work(strategy, tmp_path / strategy)
+    alone, mirrored = result_of(tmp_path / "one"), result_of(tmp_path / "mirrored")
     for other in (first, second, mirrored):
         assert len(other["history"]) == len(alone["history"]) == 3
         for row, expected in zip(other["history"], alone["history"], strict=True):

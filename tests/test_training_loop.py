@@ -1,6 +1,7 @@
 """The loop on a small network: it learns, goes on where it was, freezes what it should, stops in time."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -39,13 +40,14 @@ def small_network():
     return build_network((1, 1, 1, 1), FILTERS, input_shape=(None, None, 3), stem_filters=8, hidden_units=64, classes=4)
 
 
-def loop_of(pictures, folder, recipe, rows=None, model=None):
+def loop_of(pictures, folder, recipe, rows=None, model=None, log=None):
     keras.utils.set_random_seed(0)
     folder.mkdir(exist_ok=True)
     if model is None:
         model = small_network()
     parts = rows or {"training": np.arange(32), "validation": np.arange(32, 48)}
-    return Loop(model, recipe, pictures, parts, SPEC, folder, strategy=tf.distribute.get_strategy(), quiet=True), model
+    alone = tf.distribute.get_strategy()
+    return Loop(model, recipe, pictures, parts, SPEC, folder, strategy=alone, log=log, quiet=True), model
 
 
 def scratch(**options):
@@ -57,7 +59,8 @@ class Killed(BaseException):
     """Stands for the end of the process at a certain step."""
 
 
-def kill_after(loop, steps, monkeypatch):
+def run_until(steps, loop):
+    """Run, and be killed after so many steps."""
     counted = loop._count
 
     def count(sums):
@@ -65,7 +68,32 @@ def kill_after(loop, steps, monkeypatch):
         if loop.progress.total_steps == steps:
             raise Killed
 
-    monkeypatch.setattr(loop, "_count", count)
+    loop._count = count
+    with pytest.raises(Killed):
+        loop.run()
+
+
+@pytest.fixture(scope="module")
+def killed(pictures, tmp_path_factory):
+    """What a run leaves that was killed in its third epoch, by `scratch()`."""
+    folder = tmp_path_factory.mktemp("killed") / "state"
+    run_until(9, loop_of(pictures, folder, scratch())[0])
+    return folder
+
+
+@pytest.fixture
+def state(killed, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(killed, tmp_path / "state")
+
+
+@pytest.fixture(scope="module")
+def ended(pictures, tmp_path_factory):
+    """A run of six epochs with curves: the loop, its network, its folder."""
+    folder = tmp_path_factory.mktemp("ended")
+    loop, model = loop_of(pictures, folder, scratch(epochs=6, rate=3e-2), log=folder / "logs")
+    loop.run()
+    return loop, model, folder
 
 
 def test_it_learns_what_can_be_learnt(pictures, tmp_path):
@@ -79,18 +107,15 @@ def test_it_learns_what_can_be_learnt(pictures, tmp_path):
 
 @pytest.mark.parametrize(
     ("steps", "minutes", "average"),
-    [(6, 0.0, 5), (9, 1e6, 0)],
+    [(6, 0.0, 2), (9, 1e6, 0)],
     ids=["in an epoch, with an average", "after an epoch"],
 )
-def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures, tmp_path, monkeypatch, steps, minutes, average):
-    recipe = scratch(checkpoint_minutes=minutes, average_steps=average)
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures, tmp_path, steps, minutes, average):
+    recipe = scratch(epochs=3, checkpoint_minutes=minutes, average_steps=average)
     whole, expected = loop_of(pictures, tmp_path / "whole", recipe)
     history = whole.run()
 
-    first, _ = loop_of(pictures, tmp_path / "state", recipe)
-    kill_after(first, steps, monkeypatch)
-    with pytest.raises(Killed):
-        first.run()
+    run_until(steps, loop_of(pictures, tmp_path / "state", recipe)[0])
     second, model = loop_of(pictures, tmp_path / "state", recipe)
     again = second.run(resume=True)
 
@@ -102,43 +127,31 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures, tmp_path, mo
         np.testing.assert_allclose(arrays_of(model)[key], values, rtol=1e-3, atol=1e-5, err_msg=key)
 
 
-def test_a_checkpoint_that_was_not_finished_does_not_count(pictures, tmp_path, monkeypatch):
-    recipe = scratch()
-    loop, _ = loop_of(pictures, tmp_path, recipe)
-    kill_after(loop, 9, monkeypatch)
-    with pytest.raises(Killed):
-        loop.run()
+def test_a_checkpoint_that_was_not_finished_does_not_count(pictures, state):
     # What a process leaves that ends while it writes: progress without weights, and a part of the weights.
-    (tmp_path / "ckpt-12.json").write_text("{")
-    (tmp_path / "ckpt-12.data-00000-of-00001").write_bytes(b"half")
-    second, _ = loop_of(pictures, tmp_path, recipe)
-    assert len(second.run(resume=True)) == 4
+    (state / "ckpt-12.json").write_text("{")
+    (state / "ckpt-12.data-00000-of-00001").write_bytes(b"half")
+    loop, _ = loop_of(pictures, state, scratch())
+    assert len(loop.run(resume=True)) == 4
 
 
 @pytest.mark.parametrize("suffix", [".json", ".data-00000-of-00001"])
-def test_a_damaged_checkpoint_is_said_in_a_sentence(pictures, tmp_path, monkeypatch, suffix):
-    loop, _ = loop_of(pictures, tmp_path, scratch())
-    kill_after(loop, 5, monkeypatch)
-    with pytest.raises(Killed):
-        loop.run()
-    (tmp_path / f"ckpt-4{suffix}").write_bytes(b"")
-    second, _ = loop_of(pictures, tmp_path, scratch())
-    with pytest.raises(DataError, match=r"The checkpoint .*ckpt-4 is damaged; the run cannot go on from it"):
-        second.run(resume=True)
+def test_a_damaged_checkpoint_is_said_in_a_sentence(pictures, state, suffix):
+    (state / f"ckpt-8{suffix}").write_bytes(b"")
+    loop, _ = loop_of(pictures, state, scratch())
+    with pytest.raises(DataError, match=r"The checkpoint .*ckpt-8 is damaged; the run cannot go on from it"):
+        loop.run(resume=True)
 
 
-def test_two_checkpoints_and_the_best_weights_are_kept(pictures, tmp_path):
-    loop, _ = loop_of(pictures, tmp_path, scratch(epochs=6))
-    loop.run()
-    states = sorted(path.stem for path in tmp_path.glob("ckpt-*.json"))
-    assert states == ["ckpt-20", "ckpt-24"]
-    assert len(list(tmp_path.glob("best-*.index"))) == 1
+def test_two_checkpoints_and_the_best_weights_are_kept(ended):
+    _, _, folder = ended
+    assert sorted(path.stem for path in folder.glob("ckpt-*.json")) == ["ckpt-20", "ckpt-24"]
+    assert len(list(folder.glob("best-*.index"))) == 1
 
 
-def test_the_best_weights_are_the_result(pictures, tmp_path):
-    loop, model = loop_of(pictures, tmp_path, scratch(epochs=6, rate=3e-2))
-    history = loop.run()
-    best = min(row["val_loss"] for row in history)
+def test_the_best_weights_are_the_result(ended):
+    loop, model, _ = ended
+    best = min(row["val_loss"] for row in loop.progress.history)
     measured = loop._validate(_measuring(model))
     assert measured["val_loss"] == pytest.approx(best, rel=1e-4)
 
@@ -264,16 +277,10 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_with_a_sentence(pictur
         loop.run()
 
 
-def test_curves_can_be_shown_by_tensorboard(pictures, tmp_path):
-    recipe = scratch(epochs=2)
-    keras.utils.set_random_seed(0)
-    loop = Loop(
-        small_network(), recipe, pictures,
-        {"training": np.arange(32), "validation": np.arange(32, 48)}, SPEC, tmp_path,
-        strategy=tf.distribute.get_strategy(), log=tmp_path / "logs", quiet=True,
-    )  # fmt: skip
-    history = loop.run()
-    (file,) = (tmp_path / "logs").iterdir()
+def test_curves_can_be_shown_by_tensorboard(ended):
+    loop, _, folder = ended
+    history = loop.progress.history
+    (file,) = (folder / "logs").iterdir()
     events = [event for event in tf.compat.v1.train.summary_iterator(str(file)) if event.summary.value]
     found = {(event.step, value.tag): value.simple_value for event in events for value in event.summary.value}
     assert found[4, "val_loss"] == pytest.approx(history[0]["val_loss"])
