@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -18,6 +16,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from resnet.errors import ResNetError
+from resnet.memory import keep_little
 from resnet.onnx_network import chosen_runtime
 from resnet.provider import EngineProvider
 from resnet.sources import check_choice
@@ -56,7 +55,7 @@ def main() -> int:
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the server is up and can end better
-    _return_memory()
+    keep_little()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
@@ -78,22 +77,6 @@ def main() -> int:
         print(f"app.py: The page cannot be served: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _return_memory() -> None:
-    """Let glibc, where that is the C library, give back more of what an answer needed; see mallopt(3).
-
-    It would give each of some forty threads a heap of its own, and raise the size from which memory goes back
-    at once to that of the largest picture. A single photo's activations must stay below that size, or each layer
-    waits for fresh pages: at 1 MB a pass took 1.4 times as long. `benchmarks.memory` measures what is left.
-    """
-    arena_max, mmap_threshold, trim_threshold = -8, -3, -1
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            mallopt = ctypes.CDLL("libc.so.6").mallopt
-            mallopt(arena_max, 2)
-            mallopt(mmap_threshold, 4_000_000)
-            mallopt(trim_threshold, 16_000_000)
 
 
 def _leave(number: int, _: object) -> None:

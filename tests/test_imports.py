@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    "errors", "temporary", "options", "metrics", "stages", "labels", "containers", "images", "preprocess", "manifest",
-    "model", "weights", "imagenet", "gradients", "batching", "onnx_network", "engine", "formats", "sources", "provider",
-    "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion", "comparison", "explorer",
-    "charts", "report", "figures", "export", "batch", "training", "cli", "ui",
+    "errors", "temporary", "memory", "options", "metrics", "stages", "labels", "containers", "images", "preprocess",
+    "manifest", "model", "weights", "imagenet", "gradients", "batching", "onnx_network", "engine", "formats",
+    "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion",
+    "comparison", "explorer", "charts", "report", "figures", "export", "batch", "training", "cli", "ui",
 ]  # fmt: skip
 TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
 GRADIO_ALLOWED = {"ui"}

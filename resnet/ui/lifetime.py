@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from resnet.memory import give_back
 from resnet.temporary import make_room
 from resnet.ui.layout import launch_options
 from resnet.ui.server import GuardedBlocks
 
 LOOK_EVERY = 15.0
-"""Seconds between two looks at the temporary folder."""
+"""Seconds between two looks at the temporary folder and at free memory."""
 
 LAST_ANSWERS = 60.0
 """Seconds that answers in hand may still take when the server is told to stop: the longest, the curves of a hidden
@@ -46,6 +47,7 @@ def serve(
         removed = make_room(folder)
         if removed:
             _log.info("Removed %.0f MB of old temporary files.", removed / 1e6)
+        give_back()
     print("Stopping: answers in hand are finished first.", flush=True)  # noqa: T201 - for whoever pressed Ctrl-C
     finish(demo)
 
