@@ -1,6 +1,7 @@
 """The server around the page: health, metrics, headers, who may ask, and how it ends."""
 
 import errno
+import gzip
 import os
 import signal
 import subprocess
@@ -112,6 +113,21 @@ def test_every_response_tells_browsers_what_not_to_do(server):
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'self'" in policy
         assert "http" not in policy  # nothing from or to anywhere else
+
+
+def test_the_page_is_zipped_for_those_who_can_read_it(server):
+    for path in ("", "zh", "config"):
+        plain = httpx.get(server + path, headers={"Accept-Encoding": "identity"})
+        assert "Content-Encoding" not in plain.headers
+        with httpx.stream("GET", server + path, headers={"Accept-Encoding": "gzip"}) as zipped:
+            sent = b"".join(zipped.iter_raw())
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert zipped.headers["Vary"] == "Accept-Encoding"
+        assert len(sent) < len(plain.content) / 3
+        assert abs(len(gzip.decompress(sent)) - len(plain.content)) < 100  # both name the request they are for
+    photo = upload(server, "photo.png", ESPRESSO.read_bytes())
+    answer = httpx.get(f"{server}gradio_api/file={photo}", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer.headers
 
 
 def call(server, endpoint, values):

@@ -61,6 +61,12 @@ def test_an_empty_page_says_what_to_do(page):
     expect(page.locator("#weights")).to_contain_text("tiny-imagenet-200, 200 classes")
 
 
+def test_the_page_loads_no_code_that_it_does_not_use(page):
+    loaded = page.evaluate("() => performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert len(loaded) > 20
+    assert not [name for name in loaded if re.search(r"hls|Video|Gallery|Plot", name)]
+
+
 def test_the_page_answers_before_the_weights_are_ready(open_page, engine):
     ready = threading.Event()
 
