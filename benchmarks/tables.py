@@ -16,12 +16,18 @@ Tables = dict[str, dict[str, float]]
 """Title → row → milliseconds (or what the row's name says). The first row is what ratios refer to."""
 
 
-def medians(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each contender, measured in turn after two rounds to warm up."""
+def medians(contenders: dict[str, Callable[[], object]], rounds: int, rest: float = REST) -> dict[str, float]:
+    """Median milliseconds of each contender, measured in turn after two rounds to warm up.
+
+    Args:
+        contenders: What to run, by name.
+        rounds: How often.
+        rest: Seconds before each; 0 where all are so short that they would measure a processor waking up.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 2):
         for name, run in contenders.items():
-            time.sleep(REST)
+            time.sleep(rest)
             start = time.perf_counter()
             run()
             if number >= 2:
