@@ -18,7 +18,7 @@ from resnet.ui.api import add_endpoints
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
 from resnet.ui.photo import PhotoColumn
-from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, one_application, routes
+from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, routes
 from resnet.ui.sessions import keep_no_names
 from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
@@ -84,16 +84,15 @@ def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fe
     explorer = Explorer(provider, cache)
     options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
     demo: GuardedBlocks
-    with one_application():
-        with GuardedBlocks(explorer, fetch=fetch, fill_width=True, **options) as demo:
+    with GuardedBlocks(explorer, fetch=fetch, fill_width=True, **options) as demo:
+        Navbar(visible=False)
+        add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
+        Layout(demo, Page(LANGUAGES[0], explorer))
+    for language in LANGUAGES[1:]:
+        with demo.route(language.name, language.route):
             Navbar(visible=False)
-            add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
-            Layout(demo, Page(LANGUAGES[0], explorer))
-        for language in LANGUAGES[1:]:
-            with demo.route(language.name, language.route):
-                Navbar(visible=False)
-                Layout(demo, Page(language, explorer))
-        demo.queue(api_open=False, max_size=QUEUE_SIZE)
+            Layout(demo, Page(language, explorer))
+    demo.queue(api_open=False, max_size=QUEUE_SIZE)
     demo.mend_queue()
     keep_no_names(demo)
     return demo

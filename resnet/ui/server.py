@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
-from unittest import mock
 from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi import HTTPException
 from gradio.route_utils import FnIndexInferError
-from gradio.routes import App
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -158,17 +155,6 @@ class GuardedBlocks(gr.Blocks):
         known = [one.avg_time for one in queue.process_time_per_fn.values() if one.count]
         average = sum(known) / len(known) if known else 1.0
         return len(queue) * average / max(1, min(len(queue), MOST_TOGETHER))
-
-
-@contextlib.contextmanager
-def one_application() -> Iterator[None]:
-    """Inside, a page is built without the web application that Gradio makes at every step of it.
-
-    It makes one before the first component, after the last, for each further language and for the queue, and serves
-    none of them: `launch` makes its own. They were half of what building the page took.
-    """
-    with mock.patch.object(App, "create_app", return_value=None):
-        yield
 
 
 def _refuse_address(file: dict[str, Any]) -> dict[str, Any]:
