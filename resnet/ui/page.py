@@ -59,6 +59,18 @@ def on_each(triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.e
     return [trigger(*handler, **options) for trigger in triggers]
 
 
+def setting(current: Any, value: Any, **settings: Any) -> dict[str, Any]:
+    """An update of a control that leaves its value alone where that is right: a visitor may change it meanwhile.
+
+    Args:
+        current: What it said when the event came.
+        value: What it is to say.
+        settings: What else to change.
+    """
+    update: dict[str, Any] = gr.update(**settings, **({} if value == current else {"value": value}))
+    return update
+
+
 def view_options(
     aggregation: str, channel: Any, colormap: str, scale: str, opacity_percent: Any, smooth: bool
 ) -> ViewOptions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, REQUESTS, count_error
 from resnet.ui.sessions import Mailboxes, forget
+from resnet.ui.turns import Turns
 
 QUEUE_SIZE = 64
 """Requests that may wait; more are told to come back later."""
@@ -37,6 +39,7 @@ NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, o
 MISFIT = "A value does not fit the field that it was sent for; a photo must be an uploaded file or a data URL."
 NO_ROOM = "The server cannot store files now: {}. Please try later."
 
+_CALL = signature(gr.Blocks.call_function)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
@@ -57,7 +60,7 @@ _HEADERS = {
 
 
 class GuardedBlocks(gr.Blocks):
-    """Gradio's page with what it leaves open: addresses that visitors send, a full queue, faults uncounted.
+    """Gradio's page with what it leaves open: addresses that visitors send, a full queue, answers out of turn.
 
     Attributes:
         explorer: What asks the network.
@@ -78,6 +81,7 @@ class GuardedBlocks(gr.Blocks):
         self.explorer = explorer
         self.fetch = fetch
         self.stopping = False
+        self._turns = Turns()
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
         """Refuse, in a sentence, what does not fit the fields, and addresses unless they are switched on."""
@@ -96,6 +100,17 @@ class GuardedBlocks(gr.Blocks):
             raise gr.Error(NO_ROOM.format(error.strerror), print_exception=False) from error
         except Exception as error:
             raise gr.Error(MISFIT, print_exception=False) from error
+
+    async def call_function(self, block_fn: Any, *args: Any, **options: Any) -> Any:
+        """Leave out of an event's answer what a later event has answered already; programs get all they ask for."""
+        bound = _CALL.bind(self, block_fn, *args, **options).arguments
+        # Each step of a long event, such as many photos, tells of the present.
+        turn = self._turns.take() if bound.get("iterator") else self._turns.of(bound.get("event_id"))
+        result = await super().call_function(block_fn, *args, **options)
+        state = bound.get("state")
+        if state is not None and block_fn.api_visibility == "private":
+            result["prediction"] = self._turns.still_wanted(result["prediction"], block_fn.outputs, turn, state.turns)
+        return result
 
     async def process_api(self, *args: Any, **options: Any) -> Any:
         """Count what ends a request; a call that names no session leaves none behind."""
@@ -143,7 +158,11 @@ class GuardedBlocks(gr.Blocks):
                     f"Please try again in about {seconds} s.",
                     headers={"Retry-After": str(seconds)},
                 )
-            return await push(*args, **options)
+            turn = self._turns.take()
+            taken, event, *outcome = await push(*args, **options)
+            if taken:
+                self._turns.note(str(event), turn)
+            return taken, event, *outcome
 
         self._queue.pending_messages_per_session = Mailboxes(self._queue)  # type: ignore[assignment]
         self._queue.push = push_or_say  # type: ignore[method-assign]

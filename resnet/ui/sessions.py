@@ -24,11 +24,16 @@ MOST_MAILBOXES = 2000
 
 
 class LightSession(SessionState):
-    """Gradio's session without a copy of every component's settings and last value."""
+    """Gradio's session without a copy of every component's settings and last value.
+
+    Attributes:
+        turns: Of what each component shows, by its id; see `resnet.ui.turns`.
+    """
 
     def __init__(self, blocks: Blocks) -> None:
         """Begin a session of a page."""
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))  # type: ignore[arg-type]
+        self.turns: dict[int, int] = {}
 
     def __setitem__(self, key: int, value: Any) -> None:
         """Keep a state's value, or a component that an event has changed."""

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from resnet.labels import ASSETS
+from resnet.ui.tabs import blocks, evidence
 from tests.browser.test_page import changed, clear, pictures, shown, upload
 
 EXAMPLES = ASSETS / "examples"
@@ -541,3 +542,72 @@ def test_tabs_fit_on_a_phone(open_page):
         open_tab(page, tab)
         expect(page.locator(seen).first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, tab
+
+
+FOLLOWING = """() => window.gradio_config.dependencies.reduce((most, one) =>
+  (one.show_progress_on?.length ?? 0) > (most.show_progress_on?.length ?? 0) ? one : most).id"""
+"""The event by which the open tab follows a new answer: it alone shows progress on the panels of all tabs."""
+
+
+@pytest.fixture
+def held(page):
+    """Requests by which the open tab follows a new answer, held back until `continue_` is called."""
+    found, following = [], page.evaluate(FOLLOWING)
+    page.route(
+        "**/queue/join*",
+        lambda route: (
+            found.append(route) if route.request.post_data_json["fn_index"] == following else route.continue_()
+        ),
+    )
+    return found
+
+
+class Late:
+    """Holds back one call of a function, until it is let go."""
+
+    def __init__(self, function, number):
+        self.begun, self.go = threading.Event(), threading.Event()
+        self._function, self._left = function, number
+
+    def __call__(self, *arguments, **options):
+        self._left -= 1
+        if self._left == 0:
+            self.begun.set()
+            assert self.go.wait(60)
+        return self._function(*arguments, **options)
+
+
+def test_what_was_chosen_meanwhile_outlasts_a_late_answer(page, held, monkeypatch):
+    late = Late(blocks.changes_chart, 2)
+    monkeypatch.setattr(blocks, "changes_chart", late)
+    upload(page, EXAMPLES / "espresso.jpg")
+    shown(page, "espresso.jpg")
+    open_tab(page, "Blocks and channels")
+    expect(page.locator("#grid h2")).to_contain_text("of conv4_block23")
+    held.pop().continue_()
+    assert late.begun.wait(60)
+    slide(page, "#block-number", "Home")
+    expect(page.locator("#grid h2")).to_contain_text("of conv4_block1E")
+    late.go.set()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#grid h2")).to_contain_text("of conv4_block1E")
+    expect(page.locator("#block-number input[type=range]")).to_have_value("1")
+
+
+def test_a_method_chosen_while_a_new_photo_is_drawn_is_about_that_photo(answered, monkeypatch):
+    open_tab(answered, "Evidence")
+    rows = answered.locator("#matrix tbody tr")
+    expect(rows.first).to_contain_text("espresso")
+    late = Late(evidence.likeliest_indices, 1)
+    monkeypatch.setattr(evidence, "likeliest_indices", late)
+    upload(answered, EXAMPLES / "dahlia.jpg")
+    shown(answered, "dahlia.jpg")
+    assert late.begun.wait(60)
+    answered.get_by_label("LayerCAM").check()
+    expect(answered.locator("#matrix h2")).to_contain_text("LayerCAM")
+    expect(rows.first).to_contain_text("jellyfish")
+    late.go.set()
+    answered.wait_for_timeout(1000)
+    expect(answered.locator("#matrix h2")).to_contain_text("LayerCAM")
+    expect(rows.first).to_contain_text("jellyfish")
+    expect(answered.locator("#evidence-classes")).to_contain_text("jellyfish")

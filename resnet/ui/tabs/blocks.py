@@ -16,7 +16,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import class_choices, likeliest_indices
-from resnet.ui.page import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK, Page, drawing_options, on_each
+from resnet.ui.page import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK, Page, drawing_options, on_each, setting
 
 
 class BlocksTab:
@@ -138,8 +138,8 @@ class BlocksTab:
             number = min(int(block or blocks), blocks)
             changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
             return (
-                gr.update(choices=class_choices(observation.manifest), value=goal),
-                _block_slider(blocks, number),
+                setting(target, goal, choices=class_choices(observation.manifest)),
+                _block_slider(blocks, block, number),
                 changes,
                 grid,
                 first,
@@ -154,7 +154,7 @@ class BlocksTab:
         if shown is None:
             return gr.skip()
         blocks = len(self._page.or_error(lambda: self._page.explorer.blocks(shown).of_stage(stage)))
-        return _block_slider(blocks, blocks)
+        return _block_slider(blocks, None, blocks)
 
     def redraw(
         self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any, *drawing: Any
@@ -273,9 +273,9 @@ class BlocksTab:
         return observation, trace.heatmap(self._place(trace, stage, block), channel), self._page.t("one channel"), -1
 
 
-def _block_slider(blocks: int, number: int) -> Any:
+def _block_slider(blocks: int, current: Any, number: int) -> Any:
     """The slider for a stage of so many blocks; for the one of C1 it stands still, since Gradio wants a range."""
-    return gr.update(maximum=max(blocks, 2), value=number, interactive=blocks > 1)
+    return setting(current, number, maximum=max(blocks, 2), interactive=blocks > 1)
 
 
 def _chosen_channel(event: gr.EventData) -> int:

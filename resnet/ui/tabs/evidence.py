@@ -16,7 +16,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
-from resnet.ui.page import CHOICE_SCRIPT, NETWORK, QUICK, Page, drawing_options, on_each
+from resnet.ui.page import CHOICE_SCRIPT, NETWORK, QUICK, Page, drawing_options, on_each, setting
 
 
 class EvidenceTab:
@@ -79,28 +79,22 @@ class EvidenceTab:
                 [page.result, self.classes, self.method, self.scale, *page.drawing],
                 "evidence-file",
             )
-        inputs = [self.classes, self.method, self.scale, self.one, self.other, self.chosen]
+        controls = [self.classes, self.method, self.scale, self.one, self.other, self.chosen]
+        inputs = [self.made_for, wanted, page.top_k, *controls, *page.drawing]
         drawn = [self.matrix, self.difference, self.cell.large]
-        page.on_tab(
-            self.tab,
-            "evidence",
-            self.open,
-            [self.made_for, wanted, page.top_k, *inputs, *page.drawing],
-            [self.made_for, wanted, self.classes, self.one, self.other, *drawn],
-            panel=self.matrix,
-            follow=self.cell.follow,
-        )
+        outputs = [self.made_for, wanted, self.classes, self.one, self.other, *drawn]
+        page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
         redrawn = on_each(
             [self.classes.input, self.method.change, self.scale.change, self.one.input, self.other.input],
-            self.redraw,
-            [page.result, *inputs, *page.drawing],
-            [self.one, self.other, *drawn],
+            self.draw,
+            [page.result, *inputs],
+            outputs,
             **{**QUICK, **NETWORK},
         )
         restyled = gr.on(
             [control.change for control in page.drawing],  # type: ignore[attr-defined]
             self.restyle,
-            [page.active, page.result, *inputs, *page.drawing],
+            [page.active, page.result, *inputs],
             drawn,
             **QUICK,
         )
@@ -114,7 +108,7 @@ class EvidenceTab:
         for event in (*redrawn, restyled, enlarged):
             self.cell.follow(event)
 
-    def open(
+    def draw(
         self,
         shown: Shown | None,
         made_for: tuple[str, str] | None,
@@ -128,11 +122,16 @@ class EvidenceTab:
         chosen: tuple[int, int] | None,
         *drawing: Any,
     ) -> tuple[Any, ...]:
-        """The matrix of an answer: of a new one about its likeliest classes, or those that a link names."""
+        """All of the tab for an answer: of a new one about its likeliest classes, or those that a link names."""
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
             return None, wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
+        if None in drawing:
+            return (gr.skip(),) * 8
+        if made_for == about(shown) and not classes:
+            nothing = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
+            return *(gr.skip(),) * 3, *(gr.update(choices=[], value=None),) * 2, nothing, "", ""
 
         def fill() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
@@ -140,53 +139,29 @@ class EvidenceTab:
             rows = rows[:MAXIMUM_CLASSES] or likeliest_indices(
                 observation, min(max(int(top_k or 5), 2), MAXIMUM_CLASSES)
             )
-            choices = class_choices(observation.manifest)
-            drawn = self.redraw(shown, rows, method, scale, one, other, chosen, *drawing)
-            return about(shown), still, gr.update(choices=choices, value=rows), *drawn
-
-        filled: tuple[Any, ...] = self._page.or_error(fill)
-        return filled
-
-    def redraw(
-        self,
-        shown: Shown | None,
-        classes: list[int] | None,
-        method: str,
-        scale: str,
-        one: int | None,
-        other: int | None,
-        chosen: tuple[int, int] | None,
-        *drawing: Any,
-    ) -> tuple[Any, ...]:
-        """The matrix, the difference and the enlarged map for other classes or another method."""
-        if shown is None or None in drawing:
-            return (gr.skip(),) * 5
-        if not classes:
-            t = self._page.t
-            nothing = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
-            return (gr.update(choices=[], value=None),) * 2 + (nothing, "", "")
-
-        def draw() -> tuple[Any, ...]:
-            observation = self._page.observation(shown)
-            evidence = self._page.explorer.evidence(shown, tuple(classes))
+            evidence = self._page.explorer.evidence(shown, tuple(rows))
             options = [(observation.manifest.labels[index].name, index) for index in evidence.classes]
             first = one if one in evidence.classes else evidence.classes[0]
             second = other if other in evidence.classes else evidence.classes[min(1, len(evidence.classes) - 1)]
             view = drawing_options(*drawing)
+            known = {} if made_for == about(shown) else {"choices": class_choices(observation.manifest)}
             return (
-                gr.update(choices=options, value=first),
-                gr.update(choices=options, value=second),
+                about(shown),
+                still,
+                setting(classes, rows, **known),
+                setting(one, first, choices=options),
+                setting(other, second, choices=options),
                 self._matrix(observation, evidence, method, scale, view),
                 self._difference(observation, evidence, method, first, second, view),
                 self._large(observation, evidence, method, scale, chosen, view),
             )
 
-        drawn: tuple[Any, ...] = self._page.or_error(draw)
-        return drawn
+        filled: tuple[Any, ...] = self._page.or_error(fill)
+        return filled
 
     def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
         """The same maps in other colours."""
-        return self.redraw(shown, *inputs)[2:] if active == "evidence" else (gr.skip(),) * 3
+        return self.draw(shown, *inputs)[-3:] if active == "evidence" else (gr.skip(),) * 3
 
     def enlarge(
         self,

@@ -17,7 +17,7 @@ from resnet.occlusion import FILLS
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
-from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, on_each
+from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, on_each, setting
 
 HIDING_MAPS = (*METHODS, "mean", "max", "l2")
 
@@ -91,19 +91,14 @@ class HoldTab:
             self.curves = gr.HTML(elem_id="curves")
             self.made_for = gr.State()
         chosen = [self.source, self.stage, self.target, self.percent, self.fill]
-        page.on_tab(
-            self.tab,
-            "hold",
-            self.open,
-            [self.made_for, wanted, *chosen],
-            [self.made_for, wanted, self.target, self.result, self.curves],
-            panel=self.result,
-        )
+        inputs = [self.made_for, wanted, *chosen]
+        outputs = [self.made_for, wanted, self.target, self.result, self.curves]
+        page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
             self.hide,
-            [page.result, *chosen],
-            self.result,
+            [page.result, *inputs],
+            outputs,
             **{**QUICK, **NETWORK},
         )
         gr.on(
@@ -128,7 +123,7 @@ class HoldTab:
         t = self._page.t
         return markup.panel(t("With a part hidden"), markup.empty(t("Choose a photo first.")))
 
-    def open(
+    def hide(
         self,
         shown: Shown | None,
         made_for: tuple[str, str] | None,
@@ -142,24 +137,26 @@ class HoldTab:
         """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names."""
         if shown is None:
             return None, wanted, gr.skip(), self._waiting(), ""
+        if percent is None:  # an emptied field waits for its number
+            return (gr.skip(),) * 5
 
         def fill_in() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
             chosen = [] if target is None else [target]
             rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, chosen)
             goal = [*rows, *likeliest_indices(observation, 1)][0]
-            curves: Any = gr.skip() if rows == chosen and made_for == about(shown) else ""
-            choices = gr.update(choices=class_choices(observation.manifest), value=goal)
-            return about(shown), still, choices, self._result(shown, source, stage, goal, percent, fill), curves
+            same = made_for == about(shown)
+            known = {} if same else {"choices": class_choices(observation.manifest)}
+            return (
+                about(shown),
+                still,
+                setting(target, goal, **known),
+                self._result(shown, source, stage, goal, percent, fill),
+                gr.skip() if same and rows == chosen else "",
+            )
 
         filled: tuple[Any, ...] = self._page.or_error(fill_in)
         return filled
-
-    def hide(self, shown: Shown | None, source: str, stage: str, target: int | None, percent: Any, fill: str) -> Any:
-        """Another part hidden, another map or another class: one forward pass."""
-        if shown is None or percent is None or target is None:
-            return gr.skip()
-        return self._page.or_error(lambda: self._result(shown, source, stage, target, percent, fill))
 
     def _result(self, shown: Shown, source: str, stage: str, target: int, percent: Any, fill: str) -> str:
         t = self._page.t
