@@ -34,7 +34,7 @@ class Turns:
 
     def of(self, event: str | None) -> int:
         """The turn of an event; of one that did not have to wait, a new one."""
-        return self._of_events.pop(event) if event in self._of_events else self.take()
+        return self._of_events.pop(event or "", 0) or self.take()
 
     @staticmethod
     def still_wanted(answer: Any, outputs: list[Any], turn: int, shown: dict[int, int]) -> Any:
