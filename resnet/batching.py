@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 class _Waiting(Generic[Result]):
     image: NDArray[Any]
     asked: float
+    called: threading.Event = field(default_factory=threading.Event)
     result: Result | None = None
     error: BaseException | None = None
     done: bool = False
@@ -50,6 +51,7 @@ class Batcher(Generic[Result]):
         self._run = run
         self._most = most
         self._waiting: list[_Waiting[Result]] = []
+        self._busy = False
         self._changing = threading.Lock()
 
     @property
@@ -67,15 +69,26 @@ class Batcher(Generic[Result]):
         own: _Waiting[Result] = _Waiting(image, time.perf_counter())
         with self._changing:
             self._waiting.append(own)
-        # Whoever holds the lock serves those that wait longest, who need not be himself; so the order of
-        # arrival counts, not the order in which a lock wakes its threads.
-        while not own.done:
-            with self.lock:
-                if not own.done:
+            first, self._busy = not self._busy, True
+        if not first:
+            own.called.wait()
+        # Called with no result, it is the one that has waited longest, and takes the others along. Each is called
+        # by itself: if all waited for one lock, those that are done could be stopped by the pass after their own.
+        if not own.done:
+            try:
+                with self.lock:
                     self._serve(self._next())
+            finally:
+                self._call_next()
         if own.error is not None:
             raise own.error
         return own.result  # type: ignore[return-value]
+
+    def _call_next(self) -> None:
+        with self._changing:
+            self._busy = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].called.set()
 
     def _next(self) -> list[_Waiting[Result]]:
         """The image that waits longest, and those of the same shape behind it."""
@@ -101,3 +114,4 @@ class Batcher(Generic[Result]):
                 group[0].error = error
         for one in group:
             one.done = True
+            one.called.set()

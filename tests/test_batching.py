@@ -98,3 +98,50 @@ def test_the_next_one_is_answered_after_a_failure():
     with pytest.raises(ValueError, match="cannot do 1"):
         batcher(image(-1))
     assert batcher(image(1)) == 12
+
+
+class LastFirst:
+    """A lock that goes to whoever came last, as a lock may: it promises no order."""
+
+    def __init__(self):
+        self._changing, self._held, self._queue = threading.Lock(), False, []
+
+    def __enter__(self):
+        with self._changing:
+            if not self._held:
+                self._held = True
+                return
+            self._queue.append(threading.Event())
+            own = self._queue[-1]
+        assert own.wait(30)
+
+    def __exit__(self, *_):
+        with self._changing:
+            self._held = bool(self._queue)
+            if self._queue:
+                self._queue.pop().set()
+
+
+def test_nobody_who_is_done_waits_for_the_pass_after_his_own():
+    gates = [threading.Event() for _ in range(3)]
+    passes = iter(gates)
+
+    def network(images):
+        assert next(passes).wait(30)
+        return [float(one.sum()) for one in images]
+
+    batcher = Batcher(network, most=7)
+    batcher.lock = LastFirst()
+    threads = [threading.Thread(target=batcher, args=(image(value),)) for value in range(9)]
+    for count, thread in enumerate(threads):
+        thread.start()
+        while batcher.waiting < count:
+            pass
+    gates[0].set()
+    gates[1].set()
+    for thread in threads[:8]:
+        thread.join(10)
+    done = [not thread.is_alive() for thread in threads]
+    gates[2].set()
+    threads[8].join(30)
+    assert done == [True] * 8 + [False]
