@@ -10,6 +10,7 @@ from resnet.cache import ResultCache
 from resnet.explorer import Explorer
 from resnet.labels import ASSETS
 from resnet.provider import EngineProvider
+from resnet.ui.classes import about
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout
 from resnet.ui.page import Page
@@ -67,7 +68,7 @@ def test_emptied_fields_wait_for_a_number(layout):
     assert layout.maps.restyle(shown, "C5", "mean", None, "turbo", "each", 55, True) == (gr.skip(), gr.skip())
     assert layout.blocks.redraw(shown, "C4", None, "mean", None, 16, *DRAWING) == (gr.skip(),) * 3
     assert layout.blocks.enlarge(shown, "C4", 1, None, *DRAWING) == (gr.skip(),) * 2
-    assert layout.hold.hide(shown, "hirescam", "C5", 0, None, "blur") == gr.skip()
+    assert layout.hold.hide(shown, about(shown), None, "hirescam", "C5", 0, None, "blur") == (gr.skip(),) * 5
     assert layout.compare.compare(shown, None, "rotate", None, 5, *VIEW) == gr.skip()
 
 
@@ -89,9 +90,10 @@ def test_wrong_values_get_a_sentence(layout, view, sentence):
 
 def test_without_classes_there_is_no_evidence(layout):
     _, shown = explain(layout)
-    one, other, matrix, difference, large = layout.evidence.redraw(
-        shown, [], "gradcam", "stage", None, None, None, *DRAWING
+    *left, one, other, matrix, difference, large = layout.evidence.draw(
+        shown, about(shown), None, 5, [], "gradcam", "stage", None, None, None, *DRAWING
     )
+    assert left == [gr.skip()] * 3
     assert "Choose at least one class." in matrix
     assert (difference, large) == ("", "")
     assert one["choices"] == other["choices"] == []
@@ -104,7 +106,7 @@ def test_a_map_without_differences_cannot_be_tested(layout):
         values[:] = 0
     observation.latest.clear()
     with pytest.raises(gr.Error, match="This map of C3 is flat"):
-        layout.hold.hide(shown, "mean", "C3", 0, 20, "blur")
+        layout.hold.hide(shown, about(shown), None, "mean", "C3", 0, 20, "blur")
     layout.maps._page.explorer.cache.clear()
 
 
