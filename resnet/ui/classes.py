@@ -13,9 +13,12 @@ from resnet.manifest import Manifest
 LONGEST = 60
 
 
-def about(shown: Shown) -> tuple[str, str]:
-    """Photo and weights of an answer: while they stay, classes chosen by hand stay, too."""
-    return shown.key[0], shown.key[2]
+def about(shown: Shown) -> str:
+    """Photo and weights of an answer: while they stay, classes chosen by hand stay, too.
+
+    Tabs keep it in the browser, not in the session, so that each event tells it as it was with the classes it tells.
+    """
+    return f"{shown.key[0]} {shown.key[2]}"
 
 
 def class_choices(manifest: Manifest) -> list[tuple[str, int]]:
@@ -38,7 +41,7 @@ def _searchable(label: ClassLabel) -> str:
 def classes_to_show(
     shown: Shown,
     manifest: Manifest,
-    made_for: tuple[str, str] | None,
+    made_for: str | None,
     wanted: Sequence[str] | None,
     chosen: Sequence[int],
 ) -> tuple[list[int], Sequence[str] | None]:
@@ -47,16 +50,16 @@ def classes_to_show(
     Args:
         shown: The answer.
         manifest: Of its weights.
-        made_for: What the tab was about before, see `about`.
+        made_for: What the tab was about before, see `about`; None or empty for nothing.
         wanted: Names of the classes that a link asks for with its first photo.
         chosen: Classes in the tab's field, which stay while photo and weights do.
 
     Returns:
         Indices, empty where neither says anything; and the names, None from another photo on.
     """
-    if made_for is not None and made_for != about(shown):
+    if made_for and made_for != about(shown):
         return [], None
-    if chosen and made_for is not None:
+    if chosen and made_for:
         return list(chosen), wanted
     return find_classes(manifest, wanted or []), wanted
 

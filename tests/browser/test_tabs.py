@@ -611,3 +611,17 @@ def test_a_method_chosen_while_a_new_photo_is_drawn_is_about_that_photo(answered
     expect(answered.locator("#matrix h2")).to_contain_text("LayerCAM")
     expect(rows.first).to_contain_text("jellyfish")
     expect(answered.locator("#evidence-classes")).to_contain_text("jellyfish")
+
+
+def test_tabs_opened_with_an_emptied_control_are_drawn_once_it_has_a_number(answered):
+    opacity = answered.locator("#opacity input[type=number]")
+    for tab, parts in (
+        ("Evidence", {"#matrix tbody tr:first-child": "espresso", "#evidence-classes": "espresso"}),
+        ("Blocks and channels", {"#grid h2": "conv4_block23", "#changes h2": "What each block changes"}),
+    ):
+        opacity.fill("")
+        open_tab(answered, tab)
+        opacity.fill("70")
+        answered.keyboard.press("Tab")
+        for part, words in parts.items():
+            expect(answered.locator(part)).to_contain_text(words)

@@ -107,7 +107,7 @@ class BlocksTab:
             [control.change for control in page.drawing],  # type: ignore[attr-defined]
             self.restyle,
             [page.active, page.result, *ordering, self.channel, *page.drawing],
-            [self.grid, *channel_outputs],
+            [self.changes, self.grid, *channel_outputs],
             **QUICK,
         )
         self.grid.select(_chosen_channel, None, self.channel, **QUICK)
@@ -186,9 +186,9 @@ class BlocksTab:
     ) -> tuple[Any, ...]:
         """The same channels in other colours."""
         if active != "blocks":
-            return (gr.skip(),) * 3
-        grid = self.redraw(shown, stage, block, order, target, count, *drawing)[1]
-        return grid, *self.enlarge(shown, stage, block, channel, *drawing)
+            return (gr.skip(),) * 4
+        changes, grid, _ = self.redraw(shown, stage, block, order, target, count, *drawing)
+        return changes, grid, *self.enlarge(shown, stage, block, channel, *drawing)
 
     def enlarge(self, shown: Shown | None, stage: str, block: Any, channel: Any, *drawing: Any) -> tuple[Any, Any]:
         """One channel: its numbers and its map."""

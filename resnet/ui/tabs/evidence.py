@@ -68,7 +68,7 @@ class EvidenceTab:
                 self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
                 self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
             self.difference = gr.HTML(elem_id="difference")
-            self.chosen, self.made_for = gr.State(), gr.State()
+            self.chosen, self.made_for = gr.State(), gr.Textbox(visible=False)
             self.cell = CellAnswer(
                 page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
             )
@@ -81,8 +81,10 @@ class EvidenceTab:
             )
         controls = [self.classes, self.method, self.scale, self.one, self.other, self.chosen]
         inputs = [self.made_for, wanted, page.top_k, *controls, *page.drawing]
-        drawn = [self.matrix, self.difference, self.cell.large]
-        outputs = [self.made_for, wanted, self.classes, self.one, self.other, *drawn]
+        outputs = [
+            *(self.made_for, wanted, self.classes, self.one, self.other),
+            *(self.matrix, self.difference, self.cell.large),
+        ]
         page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
         redrawn = on_each(
             [self.classes.input, self.method.change, self.scale.change, self.one.input, self.other.input],
@@ -95,7 +97,7 @@ class EvidenceTab:
             [control.change for control in page.drawing],  # type: ignore[attr-defined]
             self.restyle,
             [page.active, page.result, *inputs],
-            drawn,
+            outputs,
             **QUICK,
         )
         self.matrix.select(_chosen_map, None, self.chosen, **QUICK)
@@ -111,7 +113,7 @@ class EvidenceTab:
     def draw(
         self,
         shown: Shown | None,
-        made_for: tuple[str, str] | None,
+        made_for: str | None,
         wanted: list[str] | None,
         top_k: Any,
         classes: list[int] | None,
@@ -126,7 +128,7 @@ class EvidenceTab:
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
-            return None, wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
+            return "", wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
         if None in drawing:
             return (gr.skip(),) * 8
         if made_for == about(shown) and not classes:
@@ -161,7 +163,7 @@ class EvidenceTab:
 
     def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
         """The same maps in other colours."""
-        return self.draw(shown, *inputs)[-3:] if active == "evidence" else (gr.skip(),) * 3
+        return self.draw(shown, *inputs) if active == "evidence" else (gr.skip(),) * 8
 
     def enlarge(
         self,

@@ -89,7 +89,7 @@ class HoldTab:
             self.result = gr.HTML(self._waiting(), elem_id="hold-result")
             measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
             self.curves = gr.HTML(elem_id="curves")
-            self.made_for = gr.State()
+            self.made_for = gr.Textbox(visible=False)
         chosen = [self.source, self.stage, self.target, self.percent, self.fill]
         inputs = [self.made_for, wanted, *chosen]
         outputs = [self.made_for, wanted, self.target, self.result, self.curves]
@@ -126,7 +126,7 @@ class HoldTab:
     def hide(
         self,
         shown: Shown | None,
-        made_for: tuple[str, str] | None,
+        made_for: str | None,
         wanted: list[str] | None,
         source: str,
         stage: str,
@@ -136,7 +136,7 @@ class HoldTab:
     ) -> tuple[Any, ...]:
         """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names."""
         if shown is None:
-            return None, wanted, gr.skip(), self._waiting(), ""
+            return "", wanted, gr.skip(), self._waiting(), ""
         if percent is None:  # an emptied field waits for its number
             return (gr.skip(),) * 5
 
