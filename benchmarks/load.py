@@ -99,7 +99,7 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
     if before != after:
         wrong.append("the reference photo got another answer at the end")
     if "Traceback" in log:
-        wrong.append("the server's log holds a traceback: " + log[log.index("Traceback") :][:4000])
+        wrong.append("the server's log holds a traceback: " + log[log.index("Traceback") :][:20_000])
     if left:
         wrong.append(f"temporary files were left: {left[:5]}")
     if ended != 0:
