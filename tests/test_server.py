@@ -1,5 +1,6 @@
 """The server around the page: health, metrics, headers, who may ask, and how it ends."""
 
+import asyncio
 import errno
 import gzip
 import os
@@ -18,6 +19,7 @@ from gradio_client.exceptions import AppError
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -361,3 +363,11 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_no
     finally:
         process.kill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_leaves_during_an_upload_leaves_no_fault():
+    async def interrupted(scope, receive, send):
+        raise ClientDisconnect
+
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": []}
+    assert asyncio.run(Guard(interrupted, None)(scope, None, None)) is None

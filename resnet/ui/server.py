@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -230,6 +230,8 @@ class Guard:
         answer: ASGIApp = PlainTextResponse(refused, 403) if refused else whole
         try:
             await answer(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            return  # in the middle of an upload: no fault, and nobody is there to be told
         except FnIndexInferError:
             if started:
                 raise
