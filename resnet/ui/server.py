@@ -60,7 +60,7 @@ _HEADERS = {
 
 
 class GuardedBlocks(gr.Blocks):
-    """Gradio's page with what it leaves open: addresses that visitors send, a full queue, answers out of turn.
+    """Gradio's page with what it leaves open: addresses of visitors, a full queue, late answers, faults uncounted.
 
     Attributes:
         explorer: What asks the network.

@@ -131,7 +131,8 @@ class EvidenceTab:
             return "", wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
         if None in drawing:
             return (gr.skip(),) * 8
-        if made_for == about(shown) and not classes:
+        same = made_for == about(shown)
+        if same and not classes:
             nothing = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
             return *(gr.skip(),) * 3, *(gr.update(choices=[], value=None),) * 2, nothing, "", ""
 
@@ -146,7 +147,7 @@ class EvidenceTab:
             first = one if one in evidence.classes else evidence.classes[0]
             second = other if other in evidence.classes else evidence.classes[min(1, len(evidence.classes) - 1)]
             view = drawing_options(*drawing)
-            known = {} if made_for == about(shown) else {"choices": class_choices(observation.manifest)}
+            known = {} if same else {"choices": class_choices(observation.manifest)}
             return (
                 about(shown),
                 still,
