@@ -1,6 +1,5 @@
 """The server around the page: health, metrics, headers, who may ask, and how it ends."""
 
-import asyncio
 import errno
 import gzip
 import os
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from prometheus_client.parser import text_string_to_metric_families
@@ -370,4 +370,5 @@ def test_who_leaves_during_an_upload_leaves_no_fault():
         raise ClientDisconnect
 
     scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": []}
-    assert asyncio.run(Guard(interrupted, None)(scope, None, None)) is None
+    with start_blocking_portal() as portal:  # in a thread of its own: the browser tests keep a loop running in this one
+        assert portal.call(Guard(interrupted, None), scope, None, None) is None
