@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.browser.steps import EXAMPLES, shown, upload
+
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -79,3 +81,11 @@ def open_page(browser, contexts, server):
 @pytest.fixture
 def page(open_page):
     return open_page()
+
+
+@pytest.fixture
+def answered(page):
+    """The page with the answer for the photo of an espresso."""
+    upload(page, EXAMPLES / "espresso.jpg")
+    shown(page, "espresso.jpg")
+    return page

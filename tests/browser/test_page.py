@@ -1,58 +1,15 @@
 """The page as a person uses it, in a real browser."""
 
-import json
 import re
 import threading
 
 import numpy as np
-import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 from resnet.errors import WeightsError
-from resnet.labels import ASSETS
+from tests.browser.steps import EXAMPLES, changed, clear, pictures, saved, shown, upload
 from tests.conftest import serve
-
-EXAMPLES = ASSETS / "examples"
-
-
-def upload(page, path):
-    page.set_input_files("#photo input[type=file]", str(path))
-
-
-def shown(page, name):
-    """Wait until the answer for a photo of that name is on the page."""
-    expect(page.locator("#message")).to_contain_text(name)
-    expect(page.locator(".strip img")).to_have_count(5)
-
-
-def pictures(page):
-    return page.locator(".strip img").evaluate_all("images => images.map(image => image.src)")
-
-
-def changed(page, before):
-    """Wait until all five pictures differ from those before."""
-    page.wait_for_function(
-        "before => { const now = [...document.querySelectorAll('.strip img')].map(image => image.src);"
-        "return now.length === 5 && now.every((source, index) => source !== before[index]); }",
-        arg=before,
-    )
-    return pictures(page)
-
-
-def clear(page):
-    page.locator("#photo").get_by_label(re.compile("clear|remove", re.I)).first.click()
-
-
-def saved(waiting):
-    return json.loads(waiting.value.path().read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def answered(page):
-    upload(page, EXAMPLES / "espresso.jpg")
-    shown(page, "espresso.jpg")
-    return page
 
 
 def test_an_empty_page_says_what_to_do(page):

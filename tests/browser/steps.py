@@ -1,0 +1,76 @@
+"""What a person does on the page, step by step, as the browser tests share it."""
+
+import json
+import re
+import threading
+
+from playwright.sync_api import expect
+
+from resnet.labels import ASSETS
+
+EXAMPLES = ASSETS / "examples"
+
+
+def upload(page, path):
+    page.set_input_files("#photo input[type=file]", str(path))
+
+
+def shown(page, name):
+    """Wait until the answer for a photo of that name is on the page."""
+    expect(page.locator("#message")).to_contain_text(name)
+    expect(page.locator(".strip img")).to_have_count(5)
+
+
+def pictures(page):
+    return page.locator(".strip img").evaluate_all("images => images.map(image => image.src)")
+
+
+def changed(page, before):
+    """Wait until all five pictures differ from those before."""
+    page.wait_for_function(
+        "before => { const now = [...document.querySelectorAll('.strip img')].map(image => image.src);"
+        "return now.length === 5 && now.every((source, index) => source !== before[index]); }",
+        arg=before,
+    )
+    return pictures(page)
+
+
+def clear(page):
+    page.locator("#photo").get_by_label(re.compile("clear|remove", re.I)).first.click()
+
+
+def saved(waiting):
+    return json.loads(waiting.value.path().read_text(encoding="utf-8"))
+
+
+def open_tab(page, name):
+    """Open a tab, also where it stands in a further row."""
+    tabs = page.locator("#tabs [role=tab], #tabs .overflow-dropdown button")
+    tabs.filter(has_text=re.compile(f"^{re.escape(name)}$")).first.click()
+
+
+def choose(page, field, text):
+    """Choose from a drop-down list by typing part of the name."""
+    page.locator(f"{field} input").click()
+    page.locator(f"{field} input").fill(text)
+    page.get_by_role("option", name=re.compile(text)).first.click()
+
+
+def slide(page, field, key):
+    page.locator(f"{field} input[type=range]").focus()
+    page.keyboard.press(key)
+
+
+class Late:
+    """Holds back one call of a function, until it is let go."""
+
+    def __init__(self, function, number):
+        self.begun, self.go = threading.Event(), threading.Event()
+        self._function, self._left = function, number
+
+    def __call__(self, *arguments, **options):
+        self._left -= 1
+        if self._left == 0:
+            self.begun.set()
+            assert self.go.wait(60)
+        return self._function(*arguments, **options)

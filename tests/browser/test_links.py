@@ -1,0 +1,70 @@
+"""Links that restore a view."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.steps import EXAMPLES, changed, open_tab, pictures, shown, upload
+
+
+def test_a_link_restores_the_view(answered, open_page):
+    before = pictures(answered)
+    answered.locator("#map input").click()
+    answered.get_by_role("option", name="Maximum").click()
+    changed(answered, before)
+    answered.locator("#colormap input").click()
+    answered.get_by_role("option", name="magma").click()
+    answered.get_by_role("radio", name="C2").check()
+    expect(answered.locator("#maps-large figcaption")).to_contain_text("C2")
+    answered.get_by_role("button", name="Copy a link to this view").click()
+    expect(answered.get_by_text("The link is in the address bar")).to_be_visible()
+    answered.wait_for_url("**/?*photo=espresso*")
+
+    page = open_page(query=answered.url.partition("?")[2])
+    shown(page, "espresso.jpg")
+    expect(page.locator("#maps-large figcaption")).to_contain_text("C2")
+    expect(page.locator("#maps-large img")).to_have_attribute("alt", re.compile("maximum of the channels"))
+    expect(page.locator("#colormap input")).to_have_value("magma")
+
+
+def test_a_link_restores_a_tab_and_its_classes(open_page):
+    page = open_page(query="photo=cat&tab=evidence&class=n01443537;espresso&method=layercam&framing=whole")
+    rows = page.locator("#matrix tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("goldfish")
+    expect(rows.nth(1)).to_contain_text("espresso")
+    expect(page.locator("#matrix h2")).to_contain_text("LayerCAM")
+    expect(page.get_by_label("Whole photo")).to_be_checked()
+
+
+def test_a_wrong_link_is_said_and_the_page_works(open_page):
+    page = open_page(query="photo=../secret&tab=nowhere&colormap=magma")
+    expect(page.get_by_text(re.compile("part of the link is left out. The photo must be one of"))).to_be_visible()
+    expect(page.get_by_text(re.compile("part of the link is left out. The tab must be one of"))).to_be_visible()
+    expect(page.locator("#colormap input")).to_have_value("magma")
+    upload(page, EXAMPLES / "cat.jpg")
+    shown(page, "cat.jpg")
+
+
+def test_a_tab_opened_before_the_page_knows_its_link_stays_open(open_page):
+    page = open_page(query="colormap=magma")
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route))  # where the page asks what its link says
+    page.reload(wait_until="load")
+    open_tab(page, "Many photos")
+    expect(page.locator("#many-files")).to_be_visible()
+    assert held
+    for route in held[:]:
+        route.continue_()
+    expect(page.locator("#colormap input")).to_have_value("magma")
+    page.wait_for_timeout(200)
+    expect(page.locator("#many-files")).to_be_visible()
+
+
+def test_a_photo_of_ones_own_is_not_part_of_a_link(page, make_photo):
+    upload(page, make_photo("mine.png"))
+    shown(page, "mine.png")
+    page.get_by_role("button", name="Copy a link to this view").click()
+    expect(page.get_by_text("The link restores the view, but not your photo")).to_be_visible()
+    page.wait_for_url("**/?*tab=maps*")
+    assert "photo=" not in page.url

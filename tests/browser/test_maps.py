@@ -1,0 +1,39 @@
+"""The maps enlarged, and what one place of them says."""
+
+import re
+
+from playwright.sync_api import expect
+
+
+def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
+    large = answered.locator("#maps-large .map")
+    large.click(position={"x": 300, "y": 200})
+    facts = answered.locator("#maps-cell")
+    expect(facts).to_contain_text(re.compile(r"C5: row \d of 4, column \d of 4"))
+    expect(facts).to_contain_text(re.compile(r"Value of the map \(mean of the channels\): [\d.]+"))
+    expect(facts).to_contain_text(re.compile(r"Strongest channels here: \d+ at [\d.]+ \(mean [\d.]+\)"))
+    expect(facts).to_contain_text(re.compile(r"to the logit [\d.]+ of “espresso” \(HiResCAM\): [\d.]+%"))
+    expect(answered.locator("#maps-large rect.cell")).to_have_count(1)
+    expect(answered.locator("#maps-large rect.field")).to_have_count(1)
+
+    # The drawn cell lies around the place that was clicked.
+    box, cell = large.locator("img").bounding_box(), answered.locator("#maps-large rect.cell").bounding_box()
+    assert cell["x"] - 3 <= box["x"] + 300 <= cell["x"] + cell["width"] + 3
+    assert cell["y"] - 3 <= box["y"] + 200 <= cell["y"] + cell["height"] + 3
+
+    column = int(re.search(r"column (\d)", facts.inner_text()).group(1))
+    large.focus()
+    answered.keyboard.press("ArrowLeft")
+    expect(facts).to_contain_text(f"column {column - 1} of 4")
+    answered.keyboard.press("ArrowRight")
+    expect(facts).to_contain_text(f"column {column} of 4")
+
+    # The same place of the photo in another stage; its cells are smaller.
+    answered.get_by_role("radio", name="C3").check()
+    expect(facts).to_contain_text(re.compile(r"C3: row \d+ of 16"))
+    expect(answered.locator("#maps-large rect.cell")).to_have_count(1)
+
+
+def test_a_place_that_the_network_did_not_see_is_said(answered):
+    answered.locator("#maps-large .map").click(position={"x": 5, "y": 200})
+    expect(answered.locator("#maps-cell")).to_contain_text("The network did not see this part of the photo")
