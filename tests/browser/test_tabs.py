@@ -1,5 +1,6 @@
 """What all tabs have in common."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import EXAMPLES, open_tab, shown, upload
@@ -14,6 +15,18 @@ def test_tabs_ask_for_a_photo_before_there_is_one(page):
     ):
         open_tab(page, tab)
         expect(page.locator(f"{panel} .empty")).to_contain_text("Choose a photo first")
+
+
+@pytest.mark.parametrize("width", [1280, 700])
+def test_each_tab_stands_there_once_whichever_is_open(open_page, width):
+    page = open_page(width)
+    tabs = page.locator("#tabs [role=tablist] button, #tabs .overflow-dropdown button")
+    names = sorted(tabs.all_inner_texts())
+    assert len(names) == 8
+    for name in names:
+        open_tab(page, name)
+        expect(page.locator("#tabs [role=tab][aria-selected=true]")).to_have_text(name)
+        assert sorted(tabs.all_inner_texts()) == names
 
 
 def test_tabs_fit_on_a_phone(open_page):

@@ -62,7 +62,7 @@ class ModelTab:
             )  # fmt: skip
             self.description = gr.HTML(elem_id="model-description")
             self.classes = gr.HTML(elem_id="class-list", js_on_load=FILTER_SCRIPT)
-        self.chosen = gr.State(SERVER)
+            self.chosen = gr.State(SERVER)  # inside: Gradio would count one between tabs as a tab
         self.tab.select(lambda: "model", None, page.active, queue=False, show_progress="hidden", **PRIVATE).then(
             self.describe, self.chosen, [self.description, self.classes], **PRIVATE
         )
