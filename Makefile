@@ -1,16 +1,21 @@
 # make demo: the page on http://127.0.0.1:7860     make test: all tests     make lint: style and types
+# make quick: the tests that need no browser, no process of their own and no run of learning
 # make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format bench peers load clean
+.PHONY: demo test quick lint format bench peers load clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(SHARED)
+
+quick: $(VENV)/development
+	$(BIN)/python -m pytest $(SHARED) -m "not slow"
 
 lint: $(VENV)/development
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ def ask(web, endpoint, values):
     return web.get(f"gradio_api/call{endpoint}/{started.json()['event_id']}").text
 
 
+@pytest.mark.slow
 def test_no_endpoint_ends_in_silence_or_a_traceback(web, photo, capfd):
     endpoints = web.get("gradio_api/info").json()["named_endpoints"]
     assert len(endpoints) == 7

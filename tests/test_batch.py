@@ -47,6 +47,7 @@ def local(monkeypatch, engine):
     return done
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_result_of_classify(photos, tmp_path, engine, capsys):
     table = pa.table({
         "path": ["one", "two", "three"],

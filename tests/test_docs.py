@@ -87,6 +87,7 @@ def test_client_example_runs(beside_a_cat, server, capsys):
     assert "'rank': 1" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, capsys):
     from resnet import cli
 

@@ -57,6 +57,7 @@ def test_an_export_does_not_overwrite(saved, capsys):
     assert "exists already; please choose another folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_small_weights_load_and_forget_an_accuracy_that_was_not_theirs(tmp_path):
     manifest, arrays = read_weights("bundled")
     path = write_compact(manifest, arrays, tmp_path / "small", bits=4)

@@ -55,6 +55,7 @@ def cached(empty_home, legacy_file, monkeypatch):
     return empty_home
 
 
+@pytest.mark.slow
 def test_cached_file_is_moved_exactly_once_and_again_when_its_copy_is_damaged(cached, published, monkeypatch):
     assert is_cached()
     manifest, arrays = load_imagenet()

@@ -142,6 +142,7 @@ def test_a_report_that_cannot_be_written_says_so(tmp_path):
         write_report(tmp_path / "file", manifest, "photos", evaluation_of(label_classes("abc")))
 
 
+@pytest.mark.slow
 def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo, capsys):
     from resnet.cli import main
     from resnet.formats import write_compact

@@ -63,6 +63,7 @@ def test_moved_resnet101_equals_keras_on_random_weights(pair101, seed):
     assert_same(stages, theirs, photo(seed, (224, 224)))
 
 
+@pytest.mark.slow
 def test_moved_resnet101_equals_keras_at_an_odd_size(pair101):
     published, _, ours, stages = pair101
     odd, theirs = published_with_stages(101, (97, 131))
@@ -71,6 +72,7 @@ def test_moved_resnet101_equals_keras_at_an_odd_size(pair101):
     assert_same(stages, theirs, photo(1, (97, 131)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [50])  # 152 is the same code again, and takes half a minute
 def test_other_depths_equal_keras_too(depth):
     published, theirs = published_with_stages(depth, (128, 160))

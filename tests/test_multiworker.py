@@ -45,6 +45,7 @@ def result_of(folder, worker=0):
     return json.loads((folder / f"worker{worker}" / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_workers_get_the_metrics_and_weights_of_one(tmp_path):
     first, second = run_workers(tmp_path / "two", 2)
     for strategy in ("one", "mirrored"):  # these need no process of their own

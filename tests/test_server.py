@@ -333,6 +333,7 @@ def test_a_symbolic_link_leads_nowhere(server, tmp_path):
     assert "root:" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_nothing(tmp_path):
     port = free_port()
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}

@@ -65,6 +65,7 @@ def sheets(folder, rows):
     return folder
 
 
+@pytest.mark.slow
 def test_an_export_takes_them_after_rounding_and_changes_nothing_else(weights, tmp_path):
     data, out = sheets(tmp_path / "data", 6), tmp_path / "out"
     arguments = ["export", "--weights", str(weights), "--format", "npz", "--bits", "6", "--out", str(out)]

@@ -79,6 +79,7 @@ def trained(photos, tmp_path_factory):
     return out, printed, errors, done
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_finished_by_the_same_schedule(trained):
     out, printed, _, done = trained
     history = json.loads((out / "history.json").read_text())
@@ -93,6 +94,7 @@ def test_a_killed_run_is_finished_by_the_same_schedule(trained):
     assert f"python app.py --weights {out}" in printed
 
 
+@pytest.mark.slow
 def test_its_folder_holds_what_the_page_and_a_reader_need(trained):
     out, *_ = trained
     assert sorted(path.name for path in out.iterdir()) == [
@@ -115,12 +117,14 @@ def test_its_folder_holds_what_the_page_and_a_reader_need(trained):
         assert sorted(row["label"] for row in csv.DictReader(file)) == ["blue", "blue", "red", "red"]
 
 
+@pytest.mark.slow
 def test_what_was_left_out_is_said(trained):
     _, _, errors, _ = trained
     assert "broken.jpg is text, not a photo" in errors
     assert "copy.png (red, training) shows the same as 3.png (red, training) and is left out." in errors
 
 
+@pytest.mark.slow
 def test_the_result_answers_and_can_be_measured_again(trained, photos, capsys):
     out, *_ = trained
     assert main(["classify", str(photos / "red/1.png"), "--weights", str(out), "--json"]) == 0
@@ -139,6 +143,7 @@ def refused(arguments, capsys):
     return line
 
 
+@pytest.mark.slow
 def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, capsys):
     out, *_ = trained
     assert "is complete, or its checkpoints are gone" in refused([photos, "--out", out, "--resume"], capsys)

@@ -19,6 +19,8 @@ from resnet.training.steps import make_optimizer, set_learning
 from resnet.weights import arrays_of
 from tests.networks import randomise
 
+pytestmark = pytest.mark.slow
+
 SPEC = InputSpec(size=32, detail=32)
 FILTERS = ((4, 4, 16), (4, 4, 32), (8, 8, 32), (8, 8, 64))
 MILD = Augmentation(smallest_crop=0.8, colour=0.1)

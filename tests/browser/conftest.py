@@ -2,12 +2,19 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.browser.steps import EXAMPLES, shown, upload
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
