@@ -15,10 +15,11 @@ from resnet.explorer import Explorer, Shown
 from resnet.provider import EngineProvider, Status
 from resnet.ui import markup
 from resnet.ui.api import add_endpoints
+from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
 from resnet.ui.photo import PhotoColumn
-from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, middleware, routes
+from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, routes
 from resnet.ui.sessions import keep_no_names
 from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
@@ -69,7 +70,7 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
         "show_error": False,
         "mcp_server": True,
         "server_name": host,
-        "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names)},
+        "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names, lambda: demo.full)},
     }
 
 

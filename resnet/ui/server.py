@@ -1,62 +1,40 @@
-"""The server around the page: who may ask, what every response says to browsers, health and metrics."""
+"""The server around the page: what Gradio leaves open, a full queue, health and metrics."""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from inspect import signature
 from typing import Any
-from urllib.parse import urlsplit
 
 import gradio as gr
+from cachetools import LRUCache
 from fastapi import HTTPException
-from gradio.route_utils import FnIndexInferError
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
 from resnet.explorer import Explorer
-from resnet.metrics import ERRORS, REQUESTS, count_error
+from resnet.metrics import ERRORS, count_error
+from resnet.ui.guard import NO_ROOM, NO_ROOM_ERRORS, bytes_of
 from resnet.ui.sessions import Mailboxes, forget
-from resnet.ui.turns import Turns
+from resnet.ui.turns import MOST_EVENTS, Turns
 
 QUEUE_SIZE = 64
 """Requests that may wait; more are told to come back later."""
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+WAITING_BYTES = 256_000_000
+"""What requests that wait may take in memory together, as with photos in data URLs."""
+
 NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
 
 MISFIT = "A value does not fit the field that it was sent for; a photo must be an uploaded file or a data URL."
-NO_ROOM = "The server cannot store files now: {}. Please try later."
 
 _CALL = signature(gr.Blocks.call_function)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
-# Gradio's page needs inline scripts and `new Function`; what it must not do is load or send anything elsewhere.
-_PAGE_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    f"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {_PARENTS}"
-)
-# A visitor's file is shown, but nothing in it runs.
-_FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 class GuardedBlocks(gr.Blocks):
@@ -67,6 +45,7 @@ class GuardedBlocks(gr.Blocks):
         fetch: Whether addresses that visitors send are fetched. Gradio fetches public ones from anywhere in
             the input of any component, so this is decided here, before the components see it.
         stopping: Whether new requests are refused, because the server is about to end.
+        full: Whether uploads are refused, because visitors' files take all the room that they may.
     """
 
     def __init__(self, explorer: Explorer, *, fetch: bool, **options: Any) -> None:
@@ -81,21 +60,23 @@ class GuardedBlocks(gr.Blocks):
         self.explorer = explorer
         self.fetch = fetch
         self.stopping = False
+        self.full = False
         self._turns = Turns()
+        self._sizes: LRUCache[str, int] = LRUCache(MOST_EVENTS)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
         """Refuse, in a sentence, what does not fit the fields, and addresses unless they are switched on."""
         wanted = len(block_fn.inputs)
         if len(inputs) != wanted:
             raise gr.Error(f"This endpoint takes {wanted} values; received {len(inputs)}.", print_exception=False)
-        if not self.fetch:
-            traverse(inputs, _refuse_address, is_file_obj_with_meta)
         try:
+            if not self.fetch:
+                traverse(inputs, _refuse_address, is_file_obj_with_meta)
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)
         except gr.Error:
             raise
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM_ERRORS:
                 raise gr.Error(MISFIT, print_exception=False) from error
             raise gr.Error(NO_ROOM.format(error.strerror), print_exception=False) from error
         except Exception as error:
@@ -122,7 +103,7 @@ class GuardedBlocks(gr.Blocks):
             raise
         except OSError as error:
             count_error(error)
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM_ERRORS:
                 raise
             raise gr.Error(NO_ROOM.format(error.strerror), print_exception=False) from error
         except Exception as error:
@@ -144,29 +125,36 @@ class GuardedBlocks(gr.Blocks):
             if event.session_hash in self._queue.pending_messages_per_session:
                 send(event, message)
 
-        async def push_or_say(*args: Any, **options: Any) -> Any:
+        async def push_or_say(body: Any, request: Request, username: str | None) -> Any:
             if self.stopping:
                 raise HTTPException(503, "The server is being restarted. Please try again in a minute.")
-            waiting = len(self._queue)
-            if waiting >= QUEUE_SIZE:
+            waiting, size = self._waiting(), bytes_of(request)
+            held = sum(self._sizes.get(event, 0) for event in waiting)
+            if len(waiting) >= QUEUE_SIZE or (waiting and held + size > WAITING_BYTES):
                 ERRORS.labels("QueueFull").inc()
                 seconds = max(1, round(self.expected_wait()))
                 # Gradio's own status for it, 503, makes its page say something else and no time.
                 raise HTTPException(
                     429,
-                    f"The server is busy: {waiting} requests wait already, the most that may. "
+                    f"The server is busy: {len(waiting)} requests wait already, the most that may. "
                     f"Please try again in about {seconds} s.",
                     headers={"Retry-After": str(seconds)},
                 )
             turn = self._turns.take()
-            taken, event, *outcome = await push(*args, **options)
+            taken, event, *outcome = await push(body, request, username)
             if taken:
                 self._turns.note(str(event), turn)
+                self._sizes[str(event)] = size
             return taken, event, *outcome
 
         self._queue.pending_messages_per_session = Mailboxes(self._queue)  # type: ignore[assignment]
         self._queue.push = push_or_say  # type: ignore[method-assign]
         self._queue.send_message = send_if_there  # type: ignore[assignment,method-assign]
+
+    def _waiting(self) -> list[str]:
+        """Names of the events that wait for their turn."""
+        queues = self._queue.event_queue_per_concurrency_id.values()
+        return [event._id for waiting in queues for event in waiting.queue]
 
     def expected_wait(self) -> float:
         """Seconds until all that wait now will have been answered, by what requests took so far."""
@@ -180,105 +168,6 @@ def _refuse_address(file: dict[str, Any]) -> dict[str, Any]:
     if is_http_url_like(file["path"]):
         raise gr.Error(NO_ADDRESSES, print_exception=False)
     return file
-
-
-class Guard:
-    """Middleware: counts requests, sets headers, zips the page, and keeps other sites from driving a local one.
-
-    A page on this machine is reached by anything that runs in its user's browser. So it answers only to
-    names of its own, against DNS rebinding, and only to pages of its own, against forged requests; see
-    https://owasp.org/www-community/attacks/csrf. Programs send no `Origin` and are not concerned.
-    """
-
-    def __init__(self, app: ASGIApp, names: Sequence[str] | None) -> None:
-        """Wrap an application.
-
-        Args:
-            app: The application.
-            names: Hosts that it answers to; None for all, where others are meant to reach it.
-        """
-        self._app = app
-        self._zipped = GZipMiddleware(app, compresslevel=5)
-        self._names = names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        policy = _FILE_POLICY if "/file=" in scope["path"] else _PAGE_POLICY
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                REQUESTS.labels(method, str(message["status"])).inc()
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", policy)
-            await send(message)
-
-        refused = self._refusal(Headers(scope=scope))
-        # Gradio zips files by their names' endings, and leaves out the page itself, which is 430 kB of text. What
-        # the endpoints send is pictures, or comes bit by bit.
-        unzipped = "." in scope["path"] or "/gradio_api/" in scope["path"]
-        whole = self._app if unzipped else self._zipped
-        answer: ASGIApp = PlainTextResponse(refused, 403) if refused else whole
-        try:
-            await answer(scope, receive, send_with_headers)
-        except ClientDisconnect:
-            return  # in the middle of an upload: no fault, and nobody is there to be told
-        except FnIndexInferError:
-            if started:
-                raise
-            await PlainTextResponse("There is no endpoint of that name.", 404)(scope, receive, send_with_headers)
-        except OSError as error:
-            if started or error.errno not in _NO_ROOM:
-                raise
-            count_error(error)
-            full = PlainTextResponse(NO_ROOM.format(error.strerror), 507)
-            await full(scope, receive, send_with_headers)
-
-    def _refusal(self, headers: Headers) -> str | None:
-        if self._names is None:
-            return None
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if _name_of(f"//{host}") not in self._names:
-            return f"This page does not answer to the name {host!r}. Start it with --name to allow that."
-        if origin not in (None, f"http://{host}", f"https://{host}") and _name_of(origin) not in self._names:
-            return f"The site {origin!r} may not use this page. Start it with --name to allow that."
-        return None
-
-
-def _name_of(address: str | None) -> str:
-    try:
-        return urlsplit(address or "").hostname or ""
-    except ValueError:
-        return ""
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a server that listens there is reached from its own machine only.
-
-    Args:
-        host: As given to `launch`; None for Gradio's default.
-    """
-    return (host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]) in LOOPBACK
-
-
-def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
-    """What stands before the page.
-
-    Args:
-        host: Where the server listens.
-        names: Further names under which the page is reached, such as a proxy's.
-    """
-    allowed = (*LOOPBACK, *names) if is_loopback(host) or names else None
-    return [Middleware(Guard, names=allowed)]
 
 
 class _State:

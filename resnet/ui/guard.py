@@ -1,0 +1,212 @@
+"""What stands before the page: who may ask, and how much, and what every response says to browsers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+from gradio.route_utils import FnIndexInferError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resnet.errors import OptionError
+from resnet.metrics import REQUESTS, count_error
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+NO_ROOM = "The server cannot store files now: {}. Please try later."
+NO_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files, some at a time."
+NO_ENDPOINT = "There is no endpoint of that name."
+WRONG_VALUES = "The values do not fit the parameters of this endpoint; /gradio_api/info lists them."
+
+MOST_UPLOADED = 1_000_000_000
+"""Bytes of one upload, which may be of many photos."""
+
+MOST_SENT = 64_000_000
+"""Bytes of any other request, which Gradio holds in memory: two photos of 20 MB fit as data URLs."""
+
+_TAKEN = "resnet.taken"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
+# Gradio's page needs inline scripts and `new Function`; what it must not do is load or send anything elsewhere.
+_PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    f"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {_PARENTS}"
+)
+# A visitor's file is shown, but nothing in it runs.
+_FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# Gradio's second name for `/file=` is `/file/`.
+_FILE = re.compile(r"/file[=/]")
+# Gradio would fetch it and hand it on, as a page of this server; even if it fetches no addresses of photos.
+_ELSEWHERE = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)
+
+
+class Guard:
+    """Middleware: counts requests, sets headers, zips the page, and refuses what the page never asks for.
+
+    A page on this machine is reached by anything that runs in its user's browser. So it answers only to
+    names of its own, against DNS rebinding, and only to pages of its own, against forged requests; see
+    https://owasp.org/www-community/attacks/csrf. Programs send no `Origin` and are not concerned.
+    """
+
+    def __init__(self, app: ASGIApp, names: Sequence[str] | None, is_full: Callable[[], bool] = lambda: False) -> None:
+        """Wrap an application.
+
+        Args:
+            app: The application.
+            names: Hosts that it answers to; None for all, where others are meant to reach it.
+            is_full: Whether there is no room for uploads.
+        """
+        self._app = app
+        self._zipped = GZipMiddleware(app, compresslevel=5)
+        self._names = names
+        self._is_full = is_full
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        policy = _FILE_POLICY if _FILE.search(path) else _PAGE_POLICY
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                REQUESTS.labels(method, str(message["status"])).inc()
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Content-Security-Policy", policy)
+            await send(message)
+
+        # Gradio zips files by their names' endings, and leaves out the page itself, which is 430 kB of text. What
+        # the endpoints send is pictures, or comes bit by bit.
+        whole = self._app if "." in path or "/gradio_api/" in path else self._zipped
+        answer: ASGIApp = self._refusal(scope) or whole
+        try:
+            await answer(scope, _bounded(scope, receive), send_with_headers)
+        except ClientDisconnect:
+            return  # in the middle of an upload: no fault, and nobody is there to be told
+        except Exception as error:
+            sentence = None if started else _mended(path, error)
+            if sentence is None:
+                raise
+            await sentence(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        if self._names is not None:
+            sentence = self._stranger(Headers(scope=scope), self._names)
+            if sentence:
+                return PlainTextResponse(sentence, 403)
+        if _ELSEWHERE.search(scope["path"]):
+            return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
+        if _is(scope, "/process_recording"):
+            return PlainTextResponse("This server takes no recordings.", 403)
+        if _is(scope, "/upload") and self._is_full():
+            return PlainTextResponse(NO_ROOM.format("visitors' files fill the room that they have"), 507)
+        return None
+
+    @staticmethod
+    def _stranger(headers: Headers, names: Sequence[str]) -> str | None:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if _name_of(f"//{host}") not in names:
+            return f"This page does not answer to the name {host!r}. Start it with --name to allow that."
+        if origin not in (None, f"http://{host}", f"https://{host}") and _name_of(origin) not in names:
+            return f"The site {origin!r} may not use this page. Start it with --name to allow that."
+        return None
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """A request's body, up to the most that it may have."""
+    limit = MOST_UPLOADED if _is(scope, "/upload") else MOST_SENT
+    taken = scope[_TAKEN] = [0]  # a list, which copies of the scope share
+
+    async def receive_some() -> Message:
+        message = await receive()
+        taken[0] += len(message.get("body", b""))
+        if taken[0] > limit:
+            raise HTTPException(413, TOO_LARGE.format(limit / 1e6))
+        return message
+
+    return receive_some
+
+
+def bytes_of(request: Request) -> int:
+    """Bytes of a request's body that have been received."""
+    return int(request.scope.get(_TAKEN, [0])[0])
+
+
+def _is(scope: Scope, end: str) -> bool:
+    return str(scope["path"]).rstrip("/").endswith(end)
+
+
+def _mended(path: str, error: Exception) -> PlainTextResponse | None:
+    """What to say where Gradio lets a caller's mistake, or a full disk, become a fault; None for other faults."""
+    if isinstance(error, HTTPException):
+        return PlainTextResponse(str(error.detail), error.status_code)
+    if isinstance(error, OSError) and error.errno in NO_ROOM_ERRORS:
+        count_error(error)
+        return PlainTextResponse(NO_ROOM.format(error.strerror), 507)
+    asked = "/call/" in path or path.endswith("/queue/join")
+    if isinstance(error, FnIndexInferError) or (asked and isinstance(error, KeyError)):
+        return PlainTextResponse(NO_ENDPOINT, 404)
+    if "/call/v2/" in path and isinstance(error, (TypeError, ValueError)):
+        return PlainTextResponse(WRONG_VALUES, 422)
+    return None
+
+
+def _name_of(address: str | None) -> str:
+    try:
+        return urlsplit(address or "").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a server that listens there is reached from its own machine only.
+
+    Args:
+        host: As given to `launch`; None for Gradio's default.
+    """
+    return (host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]) in LOOPBACK
+
+
+def middleware(host: str | None, names: Sequence[str], is_full: Callable[[], bool] = lambda: False) -> list[Middleware]:
+    """What stands before the page.
+
+    Args:
+        host: Where the server listens.
+        names: Further names under which the page is reached, such as a proxy's; as such or as addresses.
+        is_full: Whether there is no room for uploads.
+
+    Raises:
+        OptionError: A name is none.
+    """
+    further = [_name_of(name if "//" in name else f"//{name}") for name in names]
+    if "" in further:
+        raise OptionError(
+            "A name under which the page is reached must be like demo.example; received {!r}.",
+            names[further.index("")],
+        )
+    allowed = (*LOOPBACK, *further) if is_loopback(host) or names else None
+    return [Middleware(Guard, names=allowed, is_full=is_full)]

@@ -1,0 +1,175 @@
+"""What stands before the page: names, sizes, addresses, and sentences for what Gradio leaves as a fault."""
+
+import errno
+import json
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from resnet.errors import OptionError
+from resnet.ui import guard
+from resnet.ui.guard import Guard, is_loopback, middleware
+
+
+def small_app(names):
+    def fail(request):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pages = [Route("/", lambda request: PlainTextResponse("page")), Route("/full", fail)]
+    app = Starlette(routes=pages, middleware=[Middleware(Guard, names=names)])
+    return TestClient(app, base_url="http://localhost:7860")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "localhost.evil.example:7860"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Host": ""},
+    ],
+    ids=str,
+)
+def test_other_sites_cannot_use_a_local_page(headers):
+    answer = small_app(["localhost", "127.0.0.1"]).get("/", headers=headers)
+    assert answer.status_code == 403
+    assert "--name" in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://localhost:7860"},
+        {"Host": "127.0.0.1:9000", "Origin": "http://127.0.0.1:9000"},
+        {"Host": "LOCALHOST:7860"},
+        {"Origin": "https://demo.example"},
+        {"Host": "demo.example", "Origin": "https://demo.example"},
+    ],
+    ids=str,
+)
+def test_its_own_names_can(headers):
+    assert small_app(["localhost", "127.0.0.1", "demo.example"]).get("/", headers=headers).text == "page"
+
+
+def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    assert is_loopback(None)
+    assert is_loopback("127.0.0.1")
+    assert not is_loopback("0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    assert not is_loopback(None)
+    (public,) = middleware(None, [])
+    assert public.kwargs["names"] is None
+    (named,) = middleware(None, ["demo.example"])
+    assert "demo.example" in named.kwargs["names"]
+
+
+def test_a_full_disk_is_said():
+    answer = small_app(None).get("/full")
+    assert answer.status_code == 507
+    assert answer.text == "The server cannot store files now: No space left on device. Please try later."
+
+
+def test_who_leaves_during_an_upload_leaves_no_fault():
+    async def interrupted(scope, receive, send):
+        raise ClientDisconnect
+
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": []}
+    with start_blocking_portal() as portal:  # in a thread of its own: the browser tests keep a loop running in this one
+        assert portal.call(Guard(interrupted, None), scope, None, None) is None
+
+
+def test_names_are_taken_as_people_write_them():
+    (given,) = middleware(None, ["Demo.Example", "demo.example:8443", "https://demo.example/page"])
+    assert set(given.kwargs["names"]) == {"localhost", "127.0.0.1", "::1", "demo.example"}
+    with pytest.raises(OptionError, match=r"must be like demo.example; received ':8443'"):
+        middleware(None, [":8443"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "gradio_api/file=https://example.com/x.png",
+        "gradio_api/file/https://example.com/x.png",
+        "gradio_api/file=HTTP://127.0.0.1:1/x.png",
+        "gradio_api/file%3Dhttp%3A%2F%2F127.0.0.1:1/x.png",
+    ],
+)
+def test_no_address_is_fetched_and_handed_on(server, path):
+    for answer in (httpx.get(server + path), httpx.head(server + path)):
+        assert answer.status_code == 403
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert httpx.get(server + path).text == "This server hands out files of its own, not those of other addresses."
+
+
+def test_recordings_are_not_taken(server):
+    answer = httpx.post(f"{server}gradio_api/process_recording", files={"video": ("a.mp4", b"x")})
+    assert (answer.status_code, answer.text) == (403, "This server takes no recordings.")
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize("path", ["queue/join", "call/classify", "call/v2/classify", "upload"])
+def test_more_than_a_request_may_have_is_refused(server, monkeypatch, path, in_parts):
+    monkeypatch.setattr(guard, "MOST_SENT", 1_000_000)
+    monkeypatch.setattr(guard, "MOST_UPLOADED", 1_000_000)
+    if path == "upload":
+        request = httpx.Request("POST", "http://localhost", files={"files": ("a.png", bytes(1_500_000))})
+        request.read()
+        body, kind = request.content, request.headers["Content-Type"]
+    else:
+        body, kind = json.dumps({"data": ["x" * 1_500_000], "session_hash": "x"}).encode(), "application/json"
+    content = (body[start : start + 100_000] for start in range(0, len(body), 100_000)) if in_parts else body
+    answer = httpx.post(f"{server}gradio_api/{path}", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 413
+    assert "A request may have at most 1 MB; please upload photos as files" in answer.text
+
+
+def test_uploads_are_refused_while_there_is_no_room_for_them():
+    full = [True]
+
+    async def page(scope, receive, send):
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    client = TestClient(Guard(page, None, lambda: full[0]))
+    answer = client.post("/gradio_api/upload", content=b"x")
+    assert answer.status_code == 507
+    assert answer.text.startswith("The server cannot store files now: visitors' files fill the room that they have.")
+    assert client.post("/gradio_api/queue/join", content=b"x").text == "taken"
+    full[0] = False
+    assert client.post("/gradio_api/upload", content=b"x").text == "taken"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("call/v2/nothing", {}, 404),
+        ("call/nothing", {"data": []}, 404),
+        ("queue/join", {"data": [], "session_hash": "x", "fn_index": 9999}, 404),
+        ("call/v2/classify", {}, 422),
+        ("call/v2/classify", {"foto": None}, 422),
+    ],
+)
+def test_calls_that_fit_no_endpoint_get_a_sentence(server, capfd, path, body, status):
+    answer = httpx.post(f"{server}gradio_api/{path}", json=body)
+    assert answer.status_code == status
+    assert answer.text in (guard.NO_ENDPOINT, guard.WRONG_VALUES)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_fault_of_the_program_stays_one():
+    async def broken(scope, receive, send):
+        raise KeyError("defect")
+
+    with pytest.raises(KeyError):
+        TestClient(Guard(broken, None)).get("/config")
