@@ -24,6 +24,7 @@ from resnet.options import number, one_of
 from resnet.preprocess import FRAMINGS
 from resnet.provider import EngineProvider
 from resnet.sources import SERVER
+from resnet.temporary import touch
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
@@ -99,11 +100,13 @@ class Explorer:
         """
         found = self.cache.get(("photo", shown.key))
         if isinstance(found, Observation):
+            touch(shown.source.path)
             return found.named(Path(shown.source.path).name)
         return self._observe(shown.source, self.provider.engine_of(shown.key[2], shown.source.weights))[1]
 
     @staticmethod
     def _read(source: Source) -> Photo:
+        touch(source.path)
         with PHASES.labels("decode").time():
             photo = read_photo(source.path)
         return change_photo(photo, *source.change) if source.change else photo

@@ -33,6 +33,7 @@ from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, NetworkInput, prepare
 from resnet.report import as_dictionary, figure_png, safe_stem
 from resnet.stages import STAGE_NAMES
+from resnet.temporary import IN_HAND
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
@@ -254,7 +255,7 @@ def temporary_export(manifest: Manifest, view: ViewOptions, **options: Any) -> I
         view: How figures show the maps.
         **options: Further ones of `Export`.
     """
-    with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
+    with tempfile.TemporaryDirectory(prefix=IN_HAND) as folder:
         yield Export(Path(folder) / "resnet-export", manifest, view, **options)
 
 

@@ -16,7 +16,13 @@ TEMPORARY_BYTES = 2_000_000_000
 """What visitors' files may take together; the oldest go first."""
 
 TEMPORARY_SECONDS = 3600.0
-"""How long visitors' files stay after they were last asked for."""
+"""How long visitors' files stay after they were last used."""
+
+RECENT_SECONDS = 600.0
+"""How long a file stays after its last use even where room is short."""
+
+IN_HAND = "resnet-export-"
+"""How the names of folders begin that are being written; whoever makes them removes them."""
 
 
 @contextlib.contextmanager
@@ -48,28 +54,42 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_room(folder: Path, limit: int = TEMPORARY_BYTES, age: float = TEMPORARY_SECONDS) -> int:
+def touch(*paths: str) -> None:
+    """Say that files are in use; those that are not of the temporary folder are left alone."""
+    folder = os.environ.get("GRADIO_TEMP_DIR")
+    for path in paths:
+        if folder and Path(path).is_relative_to(folder):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+
+def make_room(
+    folder: Path, limit: int = TEMPORARY_BYTES, age: float = TEMPORARY_SECONDS, recent: float = RECENT_SECONDS
+) -> tuple[int, int]:
     """Remove the old files of a folder, and the oldest of the others until the rest takes at most `limit` bytes.
 
     Args:
-        folder: In which folders that become empty are removed as well.
+        folder: In which folders that become empty are removed as well; those in hand are left alone.
         limit: In bytes.
-        age: Seconds since its last change from which a file is old.
+        age: Seconds since its last use from which a file is old.
+        recent: Seconds since its last use up to which a file stays, even if the limit is exceeded.
 
     Returns:
-        Bytes that were removed.
+        Bytes that were removed, and bytes that are left.
     """
     files, now, removed = sorted(_files(folder)), time.time(), 0
-    surplus = sum(size for _, size, _ in files) - limit
+    whole = sum(size for _, size, _ in files)
     for changed, size, path in files:
-        if removed >= surplus and now - changed <= age:
+        if now - changed <= (min(age, recent) if whole - removed > limit else age):
             break
+        if IN_HAND in path:
+            continue
         with contextlib.suppress(OSError):
             Path(path).unlink()
             removed += size
             if Path(path).parent != folder:
                 Path(path).parent.rmdir()
-    return removed
+    return removed, whole - removed
 
 
 def folder_bytes(folder: Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import OptionError
-from resnet.temporary import folder_bytes, make_room, temporary_folder
+from resnet.temporary import IN_HAND, folder_bytes, make_room, temporary_folder, touch
 
 
 def test_all_temporary_files_lie_in_one_folder_that_is_gone_afterwards(tmp_path, monkeypatch):
@@ -62,10 +62,10 @@ def test_the_oldest_files_make_room(tmp_path):
         path = tmp_path / name
         path.write_bytes(bytes(100))
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    assert make_room(tmp_path, 300, age=1e10) == 0
-    assert make_room(tmp_path, 250, age=1e10) == 100
+    assert make_room(tmp_path, 300, age=1e10) == (0, 300)
+    assert make_room(tmp_path, 250, age=1e10) == (100, 200)
     assert not (tmp_path / "old").exists()
-    assert make_room(tmp_path, 50, age=1e10) == 200
+    assert make_room(tmp_path, 50, age=1e10) == (200, 0)
     assert list(tmp_path.rglob("*")) == []
 
 
@@ -75,5 +75,30 @@ def test_old_files_go_with_their_folders_and_others_stay(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(10))
         os.utime(path, (time.time() - age, time.time() - age))
-    assert make_room(tmp_path) == 30
+    assert make_room(tmp_path) == (30, 10)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["both", "both/new"]
+
+
+def aged(path, seconds):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(bytes(100))
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+    return path
+
+
+def test_what_may_be_in_use_stays_even_where_room_is_short(tmp_path):
+    used, idle, old = (aged(tmp_path / str(seconds), seconds) for seconds in (500, 700, 4000))
+    in_hand = aged(tmp_path / f"{IN_HAND}x" / "maps.npz", 5000)
+    assert make_room(tmp_path, 50) == (200, 200)
+    assert used.exists()
+    assert in_hand.exists()
+    assert not idle.exists()
+    assert not old.exists()
+
+
+def test_a_file_that_is_used_is_no_longer_old(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
+    photo, example = aged(tmp_path / "page" / "photo.jpg", 4000), aged(tmp_path / "assets" / "cat.jpg", 4000)
+    touch(str(photo), str(example), str(tmp_path / "page" / "gone.jpg"))
+    assert make_room(tmp_path / "page") == (0, 100)
+    assert time.time() - example.stat().st_mtime > 3000

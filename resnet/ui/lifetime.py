@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnet.memory import give_back
-from resnet.temporary import make_room
+from resnet.temporary import TEMPORARY_BYTES, make_room
 from resnet.ui.layout import launch_options
 from resnet.ui.server import GuardedBlocks
 
@@ -44,7 +44,8 @@ def serve(
         signal.signal(number, lambda *_: stop.set())
     demo.launch(server_port=port, prevent_thread_lock=True, **launch_options(demo, host, names))
     while not stop.wait(LOOK_EVERY):
-        removed = make_room(folder)
+        removed, left = make_room(folder)
+        demo.full = left > TEMPORARY_BYTES
         if removed:
             _log.info("Removed %.0f MB of old temporary files.", removed / 1e6)
         give_back()

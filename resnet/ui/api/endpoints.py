@@ -25,6 +25,7 @@ from resnet.occlusion import Curve
 from resnet.options import flag, one_of, whole_number
 from resnet.report import as_dictionary, prediction_dictionary
 from resnet.stages import STAGE_NAMES
+from resnet.temporary import touch
 from resnet.ui.api.fields import Fields
 from resnet.ui.classes import likeliest_indices
 from resnet.ui.files import keep_picture
@@ -386,8 +387,8 @@ class Endpoints:
                 figures=flag("figures", figures),
             ) as export:
                 sources = [(Path(file), Path(file).name) for file in files]
-                for _ in write_all(answer_many(sources, engine, framing), export):
-                    pass
+                for done, _ in enumerate(write_all(answer_many(sources, engine, framing), export), 1):
+                    touch(*files[done:])
                 return export.content(), str(save_file_to_cache(export.packed(), get_upload_folder()))
 
         result: tuple[Result, str] = _answer(work)

@@ -16,6 +16,7 @@ from PIL import ImageOps
 
 from resnet.errors import ResNetError
 from resnet.export import MOST_PHOTOS, Answer, answer_many, temporary_export, write_all
+from resnet.temporary import touch
 from resnet.ui import markup
 from resnet.ui.page import LONG, PRIVATE, Page, view_options
 
@@ -137,6 +138,7 @@ class ManyTab:
                 wanted = takewhile(lambda _: not self._batches.get(batch), sources)
                 for answer in write_all(answer_many(wanted, engine, framing), export):
                     rows.append(self._row(answer, top_k))
+                    touch(*files[len(rows) :])
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
                 kept = save_file_to_cache(export.packed(), get_upload_folder())
         except ResNetError as error:
