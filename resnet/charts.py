@@ -101,7 +101,7 @@ def _as_svg(figure: Figure, description: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1; font-family: inherit", text)
     label = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" class="chart" ', text, count=1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" class="chart" ', 1)
 
 
 @_drawn

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from resnet.engine import Engine
 
 Key = tuple[str, str, str]
-"""Digest of the photo, framing, sha256 of the weights."""
+"""Digest of the photo, framing, `Manifest.identity` of the weights."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,17 @@ class Explorer:
         self.provider = provider
         self.cache = cache or ResultCache()
 
-    def observe(self, source: Source) -> tuple[Shown, Observation]:
+    def observe(self, source: Source, like: Shown | None = None) -> tuple[Shown, Observation]:
         """Decode a photo and run the network, unless the result is still held.
+
+        Args:
+            source: The photo, and by which weights it is answered.
+            like: An answer whose weights are to answer this as well, even if others answer that choice by now.
 
         Raises:
             ResNetError: The photo, the framing, the change or the weights are refused.
         """
-        return self._observe(source, self.provider.engine(source.weights))
+        return self._observe(source, self._engine(like) if like else self.provider.engine(source.weights))
 
     def _observe(self, source: Source, engine: Engine) -> tuple[Shown, Observation]:
         one_of("framing", source.framing, FRAMINGS)

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -33,7 +34,11 @@ WORKING_LONGER, WORKING_SHORTER = 1000, 512
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+LARGE_PIXELS = 16_000_000
+MOST_LARGE = 2
+"""How many photos of more pixels are decoded at a time: each may take a gigabyte meanwhile."""
 _BAND_PIXELS = 2_000_000
+_large = threading.BoundedSemaphore(MOST_LARGE)
 _ROTATED_BY_90 = {5, 6, 7, 8}
 
 # Pillow warns of what is either refused here or does no harm. A filter for all threads, once: to change
@@ -193,9 +198,11 @@ def _photo(image: Image.Image, name: str, digest: str, reduce: bool, contents: C
     try:
         if contents is not None and reduce:
             image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
-        image.load()
-        orientation = _orientation(image, contents)
-        upright = _decode(image, reduce, orientation)
+        # A JPEG that is decoded at a part of its size is no longer large.
+        with _large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
+            image.load()
+            orientation = _orientation(image, contents)
+            upright = _decode(image, reduce, orientation)
     except ExcessError as error:
         raise _excess(name) from error
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken

@@ -57,10 +57,15 @@ class Manifest:
     training: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """What tells these weights from others: the sha256 of their file, or their name if they have none."""
-        return self.sha256 or self.name
+        """A hash of all that an answer depends on: the weights' file, what the network gets, what its outputs mean.
+
+        Raises:
+            WeightsError: The classes cannot be read.
+        """
+        parts = (self.sha256, self.name, self.depth, self.classes, self.stem_pool, self.input, self.labels)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @cached_property
     def labels(self) -> tuple[ClassLabel, ...]:

@@ -39,7 +39,7 @@ class Curve:
     """A class's probability while more and more is hidden or shown.
 
     Attributes:
-        shares: (steps + 1,) of the photo hidden or shown, 0 to 1.
+        shares: (steps + 1,) of the network's input hidden or shown, 0 to 1.
         probabilities: (steps + 1,) of the class, 0 to 1.
     """
 
@@ -80,7 +80,7 @@ class Hidden:
     Attributes:
         picture: What the network then sees, RGB.
         probabilities: (classes,) float32.
-        share: Of the photo that is hidden, 0 to 1.
+        share: Of the network's input that is hidden, 0 to 1; what was added around the photo does not count.
     """
 
     picture: Image.Image

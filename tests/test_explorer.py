@@ -115,7 +115,34 @@ def test_an_answer_is_never_mixed_with_other_weights(explorer, engine):
     explorer.cache.clear()
     assert explorer.held(shown).manifest.sha256 == engine.manifest.sha256
     assert explorer.evidence(shown, [5]).classes == (5,)
+    changed, other = explorer.observe(Source(CAT, change=("rotate", 30)), like=shown)
+    assert (other.manifest.sha256, changed.key[2]) == (engine.manifest.sha256, shown.key[2])
     explorer.provider._chosen.clear()
     explorer.cache.clear()
     with pytest.raises(WeightsError, match="no longer loaded; choose the photo again"):
         explorer.held(shown)
+
+
+def test_weights_of_one_file_that_want_other_pictures_or_name_other_classes_give_answers_of_their_own(
+    explorer, engine, tmp_path
+):
+    from dataclasses import replace
+
+    classes = tmp_path / "classes.txt"
+    classes.write_text("".join(f"class {number}\n" for number in range(200)))
+    renamed = replace(engine.manifest, class_file="classes.txt", folder=tmp_path)
+    larger = replace(engine.manifest, input=replace(engine.manifest.input, size=160))
+    same = replace(engine.manifest, accuracy={})
+    assert len({engine.manifest.identity, renamed.identity, larger.identity}) == 3
+    assert same.identity == engine.manifest.identity
+
+    class Renamed:
+        manifest = renamed
+
+        def __getattr__(self, name):
+            return getattr(engine, name)
+
+    explorer.observe(Source(CAT))
+    explorer.provider._chosen["imagenet"] = Renamed()
+    _, found = explorer.observe(Source(CAT, weights="imagenet"))
+    assert found.predictions(1)[0].label.startswith("class ")

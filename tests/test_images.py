@@ -2,7 +2,10 @@
 
 import io
 import struct
+import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -322,3 +325,24 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path):
 def test_a_path_that_cannot_be_looked_up_gets_a_sentence():
     with pytest.raises(ImageError, match="cannot be read: File name too long"):
         read_photo("a" * 300 + ".jpg")
+
+
+def test_few_large_photos_are_decoded_at_a_time(monkeypatch):
+    decode, lock, now, most = images._decode, threading.Lock(), [], []
+
+    def watched(*arguments):
+        with lock:
+            now.append(None)
+            most.append(len(now))
+        time.sleep(0.05)
+        with lock:
+            now.pop()
+        return decode(*arguments)
+
+    monkeypatch.setattr(images, "_decode", watched)
+    for limit, within in ((100, True), (10_000, False)):
+        monkeypatch.setattr(images, "LARGE_PIXELS", limit)
+        most.clear()
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(read_photo, [encoded(Image.new("RGB", (20, 20)), "PNG")] * 18))
+        assert (max(most) <= images.MOST_LARGE) == within

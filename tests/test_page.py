@@ -72,6 +72,21 @@ def test_emptied_fields_wait_for_a_number(layout):
     assert layout.compare.compare(shown, None, "rotate", None, 5, *VIEW) == gr.skip()
 
 
+def test_an_answer_that_comes_while_a_number_is_typed_is_shown_whole(layout):
+    _, shown = explain(layout, ROCKET)
+    classes, strip, large = layout._show(None, shown, "C5", "mean", None, "turbo", "each", None, True)
+    assert classes.count("<li ") == 5
+    assert (strip, large) == layout.maps.show(shown, "C5", *VIEW)
+    drawn = layout.blocks.open(shown, "C4", 23, "mean", None, None, *DRAWING)
+    assert drawn == layout.blocks.open(shown, "C4", 23, "mean", None, 16, *DRAWING)
+    assert drawn[3].count("<figure>") == 16
+
+
+def test_a_slider_whose_range_has_changed_meanwhile_gives_the_nearest_number():
+    slider = gr.Slider(1, 4, value=4, step=1)
+    assert [slider.preprocess(number) for number in (23, 0, 2, None)] == [4, 1, 2, None]
+
+
 @pytest.mark.parametrize(
     ("view", "sentence"),
     [

@@ -16,15 +16,14 @@ from resnet.ui.files import keep
 from resnet.ui.language import ENGLISH, Language
 from resnet.ui.server import NO_ADDRESSES
 
-_slider_value = gr.Slider.preprocess
+
+def _within(self: gr.Slider, payload: float | None) -> float | None:
+    return None if payload is None else min(max(payload, self.minimum), self.maximum)
 
 
-def _slider_or_none(self: gr.Slider, payload: float | None) -> float | None:
-    return None if payload is None else _slider_value(self, payload)
-
-
-# An emptied number beside a slider arrives as None, with which Gradio's check of the range fails.
-gr.Slider.preprocess = _slider_or_none  # type: ignore[assignment,method-assign]
+# An emptied number beside a slider arrives as None, with which Gradio's check of the range fails. And a slider may
+# have got another range since a request was sent that still waits; Gradio would end it with "Value 23 is greater...".
+gr.Slider.preprocess = _within  # type: ignore[assignment,method-assign]
 
 
 def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:

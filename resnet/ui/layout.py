@@ -17,7 +17,7 @@ from resnet.ui import markup
 from resnet.ui.api import add_endpoints
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
-from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page
+from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page, or_usual
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, routes
 from resnet.ui.sessions import keep_no_names
@@ -122,7 +122,7 @@ class Layout:
             with gr.Column(scale=1, min_width=300, elem_id="left"):
                 self.column = PhotoColumn(page)
             with gr.Column(scale=3, min_width=320, elem_id="right"):
-                classes = gr.HTML(self.column.classes(None, 5), elem_id="classes")
+                classes = gr.HTML(self.column.classes(None, None), elem_id="classes")
                 with gr.Tabs(selected="maps", elem_id="tabs") as self.tabs:
                     self.maps = MapsTab(page)
                     self.blocks = BlocksTab(page)
@@ -164,7 +164,7 @@ class Layout:
 
     def _show(self, top_k: Any, shown: Shown | None, *view: Any) -> tuple[Any, ...]:
         """Classes and maps of an answer."""
-        return self.column.classes(shown, top_k), *self.maps.show(shown, *view)
+        return self.column.classes(shown, or_usual(top_k, self._page.top_k)), *self.maps.show(shown, *view)
 
     def _weights_status(self) -> tuple[str, gr.Timer]:
         """The line about the weights; the timer stops once nothing will change."""

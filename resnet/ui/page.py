@@ -83,6 +83,11 @@ def view_options(
     return ViewOptions(aggregation, channel or 0, colormap, opacity, scale, smooth)
 
 
+def or_usual(value: Any, control: Any) -> Any:
+    """What a control says, or what it said at first while a number in it is just being typed."""
+    return control.value if value is None else value
+
+
 def drawing_options(colormap: str, opacity_percent: Any, smooth: bool) -> ViewOptions:
     """What the drawing controls alone describe, for maps that are no mean or maximum of channels."""
     return view_options("mean", 0, colormap, "each", opacity_percent, smooth)

@@ -264,7 +264,7 @@ class Endpoints:
             map: A method ("gradcam", "gradcam++", "hirescam", "layercam") or "mean", "max", "l2" of the channels.
             stage: C1 to C5.
             class_name: Name or WordNet id of the class; empty for the likeliest.
-            percent: Part of the photo to hide, 0 to 100.
+            percent: Part of the network's input to hide, 0 to 100: of the centre square, or of the whole photo.
             fill: "blur" or "mean", the photo's mean colour.
             curves: Also measure deletion and insertion curves, against random regions.
             framing: "crop" for the centre square, "whole" for all of the photo.

@@ -72,7 +72,7 @@ class Fields:
             EVIDENCE_SCALES, "stage", "Colour scale: one per stage for all classes, or of each map"
         )
         self.hiding_map = _words(HIDING_MAPS, "hirescam", "The map whose hottest part is hidden")
-        self.percent = _raw(gr.Number(20, label="Part of the photo to hide in percent, 0 to 100"))
+        self.percent = _raw(gr.Number(20, label="Part of the network's input to hide in percent, 0 to 100"))
         self.fill = _words(FILLS, "blur", "What hides it: the photo blurred, or its mean colour")
         self.curves = _raw(
             gr.Checkbox(False, label="Also measure deletion and insertion curves, which takes over 100 passes")

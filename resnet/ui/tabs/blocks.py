@@ -16,7 +16,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import class_choices, likeliest_indices
-from resnet.ui.page import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK, Page, drawing_options, on_each, setting
+from resnet.ui.page import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK, Page, drawing_options, on_each, or_usual, setting
 
 
 class BlocksTab:
@@ -136,7 +136,7 @@ class BlocksTab:
             goal = target if target in known else likeliest_indices(observation, 1)[0]
             blocks = len(self._page.explorer.blocks(shown).of_stage(stage))
             number = min(int(block or blocks), blocks)
-            changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
+            changes, grid, first = self.redraw(shown, stage, number, order, goal, or_usual(count, self.count), *drawing)
             return (
                 setting(target, goal, choices=class_choices(observation.manifest)),
                 _block_slider(blocks, block, number),

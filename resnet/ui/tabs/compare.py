@@ -10,7 +10,7 @@ import gradio as gr
 
 from resnet.charts import similarity_chart
 from resnet.comparison import CHANGES, on_shared_scales, similarities
-from resnet.errors import OptionError, ResNetError
+from resnet.errors import ResNetError
 from resnet.explain import Observation
 from resnet.explorer import Explorer, Shown, Source
 from resnet.figures import comparison_png
@@ -40,17 +40,13 @@ def other_answer(
     Raises:
         ResNetError: The other photo or the change is refused, or the weights are gone.
     """
-    first = explorer.held(shown)
     source = Source(
         path or shown.source.path,
         shown.source.framing,
         shown.source.weights,
         None if path else (change, amount),
     )
-    other = explorer.observe(source)
-    if other[1].manifest.sha256 != first.manifest.sha256:
-        raise OptionError("Only answers of the same network can be compared.")
-    return other
+    return explorer.observe(source, like=shown)
 
 
 class CompareTab:

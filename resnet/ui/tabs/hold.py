@@ -78,7 +78,7 @@ class HoldTab:
                 )
             with gr.Row():
                 self.percent = gr.Slider(
-                    0, 100, value=20, step=1, label=t("Hidden part of the photo, %"), elem_id="hold-percent"
+                    0, 100, value=20, step=1, label=t("Hidden part of the network's input, %"), elem_id="hold-percent"
                 )
                 self.fill = gr.Radio(
                     [(t("Blur"), FILLS[0]), (t("The photo's mean colour"), FILLS[1])],
@@ -210,7 +210,7 @@ class HoldTab:
                 curves,
                 (t("this map"), t("random regions")),
                 t("probability, %"),
-                (t("hidden, % of the photo"), t("shown, % of the photo")),
+                (t("hidden, % of the input"), t("shown, % of the input")),
                 (t("Deletion"), t("Insertion")),
                 t("Deletion and insertion curves of {}", self._page.observation(shown).manifest.labels[target].name),
             )

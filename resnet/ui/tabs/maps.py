@@ -12,7 +12,7 @@ from resnet.report import as_dictionary, figure_png
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.page import CHOICE_SCRIPT, PRIVATE, QUICK, Page, on_each, view_options
+from resnet.ui.page import CHOICE_SCRIPT, PRIVATE, QUICK, Page, on_each, or_usual, view_options
 
 _USEFUL_CONTROLS = """
 (map) => [map === "channel", map !== "pca"].map((visible) => ({ visible, __type__: "update" }))
@@ -109,6 +109,8 @@ class MapsTab:
     def show(self, shown: Shown | None, stage: str, *view: Any) -> tuple[str, str]:
         """Strip and enlarged map of an answer."""
         t = self._page.t
+        # A number that is just being typed must not keep the former photo's maps.
+        view = tuple(or_usual(value, control) for value, control in zip(view, self.view, strict=True))
         if shown is None:
             waiting = markup.empty(t("The five maps appear here."))
             return markup.panel(t("Feature maps C1 to C5"), waiting), ""
