@@ -1,5 +1,6 @@
 """The server around the page: health, metrics, headers, who may ask, and how it ends."""
 
+import base64
 import errno
 import gzip
 import os
@@ -189,6 +190,33 @@ def test_who_finds_the_queue_full_is_told_when_to_come_back(engine):
             for event in events:  # nobody who waited is lost
                 assert "espresso" in client.get(f"gradio_api/call/classify/{event}").text
     assert len(events) >= 64
+
+
+def test_requests_that_wait_take_so_much_memory_at_most(engine, monkeypatch):
+    ready = threading.Event()
+    monkeypatch.setattr("resnet.ui.server.WAITING_BYTES", 1_000_000)
+    photo = "data:image/jpeg;base64," + base64.b64encode(ESPRESSO.read_bytes() + bytes(300_000)).decode()
+
+    def load():
+        ready.wait(60)
+        return engine
+
+    with serve(load) as address, httpx.Client(base_url=address, timeout=60) as client:
+        large, small = (
+            {"data": [{"path": None, "url": url, "meta": {"_type": "gradio.FileData"}}, 1, "crop", "server"]}
+            for url in (photo, "data:image/jpeg;base64,")
+        )
+        answers = []
+        while not answers or (answers[-1].status_code == 200 and len(answers) < 30):
+            answers.append(client.post("gradio_api/call/classify", json=large))
+            time.sleep(0.1)  # until those that are at work no longer wait
+        assert answers[-1].status_code == 429
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+        assert client.post("gradio_api/call/classify", json=small).status_code == 200
+        ready.set()
+        for answer in answers[:-1]:
+            assert "espresso" in client.get(f"gradio_api/call/classify/{answer.json()['event_id']}").text
+        assert client.post("gradio_api/call/classify", json=large).status_code == 200
 
 
 @pytest.mark.parametrize(
