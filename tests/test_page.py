@@ -87,6 +87,15 @@ def test_a_slider_whose_range_has_changed_meanwhile_gives_the_nearest_number():
     assert [slider.preprocess(number) for number in (23, 0, 2, None)] == [4, 1, 2, None]
 
 
+def test_classes_that_are_no_longer_listed_are_left_out():
+    choices = [("espresso", 7), ("goldfish", 0)]
+    one, several = gr.Dropdown(choices), gr.Dropdown(choices, multiselect=True)
+    assert [one.preprocess(index) for index in (7, 3, None)] == [7, None, None]
+    assert several.preprocess([3, 0, 7]) == [0, 7]
+    with pytest.raises(gr.Error, match="not in the list of choices"):
+        gr.Dropdown(["mean", "max"]).preprocess("median")
+
+
 @pytest.mark.parametrize(
     ("view", "sentence"),
     [

@@ -21,9 +21,21 @@ def _within(self: gr.Slider, payload: float | None) -> float | None:
     return None if payload is None else min(max(payload, self.minimum), self.maximum)
 
 
+def _listed(self: gr.Dropdown, payload: Any) -> Any:
+    known = [value for _, value in self.choices]
+    if isinstance(payload, int) and payload not in known:
+        return None
+    if isinstance(payload, list):
+        payload = [value for value in payload if not isinstance(value, int) or value in known]
+    return _dropdown_value(self, payload)
+
+
 # An emptied number beside a slider arrives as None, with which Gradio's check of the range fails. And a slider may
 # have got another range since a request was sent that still waits; Gradio would end it with "Value 23 is greater...".
 gr.Slider.preprocess = _within  # type: ignore[assignment,method-assign]
+# So may a list of classes have, whose values are the classes' indices.
+_dropdown_value = gr.Dropdown.preprocess
+gr.Dropdown.preprocess = _listed  # type: ignore[method-assign]
 
 
 def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
