@@ -1,5 +1,5 @@
 # make demo: the page on http://127.0.0.1:7860     make test: all tests     make lint: style and types
-# make quick: the tests that need no browser, no process of their own and no run of learning
+# make quick: the tests without those that take longest: in a browser, whole runs of learning, several workers
 # make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
 PYTHON ?= python3
 VENV ?= .venv

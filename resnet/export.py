@@ -33,7 +33,7 @@ from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, NetworkInput, prepare
 from resnet.report import as_dictionary, figure_png, safe_stem
 from resnet.stages import STAGE_NAMES
-from resnet.temporary import IN_HAND
+from resnet.temporary import IN_HAND, full
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
@@ -254,7 +254,12 @@ def temporary_export(manifest: Manifest, view: ViewOptions, **options: Any) -> I
         manifest: Of the weights that answer.
         view: How figures show the maps.
         **options: Further ones of `Export`.
+
+    Raises:
+        OptionError: There is no room for it.
     """
+    if full.is_set():
+        raise OptionError("There is no room for files now; please try again in some minutes.")
     with tempfile.TemporaryDirectory(prefix=IN_HAND) as folder:
         yield Export(Path(folder) / "resnet-export", manifest, view, **options)
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ RECENT_SECONDS = 600.0
 
 IN_HAND = "resnet-export-"
 """How the names of folders begin that are being written; whoever makes them removes them."""
+
+full = threading.Event()
+"""Set while visitors' files take more than they may although none can be removed yet: no more are taken."""
 
 
 @contextlib.contextmanager
@@ -75,15 +79,14 @@ def make_room(
         recent: Seconds since its last use up to which a file stays, even if the limit is exceeded.
 
     Returns:
-        Bytes that were removed, and bytes that are left.
+        Bytes that were removed, and bytes that are left, without those in hand.
     """
-    files, now, removed = sorted(_files(folder)), time.time(), 0
-    whole = sum(size for _, size, _ in files)
+    in_hand = os.path.join(folder, IN_HAND)
+    files = sorted(one for one in _files(folder) if not one[2].startswith(in_hand))
+    now, removed, whole = time.time(), 0, sum(size for _, size, _ in files)
     for changed, size, path in files:
         if now - changed <= (min(age, recent) if whole - removed > limit else age):
             break
-        if IN_HAND in path:
-            continue
         with contextlib.suppress(OSError):
             Path(path).unlink()
             removed += size

@@ -2,10 +2,14 @@
 
 import errno
 import json
+import socket
+import time
+from pathlib import Path
 
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
+from gradio.utils import get_upload_folder
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
@@ -13,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from resnet import temporary
 from resnet.errors import OptionError
 from resnet.ui import guard
 from resnet.ui.guard import Guard, is_loopback, middleware
@@ -91,8 +96,8 @@ def test_who_leaves_during_an_upload_leaves_no_fault():
 
 
 def test_names_are_taken_as_people_write_them():
-    (given,) = middleware(None, ["Demo.Example", "demo.example:8443", "https://demo.example/page"])
-    assert set(given.kwargs["names"]) == {"localhost", "127.0.0.1", "::1", "demo.example"}
+    (given,) = middleware(None, ["Demo.Example", "demo.example:8443", "https://demo.example/page", "2001:DB8::1"])
+    assert set(given.kwargs["names"]) == {"localhost", "127.0.0.1", "::1", "demo.example", "2001:db8::1"}
     with pytest.raises(OptionError, match=r"must be like demo.example; received ':8443'"):
         middleware(None, [":8443"])
 
@@ -130,23 +135,62 @@ def test_more_than_a_request_may_have_is_refused(server, monkeypatch, path, in_p
     else:
         body, kind = json.dumps({"data": ["x" * 1_500_000], "session_hash": "x"}).encode(), "application/json"
     content = (body[start : start + 100_000] for start in range(0, len(body), 100_000)) if in_parts else body
+    stored = set(Path(get_upload_folder()).rglob("*"))
     answer = httpx.post(f"{server}gradio_api/{path}", content=content, headers={"Content-Type": kind})
     assert answer.status_code == 413
-    assert "A request may have at most 1 MB; please upload photos as files" in answer.text
+    if path == "upload":
+        assert answer.text.endswith("the maximum allowed size, 1 MB; please send fewer photos at a time.")
+        assert set(Path(get_upload_folder()).rglob("*")) == stored
+    else:
+        assert "A request may have at most 1 MB; please upload photos as files." in answer.text
 
 
-def test_uploads_are_refused_while_there_is_no_room_for_them():
-    full = [True]
+def test_a_request_of_very_many_values_is_refused(server):
+    body = b'{"data":[' + b"[]," * 600_000 + b'[]],"session_hash":"x"}'
+    answer = httpx.post(f"{server}gradio_api/queue/join", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert "A request may have at most 1,000,000 values." in answer.text
 
+
+@pytest.mark.parametrize("query", ["", "?upload_id=x"])
+def test_an_upload_of_other_things_than_files_is_refused(server, query):
+    answer = httpx.post(f"{server}gradio_api/upload{query}", files={"files": (None, b"x" * 100)})
+    assert (answer.status_code, answer.text) == (400, guard.ONLY_FILES)
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing(server):
+    stored = set(Path(get_upload_folder()).rglob("*"))
+    host, port = httpx.URL(server).host, httpx.URL(server).port
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(300_000)
+    head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9000000\r\n"
+    with socket.create_connection((host, port)) as connection:
+        connection.sendall(head.encode() + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + part)
+        wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) != stored)
+    wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
+
+
+def wait_for(fact):
+    deadline = time.monotonic() + 60
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_no_files_are_taken_while_there_is_no_room_for_them(server, monkeypatch):
     async def page(scope, receive, send):
         await PlainTextResponse("taken")(scope, receive, send)
 
-    client = TestClient(Guard(page, None, lambda: full[0]))
+    client = TestClient(Guard(page, None))
+    monkeypatch.setattr(temporary.full, "is_set", lambda: True)
     answer = client.post("/gradio_api/upload", content=b"x")
     assert answer.status_code == 507
     assert answer.text.startswith("The server cannot store files now: visitors' files fill the room that they have.")
     assert client.post("/gradio_api/queue/join", content=b"x").text == "taken"
-    full[0] = False
+    photo = {"path": None, "url": "data:image/png;base64,eA==", "meta": {"_type": "gradio.FileData"}}
+    event = httpx.post(f"{server}gradio_api/call/classify", json={"data": [photo, 1, "crop", "server"]}).json()
+    answer = httpx.get(f"{server}gradio_api/call/classify/{event['event_id']}", timeout=60)
+    assert "There is no room for files now; please try again in some minutes." in answer.text
+    monkeypatch.undo()
     assert client.post("/gradio_api/upload", content=b"x").text == "taken"
 
 

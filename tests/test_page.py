@@ -82,9 +82,16 @@ def test_an_answer_that_comes_while_a_number_is_typed_is_shown_whole(layout):
     assert drawn[3].count("<figure>") == 16
 
 
-def test_a_slider_whose_range_has_changed_meanwhile_gives_the_nearest_number():
-    slider = gr.Slider(1, 4, value=4, step=1)
-    assert [slider.preprocess(number) for number in (23, 0, 2, None)] == [4, 1, 2, None]
+def test_a_slider_whose_range_has_changed_meanwhile_gives_what_it_shows(layout):
+    assert [gr.Slider(1, 4, value=4, step=1).preprocess(number) for number in (23, 2, None)] == [23, 2, None]
+    _, shown = explain(layout)
+    for wrong in (lambda: layout.column.classes(shown, 21),
+                  lambda: layout.maps.restyle(shown, "C5", *VIEW[:4], -5, True),
+                  lambda: layout.blocks.redraw(shown, "C4", 0, "mean", None, 16, *DRAWING),
+                  lambda: layout.blocks.redraw(shown, "C4", 3, "mean", None, 65, *DRAWING),
+                  lambda: layout.hold.hide(shown, about(shown), None, "hirescam", "C5", 0, 101, "blur")):  # fmt: skip
+        with pytest.raises(gr.Error, match=r"must be .*; received"):
+            wrong()
 
 
 def test_classes_that_are_no_longer_listed_are_left_out():

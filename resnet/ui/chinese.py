@@ -365,6 +365,7 @@ CHINESE: dict[str, str] = {
     "The weights {} know no class {}.": "权重 {} 不认识类别 {}。",
     "This map of {} is flat: no part of it is hotter than another.": "{} 的这张图是平坦的：没有哪一部分更热。",
     "Only answers of the same network can be compared.": "只能比较同一网络的结果。",
+    "There is no room for files now; please try again in some minutes.": "现在没有存放文件的空间，请几分钟后再试。",
     "A name under which the page is reached must be like demo.example; received {!r}.": "页面的名称必须类似 demo.example；收到 {!r}。",
     "A photo is needed; received none.": "需要一张照片；未收到。",
     "A batch takes 1 to {} photos; received {}.": "一批需要 1 到 {} 张照片；收到 {} 张。",

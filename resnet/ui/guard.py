@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
-from gradio.route_utils import FnIndexInferError
+from gradio.route_utils import FnIndexInferError, GradioMultiPartParser
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -19,21 +22,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet.errors import OptionError
 from resnet.metrics import REQUESTS, count_error
+from resnet.temporary import TEMPORARY_BYTES, full
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NO_ROOM = "The server cannot store files now: {}. Please try later."
 NO_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
-TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files, some at a time."
+TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files."
+TOO_MANY = "A request may have at most {:,} values."
+# Gradio answers 413 to what says these words, and removes the parts of the upload that it has stored.
+UPLOAD_TOO_LARGE = "An upload exceeds the maximum allowed size, {:.0f} MB; please send fewer photos at a time."
+ONLY_FILES = "An upload may hold files alone."
 NO_ENDPOINT = "There is no endpoint of that name."
 WRONG_VALUES = "The values do not fit the parameters of this endpoint; /gradio_api/info lists them."
 
-MOST_UPLOADED = 1_000_000_000
+MOST_UPLOADED = TEMPORARY_BYTES
 """Bytes of one upload, which may be of many photos."""
 
 MOST_SENT = 64_000_000
 """Bytes of any other request, which Gradio holds in memory: two photos of 20 MB fit as data URLs."""
 
+MOST_VALUES = 1_000_000
+"""Values in such a request: as Python's objects they take some twenty times their bytes."""
+
+_UPLOAD = "/gradio_api/upload"
 _TAKEN = "resnet.taken"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
@@ -65,18 +77,16 @@ class Guard:
     https://owasp.org/www-community/attacks/csrf. Programs send no `Origin` and are not concerned.
     """
 
-    def __init__(self, app: ASGIApp, names: Sequence[str] | None, is_full: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, app: ASGIApp, names: Sequence[str] | None) -> None:
         """Wrap an application.
 
         Args:
             app: The application.
             names: Hosts that it answers to; None for all, where others are meant to reach it.
-            is_full: Whether there is no room for uploads.
         """
         self._app = app
         self._zipped = GZipMiddleware(app, compresslevel=5)
         self._names = names
-        self._is_full = is_full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -122,7 +132,7 @@ class Guard:
             return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
         if _is(scope, "/process_recording"):
             return PlainTextResponse("This server takes no recordings.", 403)
-        if _is(scope, "/upload") and self._is_full():
+        if _is(scope, _UPLOAD) and full.is_set():
             return PlainTextResponse(NO_ROOM.format("visitors' files fill the room that they have"), 507)
         return None
 
@@ -138,17 +148,45 @@ class Guard:
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
     """A request's body, up to the most that it may have."""
-    limit = MOST_UPLOADED if _is(scope, "/upload") else MOST_SENT
-    taken = scope[_TAKEN] = [0]  # a list, which copies of the scope share
+    taken, values, whole = [0], 0, False
+    scope[_TAKEN] = taken  # a list, which copies of the scope share
 
-    async def receive_some() -> Message:
+    async def receive_upload() -> Message:
+        nonlocal whole
         message = await receive()
         taken[0] += len(message.get("body", b""))
-        if taken[0] > limit:
-            raise HTTPException(413, TOO_LARGE.format(limit / 1e6))
+        # Of all errors, only this one makes Gradio remove what it has stored.
+        if taken[0] > MOST_UPLOADED or (message["type"] == "http.disconnect" and not whole):
+            raise MultiPartException(UPLOAD_TOO_LARGE.format(MOST_UPLOADED / 1e6))
+        whole = not message.get("more_body", False)
         return message
 
-    return receive_some
+    async def receive_values() -> Message:
+        nonlocal values
+        message = await receive()
+        body = message.get("body", b"")
+        taken[0] += len(body)
+        values += sum(map(body.count, (b",", b"[", b"{")))
+        if taken[0] > MOST_SENT:
+            raise HTTPException(413, TOO_LARGE.format(MOST_SENT / 1e6))
+        if values > MOST_VALUES:
+            raise HTTPException(413, TOO_MANY.format(MOST_VALUES))
+        return message
+
+    return receive_upload if _is(scope, _UPLOAD) else receive_values
+
+
+_on_part_data = GradioMultiPartParser.on_part_data
+
+
+def _of_files(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
+    if self._current_part.file is None:
+        raise MultiPartException(ONLY_FILES)
+    _on_part_data(self, data, start, end)
+
+
+# Of other parts Gradio bounds the number, and keeps their content in memory.
+GradioMultiPartParser.on_part_data = _of_files  # type: ignore[method-assign]
 
 
 def bytes_of(request: Request) -> int:
@@ -182,6 +220,13 @@ def _name_of(address: str | None) -> str:
         return ""
 
 
+def _host_of(name: str) -> str:
+    """The host in a name as a person writes it: alone, with a port, in an address."""
+    with contextlib.suppress(ValueError):
+        return str(ip_address(name.strip("[]")))
+    return _name_of(name if "//" in name else f"//{name}")
+
+
 def is_loopback(host: str | None) -> bool:
     """Whether a server that listens there is reached from its own machine only.
 
@@ -191,22 +236,21 @@ def is_loopback(host: str | None) -> bool:
     return (host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]) in LOOPBACK
 
 
-def middleware(host: str | None, names: Sequence[str], is_full: Callable[[], bool] = lambda: False) -> list[Middleware]:
+def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
     """What stands before the page.
 
     Args:
         host: Where the server listens.
         names: Further names under which the page is reached, such as a proxy's; as such or as addresses.
-        is_full: Whether there is no room for uploads.
 
     Raises:
         OptionError: A name is none.
     """
-    further = [_name_of(name if "//" in name else f"//{name}") for name in names]
+    further = [_host_of(name) for name in names]
     if "" in further:
         raise OptionError(
             "A name under which the page is reached must be like demo.example; received {!r}.",
             names[further.index("")],
         )
     allowed = (*LOOPBACK, *further) if is_loopback(host) or names else None
-    return [Middleware(Guard, names=allowed, is_full=is_full)]
+    return [Middleware(Guard, names=allowed)]

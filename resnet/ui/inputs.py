@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from math import isfinite
 from typing import Any
 
 import gradio as gr
@@ -12,13 +13,16 @@ from gradio.processing_utils import ssrf_protected_download
 
 from resnet.export import MOST_PHOTOS
 from resnet.images import MAXIMUM_BYTES, SUFFIXES
+from resnet.temporary import full
 from resnet.ui.files import keep
 from resnet.ui.language import ENGLISH, Language
 from resnet.ui.server import NO_ADDRESSES
 
 
-def _within(self: gr.Slider, payload: float | None) -> float | None:
-    return None if payload is None else min(max(payload, self.minimum), self.maximum)
+def _as_it_is(_: gr.Slider, payload: float | None) -> float | None:
+    if payload is not None and not isfinite(payload):
+        raise ValueError
+    return payload
 
 
 def _listed(self: gr.Dropdown, payload: Any) -> Any:
@@ -30,9 +34,9 @@ def _listed(self: gr.Dropdown, payload: Any) -> Any:
     return _dropdown_value(self, payload)
 
 
-# An emptied number beside a slider arrives as None, with which Gradio's check of the range fails. And a slider may
-# have got another range since a request was sent that still waits; Gradio would end it with "Value 23 is greater...".
-gr.Slider.preprocess = _within  # type: ignore[assignment,method-assign]
+# Gradio's check of the range fails for None, which an emptied number beside a slider is, and for a slider whose range
+# has been changed since, by a request that was faster or in the browser alone. Whoever uses a number checks it.
+gr.Slider.preprocess = _as_it_is  # type: ignore[assignment,method-assign]
 # So may a list of classes have, whose values are the classes' indices.
 _dropdown_value = gr.Dropdown.preprocess
 gr.Dropdown.preprocess = _listed  # type: ignore[method-assign]
@@ -108,6 +112,8 @@ def _store(url: str, t: Language) -> str:
     """Write the content of a data URL to a file; its decoder checks it like any other."""
     header, _, body = url.partition(",")
     kind = header.removeprefix("data:image/").split(";")[0]
+    if full.is_set():
+        raise gr.Error(t("There is no room for files now; please try again in some minutes."), print_exception=False)
     suffix = kind if f".{kind}" in SUFFIXES else "bin"
     if len(body) > MAXIMUM_BYTES * 4 // 3 + 4:
         raise gr.Error(

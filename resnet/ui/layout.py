@@ -70,7 +70,7 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
         "show_error": False,
         "mcp_server": True,
         "server_name": host,
-        "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names, lambda: demo.full)},
+        "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names)},
     }
 
 

@@ -45,7 +45,6 @@ class GuardedBlocks(gr.Blocks):
         fetch: Whether addresses that visitors send are fetched. Gradio fetches public ones from anywhere in
             the input of any component, so this is decided here, before the components see it.
         stopping: Whether new requests are refused, because the server is about to end.
-        full: Whether uploads are refused, because visitors' files take all the room that they may.
     """
 
     def __init__(self, explorer: Explorer, *, fetch: bool, **options: Any) -> None:
@@ -60,7 +59,6 @@ class GuardedBlocks(gr.Blocks):
         self.explorer = explorer
         self.fetch = fetch
         self.stopping = False
-        self.full = False
         self._turns = Turns()
         self._sizes: LRUCache[str, int] = LRUCache(MOST_EVENTS)
 

@@ -89,7 +89,8 @@ class CompareTab:
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
         # In the browser alone: an answer from the server could come after the visitor has moved the slider.
         ranges = json.dumps({name: {**self.range_of(name), "__type__": "update"} for name in CHANGES})
-        self.change.change(None, self.change, self.amount, js=f"(change) => ({ranges})[change]", **PRIVATE)
+        # And of a visitor's own choice alone: a link brings its amount.
+        self.change.input(None, self.change, self.amount, js=f"(change) => ({ranges})[change]", **PRIVATE)
         on_each(
             [self.other.change, self.change.change, self.amount.change],
             self.compare,
