@@ -81,7 +81,7 @@ def make_room(
     Returns:
         Bytes that were removed, and bytes that are left, without those in hand.
     """
-    in_hand = os.path.join(folder, IN_HAND)
+    in_hand = os.fspath(folder / IN_HAND)
     files = sorted(one for one in _files(folder) if not one[2].startswith(in_hand))
     now, removed, whole = time.time(), 0, sum(size for _, size, _ in files)
     for changed, size, path in files:
