@@ -45,7 +45,10 @@ def serve(
     demo.launch(server_port=port, prevent_thread_lock=True, **launch_options(demo, host, names))
     while not stop.wait(LOOK_EVERY):
         removed, left = make_room(folder)
-        (full.set if left > TEMPORARY_BYTES else full.clear)()
+        if left > TEMPORARY_BYTES:
+            full.set()
+        else:
+            full.clear()
         if removed:
             _log.info("Removed %.0f MB of old temporary files.", removed / 1e6)
         give_back()
