@@ -68,7 +68,7 @@ def test_emptied_fields_wait_for_a_number(layout):
     assert layout.maps.restyle(shown, "C5", "mean", None, "turbo", "each", 55, True) == (gr.skip(), gr.skip())
     assert layout.blocks.redraw(shown, "C4", None, "mean", None, 16, *DRAWING) == (gr.skip(),) * 3
     assert layout.blocks.enlarge(shown, "C4", 1, None, *DRAWING) == (gr.skip(),) * 2
-    assert layout.hold.hide(shown, about(shown), None, "hirescam", "C5", 0, None, "blur") == (gr.skip(),) * 5
+    assert layout.hold.hide(shown, about(shown), "", None, "hirescam", "C5", 0, None, "blur") == (gr.skip(),) * 5
     assert layout.compare.compare(shown, None, "rotate", None, 5, *VIEW) == gr.skip()
 
 
@@ -89,7 +89,7 @@ def test_a_slider_whose_range_has_changed_meanwhile_gives_what_it_shows(layout):
                   lambda: layout.maps.restyle(shown, "C5", *VIEW[:4], -5, True),
                   lambda: layout.blocks.redraw(shown, "C4", 0, "mean", None, 16, *DRAWING),
                   lambda: layout.blocks.redraw(shown, "C4", 3, "mean", None, 65, *DRAWING),
-                  lambda: layout.hold.hide(shown, about(shown), None, "hirescam", "C5", 0, 101, "blur")):  # fmt: skip
+                  lambda: layout.hold.hide(shown, about(shown), "", [], "hirescam", "C5", 0, 101, "blur")):  # fmt: skip
         with pytest.raises(gr.Error, match=r"must be .*; received"):
             wrong()
 
@@ -137,7 +137,7 @@ def test_a_map_without_differences_cannot_be_tested(layout):
         values[:] = 0
     observation.latest.clear()
     with pytest.raises(gr.Error, match="This map of C3 is flat"):
-        layout.hold.hide(shown, about(shown), None, "mean", "C3", 0, 20, "blur")
+        layout.hold.hide(shown, about(shown), "", None, "mean", "C3", 0, 20, "blur")
     layout.maps._page.explorer.cache.clear()
 
 

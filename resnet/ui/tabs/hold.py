@@ -90,8 +90,9 @@ class HoldTab:
             measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
             self.curves = gr.HTML(elem_id="curves")
             self.made_for = gr.Textbox(visible=False)
+            self.measured = gr.Textbox(visible=False)
         chosen = [self.source, self.stage, self.target, self.percent, self.fill]
-        inputs = [self.made_for, wanted, *chosen]
+        inputs = [self.made_for, self.measured, wanted, *chosen]
         outputs = [self.made_for, wanted, self.target, self.result, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         on_each(
@@ -101,16 +102,15 @@ class HoldTab:
             outputs,
             **{**QUICK, **NETWORK},
         )
-        gr.on(
-            [self.source.change, self.stage.change, self.target.input, self.fill.change],
-            lambda: "",
-            None,
-            self.curves,
-            queue=False,
-            show_progress="hidden",
-            **PRIVATE,
-        )
+        # Noted in the browser, before any request: a change of the controls whose answer is still to come
+        # then finds that the curves are of what they say.
         measure.click(
+            None,
+            [self.made_for, self.source, self.stage, self.target, self.fill],
+            [self.measured, self.curves],
+            js='(...chosen) => [chosen.join(" "), ""]',
+            **PRIVATE,
+        ).then(
             self.measure,
             [page.result, self.source, self.stage, self.target, self.fill],
             self.curves,
@@ -127,6 +127,7 @@ class HoldTab:
         self,
         shown: Shown | None,
         made_for: str | None,
+        measured: str | None,
         wanted: list[str] | None,
         source: str,
         stage: str,
@@ -134,7 +135,10 @@ class HoldTab:
         percent: Any,
         fill: str,
     ) -> tuple[Any, ...]:
-        """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names."""
+        """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names.
+
+        Curves of anything but what the tab says now are taken away.
+        """
         if shown is None:
             return "", wanted, gr.skip(), self._waiting(), ""
         if percent is None:  # an emptied field waits for its number
@@ -152,7 +156,7 @@ class HoldTab:
                 still,
                 setting(target, goal, **known),
                 self._result(shown, source, stage, goal, percent, fill),
-                gr.skip() if same and rows == chosen else "",
+                "" if measured and measured != f"{about(shown)} {source} {stage} {goal} {fill}" else gr.skip(),
             )
 
         filled: tuple[Any, ...] = self._page.or_error(fill_in)
