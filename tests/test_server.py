@@ -302,6 +302,12 @@ def test_a_symbolic_link_leads_nowhere(server, tmp_path):
     assert "root:" not in answer.text
 
 
+def collections(port):
+    """How often Python has looked for garbage."""
+    lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("python_gc_collections_total"))
+
+
 @pytest.mark.slow
 def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_nothing(tmp_path):
     port = free_port()
@@ -322,6 +328,10 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_no
                 pass
             assert process.poll() is None
             time.sleep(0.2)
+        before = collections(port)
+        for _ in range(20):
+            httpx.get(f"http://127.0.0.1:{port}/config")
+        assert collections(port) > before  # none while the page starts
         client = Client(f"http://127.0.0.1:{port}", verbose=False)
         job = client.submit(handle_file(str(ESPRESSO)), curves=True, api_name="/hold")
         while job.status().code.value != "PROCESSING":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -43,6 +44,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     demo.launch(server_port=port, prevent_thread_lock=True, **launch_options(demo, host, names))
+    gc.enable()  # `app.py` starts without
     while not stop.wait(LOOK_EVERY):
         removed, left = make_room(folder)
         if left > TEMPORARY_BYTES:
