@@ -65,10 +65,11 @@ def test_a_visitors_state_is_small(layout):
 def test_emptied_fields_wait_for_a_number(layout):
     _, shown = explain(layout)
     assert layout.column.classes(shown, None) == gr.skip()
-    assert layout.maps.restyle(shown, "C5", "mean", None, "turbo", "each", 55, True) == (gr.skip(), gr.skip())
+    assert layout.maps.restyle(shown, "C5", "channel", None, "turbo", "each", 55, True) == (gr.skip(), gr.skip())
+    assert layout.maps.restyle(shown, "C5", "mean", None, *VIEW[2:]) == layout.maps.show(shown, "C5", *VIEW)
     assert layout.blocks.redraw(shown, "C4", None, "mean", None, 16, *DRAWING) == (gr.skip(),) * 3
     assert layout.blocks.enlarge(shown, "C4", 1, None, *DRAWING) == (gr.skip(),) * 2
-    assert layout.hold.hide(shown, about(shown), "", None, "hirescam", "C5", 0, None, "blur") == (gr.skip(),) * 5
+    assert layout.hold.hide(shown, about(shown), "", None, "hirescam", "C5", 0, None, "blur") == (gr.skip(),) * 6
     assert layout.compare.compare(shown, None, "rotate", None, 5, *VIEW) == gr.skip()
 
 

@@ -15,7 +15,7 @@ from resnet.explorer import Shown
 from resnet.heatmaps import Heatmap
 from resnet.stages import STAGE_NAMES, Block
 from resnet.ui import markup
-from resnet.ui.page import NETWORK, PRIVATE, Page, Part
+from resnet.ui.page import CLICK, NETWORK, PRIVATE, Page, Part
 
 Point = tuple[float, float]
 """Where a visitor pointed, as shares of the photo's width and height."""
@@ -69,7 +69,7 @@ class CellAnswer:
         self.large = gr.HTML(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
         self.text = gr.HTML(elem_id=f"{name}-cell")
         moved = self.large.select(
-            self._move, [page.result, self.point, *inputs], self.point, queue=False, show_progress="hidden", **PRIVATE
+            self._move, [page.result, self.point, *inputs], self.point, **{**CLICK, "queue": False}
         )
         self.follow(moved)
         page.on_cell(Part(name, self._answer, [self.point, *inputs], [self.text]), self._draw)

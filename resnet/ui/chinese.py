@@ -164,6 +164,7 @@ CHINESE: dict[str, str] = {
     "Measure deletion and insertion curves": "测量删除与插入曲线",
     "With a part hidden": "遮住一部分之后",
     "Choose a photo first.": "请先选择照片。",
+    "There is a new answer just now. Please measure again.": "刚刚有了新的结果，请再测量一次。",
     "The photo with its hottest {} hidden": "遮住最热的 {} 之后的照片",
     "“{}”: {:.1%} before, {:.1%} with {:.0%} hidden.": "“{0}”：之前 {1:.1%}，遮住 {3:.0%} 之后 {2:.1%}。",
     "Before": "之前",

@@ -19,10 +19,15 @@ from resnet.ui.language import ENGLISH, Language
 from resnet.ui.server import NO_ADDRESSES
 
 
-def _as_it_is(_: gr.Slider, payload: float | None) -> float | None:
+def _as_it_is(_: gr.Slider | gr.Number, payload: float | None) -> float | None:
     if payload is not None and not isfinite(payload):
         raise ValueError
     return payload
+
+
+def _rounded(self: gr.Number, payload: float | None) -> float | None:
+    payload = _as_it_is(self, payload)
+    return None if payload is None else self.round_to_precision(payload, self.precision)
 
 
 def _listed(self: gr.Dropdown, payload: Any) -> Any:
@@ -37,6 +42,8 @@ def _listed(self: gr.Dropdown, payload: Any) -> Any:
 # Gradio's check of the range fails for None, which an emptied number beside a slider is, and for a slider whose range
 # has been changed since, by a request that was faster or in the browser alone. Whoever uses a number checks it.
 gr.Slider.preprocess = _as_it_is  # type: ignore[assignment,method-assign]
+# A number's range is checked by whoever uses it, too: with a sentence in the page's language, and only where it counts.
+gr.Number.preprocess = _rounded  # type: ignore[method-assign]
 # So may a list of classes have, whose values are the classes' indices.
 _dropdown_value = gr.Dropdown.preprocess
 gr.Dropdown.preprocess = _listed  # type: ignore[method-assign]

@@ -134,6 +134,8 @@ class Layout:
                     LearnTab(page)
         self.many.connect(self.model.chosen)
 
+        self._classes = page.saying(self._likeliest, [classes], classes)
+        self._maps = page.saying(self.maps.show, self.maps.outputs, self.maps.strip)
         answer = gr.on(
             [self.column.photo.change, self.column.framing.change, self.model.chosen.change],
             self.column.explain,
@@ -164,7 +166,10 @@ class Layout:
 
     def _show(self, top_k: Any, shown: Shown | None, *view: Any) -> tuple[Any, ...]:
         """Classes and maps of an answer."""
-        return self.column.classes(shown, or_usual(top_k, self._page.top_k)), *self.maps.show(shown, *view)
+        return self._classes(shown, top_k), *self._maps(shown, *view)
+
+    def _likeliest(self, shown: Shown | None, top_k: Any) -> Any:
+        return self.column.classes(shown, or_usual(top_k, self._page.top_k))
 
     def _weights_status(self) -> tuple[str, gr.Timer]:
         """The line about the weights; the timer stops once nothing will change."""

@@ -14,8 +14,10 @@ from resnet.errors import ResNetError
 from resnet.explain import Observation
 from resnet.explorer import Explorer, Shown
 from resnet.heatmaps import ViewOptions
+from resnet.metrics import count_error
 from resnet.options import number
 from resnet.report import safe_stem
+from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.language import Language
 
@@ -33,6 +35,9 @@ QUICK: dict[str, Any] = {
     **PRIVATE,
 }
 """Events that only draw."""
+
+CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
+"""Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
 
 CHOICE_SCRIPT = """
 element.addEventListener("click", (event) => {
@@ -74,13 +79,18 @@ def setting(current: Any, value: Any, **settings: Any) -> dict[str, Any]:
 def view_options(
     aggregation: str, channel: Any, colormap: str, scale: str, opacity_percent: Any, smooth: bool
 ) -> ViewOptions:
-    """The view that the page's controls describe.
+    """The view that the page's controls describe; the channel's number counts only while it is to be seen.
 
     Raises:
         OptionError: A number is missing or outside its range.
     """
     opacity = number("opacity in percent", opacity_percent, 0, 100) / 100
-    return ViewOptions(aggregation, channel or 0, colormap, opacity, scale, smooth)
+    return ViewOptions(aggregation, (channel or 0) if aggregation == "channel" else 0, colormap, opacity, scale, smooth)
+
+
+def unfinished(aggregation: str, channel: Any, *others: Any) -> bool:
+    """Whether a number in the view's controls is just being typed; one that is not to be seen counts for nothing."""
+    return None in others or (channel is None and aggregation == "channel")
 
 
 def or_usual(value: Any, control: Any) -> Any:
@@ -143,6 +153,31 @@ class Page:
         except ResNetError as error:
             raise gr.Error(escape(self.t.error(error)), print_exception=False) from error
 
+    def saying(self, refresh: Callable[..., Any], outputs: Sequence[Any], panel: Any) -> Callable[..., Any]:
+        """Let what `or_error` refuses take the answer's place, where the former one would belong to something else.
+
+        Args:
+            refresh: Gives what `outputs` get.
+            outputs: Components; the texts and pictures among them are emptied, controls stay.
+            panel: Which of them says why.
+        """
+
+        def answer(*values: Any) -> Any:
+            try:
+                return refresh(*values)
+            except gr.Error as refusal:
+                error = refusal.__cause__
+                if not isinstance(error, ResNetError):
+                    raise
+                count_error(error)
+                said = markup.message(self.t.error(error), "error")
+                given = [
+                    said if output is panel else "" if isinstance(output, gr.HTML) else gr.skip() for output in outputs
+                ]
+                return given[0] if len(given) == 1 else tuple(given)
+
+        return answer
+
     def observation(self, shown: Shown) -> Observation:
         """The answer that is shown; computed again if it has left the cache."""
         return self.explorer.held(shown)
@@ -166,15 +201,24 @@ class Page:
             refresh: Takes the answer that is shown and then `inputs`.
             inputs: Further components.
             outputs: What it gives.
-            panel: Where progress is shown.
+            panel: Where progress is shown, and what is refused.
             follow: Told of each event that refreshes the tab.
         """
-        opened = tab.select(lambda: name, None, self.active, queue=False, show_progress="hidden", **PRIVATE)
-        refreshed = opened.then(refresh, [self.result, *inputs], list(outputs), **_progress_on([panel]))
+        answer = self.saying(refresh, outputs, panel)
+        refreshed = self.opened(tab, name).then(answer, [self.result, *inputs], list(outputs), **_progress_on([panel]))
         if follow:
             follow(refreshed)
-        self._tabs.append(Part(name, refresh, list(inputs), list(outputs)))
+        self._tabs.append(Part(name, answer, list(inputs), list(outputs)))
         self._panels.append(panel)
+
+    def opened(self, tab: gr.Tab, name: str) -> gr.events.Dependency:
+        """Note that a tab has been opened.
+
+        Args:
+            tab: The tab.
+            name: Its identifier.
+        """
+        return tab.select(lambda: name, None, self.active, **{**CLICK, "queue": False})
 
     def on_cell(self, cell: Part, script: str) -> None:
         """Say anew what a cell is like with each new answer while its tab is open.

@@ -15,7 +15,7 @@ from resnet.labels import ASSETS
 from resnet.metrics import count_error
 from resnet.ui import markup
 from resnet.ui.inputs import photo_input
-from resnet.ui.page import CHOICE_SCRIPT, PRIVATE, Page
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
 
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 
@@ -72,7 +72,7 @@ class PhotoColumn:
         # Events may set the photo, but never update the field: Gradio would make a new one that decodes by itself.
         self.wanted = gr.Textbox(visible=False)
         self.wanted.change(example_path, self.wanted, self.photo, queue=False, show_progress="hidden", **PRIVATE)
-        examples.select(_chosen_example, None, self.photo, queue=False, show_progress="hidden", **PRIVATE)
+        examples.select(_chosen_example, None, self.photo, **{**CLICK, "queue": False})
 
     def explain(self, path: str | None, framing: str, weights: str) -> tuple[str, Shown | None]:
         """A new photo, framing or choice of weights: the message, and what is to be shown."""

@@ -54,7 +54,7 @@ class Sharing:
             self._restore,
             None,
             [layout.column.wanted, layout.tabs, page.active, layout.wanted, layout.model.weights,
-             layout.model.chosen, *controls],
+             layout.model.chosen, compare.ranged, *controls],
             show_progress="hidden",
             **PRIVATE,
         )  # fmt: skip
@@ -106,6 +106,7 @@ class Sharing:
             said.get("class"),
             gr.update(value=weights) if weights else gr.skip(),
             weights or gr.skip(),
+            said.get("change", gr.skip()) if tab == "compare" else gr.skip(),
             *(self._control(part, said, tab) for part in links.CONTROLS),
         )
 

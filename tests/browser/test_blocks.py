@@ -92,3 +92,31 @@ def test_what_was_chosen_meanwhile_outlasts_a_late_answer(page, held, monkeypatc
     page.wait_for_timeout(1000)
     expect(page.locator("#grid h2")).to_contain_text("of conv4_block1E")
     expect(page.locator("#block-number input[type=range]")).to_have_value("1")
+
+
+def test_of_two_quick_clicks_the_last_counts(answered):
+    open_tab(answered, "Blocks and channels")
+    expect(answered.locator("#grid figure")).to_have_count(16)
+    channel = answered.locator("#grid button").evaluate_all(
+        "(buttons) => { buttons.slice(4, 8).forEach((button) => button.click()); return buttons[7].dataset.choice; }"
+    )
+    expect(answered.locator("#blocks-large figcaption")).to_contain_text(f"channel {channel}")
+    answered.wait_for_timeout(500)
+    expect(answered.locator("#block-channel input")).to_have_value(channel)
+
+
+def test_a_block_stays_that_is_chosen_while_the_grid_of_another_stage_is_drawn(answered, monkeypatch):
+    open_tab(answered, "Blocks and channels")
+    expect(answered.locator("#grid figure")).to_have_count(16)
+    late = Late(blocks.changes_chart, 1)
+    monkeypatch.setattr(blocks, "changes_chart", late)
+    answered.locator("#block-stage").get_by_label("C3").check()
+    assert late.begun.wait(60)
+    answered.locator("#block-stage").get_by_label("C2").check()
+    expect(answered.locator("#grid h2")).to_contain_text("conv2_block3")
+    slide(answered, "#block-number", "Home")
+    expect(answered.locator("#grid h2")).to_contain_text("conv2_block1")
+    late.go.set()
+    answered.wait_for_timeout(1500)
+    expect(answered.locator("#grid h2")).to_contain_text("conv2_block1")
+    expect(answered.locator("#block-number input[type=range]")).to_have_value("1")

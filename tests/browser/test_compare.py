@@ -60,3 +60,20 @@ def test_the_amount_is_what_the_slider_shows_also_where_a_link_has_set_another_r
     choose(page, "#change", "Remove colour")
     expect(page.locator("#amount input[type=number]")).to_have_value("100")
     expect(result).to_contain_text("after: Remove colour, 100 % of the colour removed")
+
+
+def test_a_look_at_the_changes_leaves_the_amount(answered):
+    open_tab(answered, "Compare")
+    result = answered.locator("#compare-result")
+    expect(result).to_contain_text("after: Rotate, 30 °")
+    slide(answered, "#amount", "End")
+    expect(result).to_contain_text("after: Rotate, 180 °")
+    answered.locator("#change input").click()
+    answered.keyboard.press("Escape")
+    answered.locator("#top-k input[type=number]").focus()
+    answered.wait_for_timeout(1000)
+    expect(answered.locator("#amount input[type=number]")).to_have_value("180")
+    choose(answered, "#change", "Blur")
+    expect(result).to_contain_text("after: Blur")
+    choose(answered, "#change", "Rotate")
+    expect(result).to_contain_text("after: Rotate, 30 °")

@@ -72,3 +72,31 @@ def test_a_method_chosen_while_a_new_photo_is_drawn_is_about_that_photo(answered
     expect(answered.locator("#matrix h2")).to_contain_text("LayerCAM")
     expect(rows.first).to_contain_text("jellyfish")
     expect(answered.locator("#evidence-classes")).to_contain_text("jellyfish")
+
+
+def test_classes_can_be_taken_away(answered):
+    open_tab(answered, "Evidence")
+    rows = answered.locator("#matrix tbody tr")
+    expect(rows).to_have_count(5)
+    field = answered.locator("#evidence-classes")
+    field.locator("input").click()
+    answered.keyboard.press("Backspace")
+    expect(rows).to_have_count(4)
+    answered.keyboard.press("Escape")
+    field.locator(".token", has_text="espresso").locator(".token-remove").click()
+    expect(rows).to_have_count(3)
+    expect(answered.locator("#matrix")).not_to_contain_text("espresso")
+    field.locator(".remove-all").click()
+    expect(answered.locator("#matrix")).to_contain_text("Choose at least one class.")
+    choose(answered, "#evidence-classes", "boa constrictor")
+    expect(rows).to_have_count(1)
+
+
+def test_of_two_quick_clicks_the_last_counts(answered):
+    open_tab(answered, "Evidence")
+    expect(answered.locator("#matrix img")).to_have_count(25)
+    answered.locator("#matrix [data-choice]").evaluate_all(
+        "(buttons) => ['1:0', '2:1', '3:2'].forEach("
+        "(choice) => buttons.find((button) => button.dataset.choice === choice).click())"
+    )
+    expect(answered.locator("#evidence-large figcaption")).to_contain_text("in C3")

@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.browser.steps import EXAMPLES, changed, choose, open_tab, pictures, upload
+
 
 def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
     large = answered.locator("#maps-large .map")
@@ -37,3 +39,28 @@ def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
 def test_a_place_that_the_network_did_not_see_is_said(answered):
     answered.locator("#maps-large .map").click(position={"x": 5, "y": 200})
     expect(answered.locator("#maps-cell")).to_contain_text("The network did not see this part of the photo")
+
+
+def test_a_channel_number_that_cannot_be_keeps_nothing_else_from_a_new_photo(answered):
+    choose(answered, "#map", "One channel")
+    number = answered.locator("#channel input")
+    number.fill("3000")
+    expect(answered.get_by_text("The channel must be 0 to 2047; received 3000.")).to_be_visible()
+    classes = answered.locator("#classes").inner_text()
+    upload(answered, EXAMPLES / "pagoda.jpg")
+    expect(answered.locator("#message")).to_contain_text("pagoda.jpg")
+    expect(answered.locator("#stages [role=alert]")).to_have_text("The channel must be 0 to 2047; received 3000.")
+    expect(answered.locator("#classes")).not_to_have_text(classes)
+    open_tab(answered, "Evidence")
+    expect(answered.locator("#evidence-large img")).to_have_attribute("alt", re.compile("over the photo pagoda.jpg"))
+    open_tab(answered, "Maps")
+
+    # A number that is not to be seen counts for nothing.
+    for wrong in ("3000", ""):
+        choose(answered, "#map", "One channel")
+        number.fill(wrong)
+        choose(answered, "#map", "Mean of channels")
+        expect(answered.locator("#stages img")).to_have_count(5)
+        before = pictures(answered)
+        choose(answered, "#colormap", "magma" if wrong else "viridis")
+        changed(answered, before)

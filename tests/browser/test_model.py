@@ -6,7 +6,7 @@ import re
 from playwright.sync_api import expect
 
 from resnet.labels import ASSETS
-from tests.browser.steps import EXAMPLES, open_tab, shown, upload
+from tests.browser.steps import EXAMPLES, Late, open_tab, shown, upload
 
 
 def test_the_model_and_its_classes(page):
@@ -65,6 +65,32 @@ def test_other_weights_answer_the_visitor_who_chose_them(open_page, engine, monk
     second.get_by_label("Whole photo").check()
     expect(second.locator("#message")).to_contain_text("seen at 192×128 px")
     expect(second.locator("#message")).to_contain_text("tiny-imagenet-200")
+
+
+def test_another_choice_of_weights_counts_while_one_is_being_had(page, monkeypatch):
+    from resnet import sources
+    from resnet.errors import WeightsError
+
+    def load():
+        raise WeightsError("The ImageNet weights are not on this machine, or only in part.")
+
+    late = Late(load, 1)
+    monkeypatch.setattr(sources, "load_imagenet", late)
+    open_tab(page, "Model")
+    choices = page.locator("#weights-choice")
+    choices.get_by_label(re.compile("ImageNet")).click()
+    assert late.begun.wait(60)
+    choices.get_by_label(re.compile("Bundled")).click()
+    expect(page.locator("#model-description")).to_contain_text("tiny-imagenet-200")
+    late.go.set()
+    expect(page.get_by_text("The ImageNet weights are not on this machine, or only in part.")).to_be_visible()
+    page.wait_for_timeout(1000)
+    expect(choices.get_by_label(re.compile("Bundled"))).to_be_checked()
+    page.get_by_label("Whole photo").check()
+    upload(page, EXAMPLES / "cat.jpg")
+    shown(page, "cat.jpg")
+    page.locator("#share").click()
+    page.wait_for_url("**weights=bundled**")
 
 
 def test_learn_explains_with_a_diagram(page):

@@ -16,7 +16,18 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import class_choices, likeliest_indices
-from resnet.ui.page import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK, Page, drawing_options, on_each, or_usual, setting
+from resnet.ui.page import (
+    CHOICE_SCRIPT,
+    CLICK,
+    NETWORK,
+    PRIVATE,
+    QUICK,
+    Page,
+    drawing_options,
+    on_each,
+    or_usual,
+    setting,
+)
 
 
 class BlocksTab:
@@ -92,10 +103,10 @@ class BlocksTab:
             js='(order) => ({ visible: order === "contribution", __type__: "update" })',
             **PRIVATE,
         )
-        self.stage.change(self.choose_stage, [page.result, self.stage], self.block, **QUICK)
+        staged = self.stage.change(self.choose_stage, [page.result, self.stage], self.block, **QUICK)
         # Only an order by contribution to a class that was not asked before needs the network.
         redrawn = on_each(
-            [self.stage.change, self.block.change, self.order.change, self.target.change, self.count.change],
+            [staged.then, self.block.change, self.order.change, self.target.change, self.count.change],
             self.redraw,
             grid_inputs,
             [self.changes, self.grid, self.channel],
@@ -110,7 +121,7 @@ class BlocksTab:
             [self.changes, self.grid, *channel_outputs],
             **QUICK,
         )
-        self.grid.select(_chosen_channel, None, self.channel, **QUICK)
+        self.grid.select(_chosen_channel, None, self.channel, **CLICK)
         for event in (enlarged, *again, restyled):
             self.cell.follow(event)
 

@@ -20,7 +20,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.inputs import photo_input
-from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, on_each, view_options
+from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, on_each, unfinished, view_options
 
 CHANGE_NAMES = {
     "rotate": "Rotate",
@@ -81,6 +81,7 @@ class CompareTab:
                         elem_id="change",
                     )
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
+                    self.ranged = gr.Textbox("rotate", visible=False)
             self.result = gr.HTML(self._waiting(), elem_id="compare-result")
             save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison")
             file = gr.DownloadButton(visible="hidden", elem_id="comparison-file")
@@ -89,8 +90,14 @@ class CompareTab:
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
         # In the browser alone: an answer from the server could come after the visitor has moved the slider.
         ranges = json.dumps({name: {**self.range_of(name), "__type__": "update"} for name in CHANGES})
-        # And of a visitor's own choice alone: a link brings its amount.
-        self.change.input(None, self.change, self.amount, js=f"(change) => ({ranges})[change]", **PRIVATE)
+        # And of a visitor's own choice alone: a link brings its amount, and Gradio tells of a mere look as well.
+        self.change.input(
+            None,
+            [self.change, self.ranged],
+            [self.amount, self.ranged],
+            js=f'(change, was) => [change === was ? {{ __type__: "update" }} : ({ranges})[change], change]',
+            **PRIVATE,
+        )
         on_each(
             [self.other.change, self.change.change, self.amount.change],
             self.compare,
@@ -127,7 +134,7 @@ class CompareTab:
         """Both answers side by side, and how alike their stages are."""
         if shown is None:
             return self._waiting()
-        if amount is None or top_k is None or None in view:
+        if amount is None or top_k is None or unfinished(*view):
             return gr.skip()
 
         def draw() -> str:

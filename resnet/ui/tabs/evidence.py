@@ -16,7 +16,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
-from resnet.ui.page import CHOICE_SCRIPT, NETWORK, QUICK, Page, drawing_options, on_each, setting
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, Page, drawing_options, on_each, setting
 
 
 class EvidenceTab:
@@ -87,7 +87,8 @@ class EvidenceTab:
         ]
         page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
         redrawn = on_each(
-            [self.classes.input, self.method.change, self.scale.change, self.one.input, self.other.input],
+            # Not `input`, which a class that is taken away does not cause.
+            [self.classes.change, self.method.change, self.scale.change, self.one.input, self.other.input],
             self.draw,
             [page.result, *inputs],
             outputs,
@@ -100,7 +101,7 @@ class EvidenceTab:
             outputs,
             **QUICK,
         )
-        self.matrix.select(_chosen_map, None, self.chosen, **QUICK)
+        self.matrix.select(_chosen_map, None, self.chosen, **CLICK)
         enlarged = self.chosen.change(
             self.enlarge,
             [page.result, self.classes, self.method, self.scale, self.chosen, *page.drawing],

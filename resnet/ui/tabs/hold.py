@@ -90,14 +90,14 @@ class HoldTab:
             measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
             self.curves = gr.HTML(elem_id="curves")
             self.made_for = gr.Textbox(visible=False)
-            self.measured = gr.Textbox(visible=False)
+            self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
         chosen = [self.source, self.stage, self.target, self.percent, self.fill]
         inputs = [self.made_for, self.measured, wanted, *chosen]
-        outputs = [self.made_for, wanted, self.target, self.result, self.curves]
+        outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
-            self.hide,
+            page.saying(self.hide, outputs, self.result),
             [page.result, *inputs],
             outputs,
             **{**QUICK, **NETWORK},
@@ -106,15 +106,16 @@ class HoldTab:
         # then finds that the curves are of what they say.
         measure.click(
             None,
-            [self.made_for, self.source, self.stage, self.target, self.fill],
+            [self.answer, self.source, self.stage, self.target, self.fill],
             [self.measured, self.curves],
             js='(...chosen) => [chosen.join(" "), ""]',
             **PRIVATE,
         ).then(
             self.measure,
-            [page.result, self.source, self.stage, self.target, self.fill],
+            [page.result, self.answer, self.source, self.stage, self.target, self.fill],
             self.curves,
             show_progress="full",
+            trigger_mode="always_last",  # of something else, while one is being measured
             **LONG,
             **PRIVATE,
         )
@@ -140,9 +141,9 @@ class HoldTab:
         Curves of anything but what the tab says now are taken away.
         """
         if shown is None:
-            return "", wanted, gr.skip(), self._waiting(), ""
+            return "", "", wanted, gr.skip(), self._waiting(), ""
         if percent is None:  # an emptied field waits for its number
-            return (gr.skip(),) * 5
+            return (gr.skip(),) * 6
 
         def fill_in() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
@@ -153,10 +154,11 @@ class HoldTab:
             known = {} if same else {"choices": class_choices(observation.manifest)}
             return (
                 about(shown),
+                _answer(shown),
                 still,
                 setting(target, goal, **known),
                 self._result(shown, source, stage, goal, percent, fill),
-                "" if measured and measured != f"{about(shown)} {source} {stage} {goal} {fill}" else gr.skip(),
+                "" if measured and measured != f"{_answer(shown)} {source} {stage} {goal} {fill}" else gr.skip(),
             )
 
         filled: tuple[Any, ...] = self._page.or_error(fill_in)
@@ -191,6 +193,7 @@ class HoldTab:
     def measure(
         self,
         shown: Shown | None,
+        answer: str | None,
         source: str,
         stage: str,
         target: int | None,
@@ -201,6 +204,8 @@ class HoldTab:
         t = self._page.t
         if shown is None or target is None:
             raise gr.Error(t("Choose a photo first."), print_exception=False)
+        if answer != _answer(shown):  # and the class is still the former answer's
+            raise gr.Error(t("There is a new answer just now. Please measure again."), print_exception=False)
 
         def run() -> str:
             place = STAGE_NAMES.index(stage)
@@ -237,3 +242,8 @@ class HoldTab:
         if deletion or insertion:
             return t("The map holds in part: one of the two curves is better than that of random regions.")
         return t("The map does not hold here: random regions do as well or better.")
+
+
+def _answer(shown: Shown) -> str:
+    """All that an answer depends on: photo, framing and weights."""
+    return " ".join(map(str, shown.key))

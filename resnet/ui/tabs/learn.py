@@ -10,7 +10,7 @@ import gradio as gr
 from resnet.charts import block_diagram
 from resnet.stages import STAGE_FILTERS, block_table, stage_table
 from resnet.ui import markup
-from resnet.ui.page import PRIVATE, Page
+from resnet.ui.page import Page
 
 TENDS_TO_SHOW = (
     "edges, colours, brightness",
@@ -91,7 +91,7 @@ class LearnTab:
         self._page = page
         with gr.Tab(page.t("Learn"), id="learn", elem_id="tab-learn") as tab:
             gr.HTML(self._content(), elem_id="learn")
-        tab.select(lambda: "learn", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
+        page.opened(tab, "learn")
 
     def _content(self) -> str:
         t = self._page.t

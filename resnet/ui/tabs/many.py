@@ -80,7 +80,7 @@ class ManyTab:
                 js_on_load=SORT_SCRIPT,
             )
             self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
-        self.tab.select(lambda: "many", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
+        page.opened(self.tab, "many")
         self._start, self._stop = start, stop
         self._batches: LRUCache[int, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
         self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
@@ -97,15 +97,17 @@ class ManyTab:
             **LONG,
             **PRIVATE,
         )
-        running.then(lambda: gr.update(interactive=False), None, self._stop, **switch)
+        for ended in (running.then, running.failure):  # Gradio goes on with one of them
+            ended(lambda: gr.update(interactive=False), None, self._stop, **switch)
         self._stop.click(self._end, None, [self.progress, self._stop], **switch)
 
     def _begin(self, request: gr.Request) -> Any:
         return gr.update(interactive=not self._batches.setdefault(hash(request.session_hash), False))
 
-    def _end(self, request: gr.Request) -> tuple[str, Any]:
-        if hash(request.session_hash) in self._batches:
-            self._batches[hash(request.session_hash)] = True
+    def _end(self, request: gr.Request) -> tuple[Any, Any]:
+        if hash(request.session_hash) not in self._batches:  # it has ended just now
+            return gr.skip(), gr.update(interactive=False)
+        self._batches[hash(request.session_hash)] = True
         return markup.message(self._page.t("The photos in hand are finished first.")), gr.update(interactive=False)
 
     def run(

@@ -12,7 +12,7 @@ from resnet.report import as_dictionary, figure_png
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.page import CHOICE_SCRIPT, PRIVATE, QUICK, Page, on_each, or_usual, view_options
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, QUICK, Page, on_each, or_usual, unfinished, view_options
 
 _USEFUL_CONTROLS = """
 (map) => [map === "channel", map !== "pca"].map((visible) => ({ visible, __type__: "update" }))
@@ -49,11 +49,11 @@ class MapsTab:
             **QUICK,
         )
         enlarged = self.stage.change(self.enlarge, [page.result, self.stage, *self.view], self.cell.large, **QUICK)
-        self.strip.select(_chosen_stage, None, self.stage, **QUICK)
+        self.strip.select(_chosen_stage, None, self.stage, **CLICK)
         for event in (*restyled, enlarged):
             self.cell.follow(event)
-        opened = self.tab.select(lambda: "maps", None, page.active, queue=False, show_progress="hidden", **PRIVATE)
-        self.cell.follow(opened.then(self.show, self.inputs, self.outputs, **QUICK))
+        again = page.saying(self.show, self.outputs, self.strip)
+        self.cell.follow(page.opened(self.tab, "maps").then(again, self.inputs, self.outputs, **QUICK))
 
     @property
     def inputs(self) -> list[Any]:
@@ -132,7 +132,7 @@ class MapsTab:
 
     def restyle(self, shown: Shown | None, stage: str, *view: Any) -> tuple[Any, ...]:
         """Another view of the same answer, without the network."""
-        if shown is None or None in view:
+        if shown is None or unfinished(*view):
             return gr.skip(), gr.skip()
         return self.show(shown, stage, *view)
 

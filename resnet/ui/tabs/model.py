@@ -63,15 +63,15 @@ class ModelTab:
             self.description = gr.HTML(elem_id="model-description")
             self.classes = gr.HTML(elem_id="class-list", js_on_load=FILTER_SCRIPT)
             self.chosen = gr.State(SERVER)  # inside: Gradio would count one between tabs as a tab
-        self.tab.select(lambda: "model", None, page.active, queue=False, show_progress="hidden", **PRIVATE).then(
-            self.describe, self.chosen, [self.description, self.classes], **PRIVATE
-        )
+        page.opened(self.tab, "model").then(self.describe, self.chosen, [self.description, self.classes], **PRIVATE)
         self.weights.input(
             self.choose,
             [self.weights, self.chosen],
             [self.weights, self.chosen],
             concurrency_id="weights",
             concurrency_limit=2,
+            trigger_mode="multiple",  # another choice while one is being downloaded
+            show_progress_on=self.description,
             **PRIVATE,
         ).then(self.describe, self.chosen, [self.description, self.classes], **PRIVATE)
 
@@ -82,7 +82,7 @@ class ModelTab:
         except ResNetError as error:
             gr.Warning(escape(self._page.t.error(error)))
             return current, current
-        return gr.skip(), wanted
+        return wanted, wanted  # both, so that a former choice that fails later does not set it back
 
     def describe(self, choice: str) -> tuple[str, str]:
         """Everything about the weights of a choice."""
