@@ -86,6 +86,7 @@ class Explorer:
         Raises:
             ResNetError: The photo, the framing, the change or the weights are refused.
         """
+        touch(source.path)  # the weights may be a while in coming
         return self._observe(source, self._engine(like) if like else self.provider.engine(source.weights))
 
     def _observe(self, source: Source, engine: Engine) -> tuple[Shown, Observation]:

@@ -88,6 +88,8 @@ def make_room(
         if now - changed <= (min(age, recent) if whole - removed > limit else age):
             break
         with contextlib.suppress(OSError):
+            if Path(path).stat(follow_symlinks=False).st_mtime > changed:
+                continue  # used since the folder was read
             Path(path).unlink()
             removed += size
             if Path(path).parent != folder:

@@ -71,13 +71,23 @@ def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
     monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
     assert is_loopback(None)
     assert is_loopback("127.0.0.1")
-    assert not is_loopback("0.0.0.0")
+    assert all(map(is_loopback, ("127.0.0.2", "::1", "[::1]", "LOCALHOST")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "192.0.2.2", "localhost.example")))
     monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
     assert not is_loopback(None)
     (public,) = middleware(None, [])
     assert public.kwargs["names"] is None
-    (named,) = middleware(None, ["demo.example"])
-    assert "demo.example" in named.kwargs["names"]
+    (named,) = middleware("192.0.2.2", ["demo.example"])
+    assert {"demo.example", "192.0.2.2"} <= set(named.kwargs["names"])  # Gradio asks its own address at the start
+
+
+def test_who_asks_whether_the_server_is_well_needs_no_name():
+    async def page(scope, receive, send):
+        await PlainTextResponse("well")(scope, receive, send)
+
+    client = TestClient(Guard(page, ["demo.example"]), base_url="http://192.0.2.2")
+    assert client.get("/healthz").text == client.get("/readyz").text == "well"
+    assert client.get("/").status_code == client.get("/metrics").status_code == 403
 
 
 def test_a_full_disk_is_said():
@@ -118,9 +128,13 @@ def test_no_address_is_fetched_and_handed_on(server, path):
     assert httpx.get(server + path).text == "This server hands out files of its own, not those of other addresses."
 
 
-def test_recordings_are_not_taken(server):
-    answer = httpx.post(f"{server}gradio_api/process_recording", files={"video": ("a.mp4", b"x")})
-    assert (answer.status_code, answer.text) == (403, "This server takes no recordings.")
+@pytest.mark.parametrize(
+    "path", ["process_recording", "component_server", "component_server/", "stream/123", "stream/123/close", "stream/"]
+)
+def test_ways_in_that_the_page_has_no_use_for_are_closed(server, path):
+    answer = httpx.post(f"{server}gradio_api/{path}", files={"video": ("a.mp4", b"x")})
+    assert answer.status_code == 403
+    assert answer.text.startswith("This server has no use for this")
 
 
 @pytest.mark.parametrize("in_parts", [False, True])
@@ -185,6 +199,7 @@ def test_no_files_are_taken_while_there_is_no_room_for_them(server, monkeypatch)
     answer = client.post("/gradio_api/upload", content=b"x")
     assert answer.status_code == 507
     assert answer.text.startswith("The server cannot store files now: visitors' files fill the room that they have.")
+    assert client.post("/gradio_api/mcp/", content=b"x").status_code == 507  # stores photos by itself
     assert client.post("/gradio_api/queue/join", content=b"x").text == "taken"
     photo = {"path": None, "url": "data:image/png;base64,eA==", "meta": {"_type": "gradio.FileData"}}
     event = httpx.post(f"{server}gradio_api/call/classify", json={"data": [photo, 1, "crop", "server"]}).json()
@@ -209,6 +224,47 @@ def test_calls_that_fit_no_endpoint_get_a_sentence(server, capfd, path, body, st
     assert answer.status_code == status
     assert answer.text in (guard.NO_ENDPOINT, guard.WRONG_VALUES)
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("GET", "?page=zz", {}, 404),
+        ("GET", "static/" + "a" * 5000, {}, 404),
+        ("POST", "gradio_api/upload", {"headers": {"Content-Type": "multipart/form-data; boundary=" + "b" * 300}}, 400),
+        ("POST", "gradio_api/upload", {"files": {"files": (None, "")}}, 400),
+        ("POST", "gradio_api/queue/join", {"content": '{"data": [], "session_hash": "x", "fn_index": 1e400}'}, 422),
+    ],
+    ids=str,
+)
+def test_malformed_requests_get_a_sentence(server, capfd, method, path, options, status):
+    answer = httpx.request(method, server + path, **options)
+    assert answer.status_code == status
+    assert answer.text
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_session_of_a_very_long_name_is_refused(server):
+    body = {"data": [], "fn_index": 0, "session_hash": "x" * 65}
+    for path in ("queue/join", "run/predict"):
+        answer = httpx.post(f"{server}gradio_api/{path}", json=body)
+        assert answer.status_code == 400
+        assert "may have at most 64 letters; received 65" in answer.text
+
+
+def test_who_fetches_no_answers_gets_no_more(server, monkeypatch):
+    monkeypatch.setattr("resnet.ui.server.MOST_UNREAD", 3)
+    # An endpoint that needs no network.
+    events = json.loads(httpx.get(f"{server}config").text)["dependencies"]
+    event = next(one["id"] for one in events if one["targets"] and one["targets"][0][1] == "select" and one["queue"])
+    body = {"data": [], "fn_index": event, "session_hash": "forgetful"}
+    answers = []
+    while len(answers) < 100 and answers[-1:] != [429]:
+        answers.append(httpx.post(f"{server}gradio_api/queue/join", json=body).status_code)
+        time.sleep(0.05)
+    assert (answers[0], answers[-1]) == (200, 429)
+    body["session_hash"] = "another"
+    assert httpx.post(f"{server}gradio_api/queue/join", json=body).status_code == 200
 
 
 def test_a_fault_of_the_program_stays_one():

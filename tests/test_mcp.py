@@ -3,13 +3,16 @@
 import ast
 import asyncio
 import base64
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
 from resnet.labels import ASSETS
+from tests.conftest import serve
 
 TOOLS = ["batch", "channels", "classify", "compare", "evidence", "explain", "hold"]
 
@@ -81,3 +84,32 @@ def test_a_mistake_gets_a_sentence(ask):
     answer = ask(lambda client: client.call_tool("evidence", arguments))
     assert answer.isError
     assert "know no class 'unicorn'" in answer.content[0].text
+
+
+def test_a_photo_of_several_megabytes_is_taken(ask, tmp_path):
+    name = tmp_path / "large.jpg"
+    name.write_bytes((ASSETS / "examples" / "espresso.jpg").read_bytes() + bytes(5_000_000))
+    answer = ask(lambda client: client.call_tool("classify", {"photo": photo(name), "top_k": 1}))
+    assert not answer.isError, answer.content[0].text
+    assert ast.literal_eval(answer.content[0].text)["predictions"][0]["label"] == "espresso"
+
+
+def test_many_who_wait_stop_nobody_else(engine):
+    ready = threading.Event()
+
+    def load():
+        ready.wait(120)
+        return engine
+
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "classify", "arguments": {"photo": photo("espresso.jpg"), "top_k": 1}}}  # fmt: skip
+    headers = {"Accept": "application/json, text/event-stream"}
+    with serve(load) as address, httpx.Client(base_url=address, timeout=120) as client, ThreadPoolExecutor(50) as pool:
+        calls = [pool.submit(client.post, "gradio_api/mcp/", json=body, headers=headers) for _ in range(50)]
+        with pytest.raises(TimeoutError):
+            calls[0].result(timeout=5)
+        assert httpx.get(f"{address}healthz", timeout=60).status_code == 200
+        assert httpx.get(address, timeout=60).status_code == 200
+        ready.set()
+        answers = [call.result().text for call in calls]
+    assert [answer for answer in answers if "espresso" not in answer] == []

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -10,10 +11,13 @@ from resnet.cache import ResultCache
 from resnet.explorer import Explorer
 from resnet.labels import ASSETS
 from resnet.provider import EngineProvider
+from resnet.temporary import make_room
 from resnet.ui.classes import about
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout
 from resnet.ui.page import Page
+from resnet.ui.photo import example_path
+from resnet.ui.tabs import many
 
 CAT, ROCKET = (str(ASSETS / "examples" / name) for name in ("cat.jpg", "rocket.jpg"))
 VIEW = ("mean", 0, "turbo", "each", 55, True)
@@ -118,6 +122,31 @@ def test_wrong_values_get_a_sentence(layout, view, sentence):
     _, shown = explain(layout)
     with pytest.raises(gr.Error, match=sentence):
         layout.maps.restyle(shown, "C5", *view)
+
+
+def test_a_list_of_very_many_classes_is_looked_through_once():
+    several = gr.Dropdown([(str(index), index) for index in range(1000)], multiselect=True)
+    assert several.preprocess([999] * 100_000 + [3]) == [999, 3]
+
+
+def test_an_example_is_a_new_file_so_that_it_is_not_removed_as_old(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    copy = Path(example_path("cat"))
+    assert copy.is_relative_to(tmp_path)
+    assert copy.name == "cat.jpg"
+    assert copy.read_bytes() == Path(CAT).read_bytes()
+    assert make_room(tmp_path)[0] == 0
+    assert example_path("nothing") is None
+
+
+def test_a_long_table_is_sent_now_and_then(layout, make_photo, monkeypatch):
+    monkeypatch.setattr(many, "BETWEEN_LOOKS", 1e9)
+    monkeypatch.setattr(many, "SHORT", 4)
+    photos = [str(make_photo(f"{number}.png", size=(60, 40), seed=number)) for number in range(12)]
+    request = SimpleNamespace(session_hash="x")
+    looks = list(layout.many.run(request, photos, "server", "crop", 1, False, False, *VIEW))
+    counts = [look[1].count("<tr>") - 1 for look in looks]
+    assert counts == [1, 2, 3, 4, 12]
 
 
 def test_without_classes_there_is_no_evidence(layout):

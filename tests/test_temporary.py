@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from resnet import temporary
 from resnet.errors import OptionError
 from resnet.temporary import IN_HAND, folder_bytes, make_room, temporary_folder, touch
 
@@ -96,6 +97,20 @@ def test_what_may_be_in_use_stays_even_where_room_is_short(tmp_path):
     assert not named_alike.exists()
     assert not idle.exists()
     assert not old.exists()
+
+
+def test_a_file_that_is_used_while_the_folder_is_read_stays(tmp_path, monkeypatch):
+    photo = aged(tmp_path / "photo.jpg", 4000)
+    read = temporary._files
+
+    def then_used(folder):
+        found = list(read(folder))
+        os.utime(photo)
+        return iter(found)
+
+    monkeypatch.setattr(temporary, "_files", then_used)
+    assert make_room(tmp_path)[0] == 0
+    assert photo.exists()
 
 
 def test_a_file_that_is_used_is_no_longer_old(tmp_path, monkeypatch):

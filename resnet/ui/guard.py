@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 from gradio.route_utils import FnIndexInferError, GradioMultiPartParser
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
@@ -33,6 +34,8 @@ TOO_MANY = "A request may have at most {:,} values."
 # Gradio answers 413 to what says these words, and removes the parts of the upload that it has stored.
 UPLOAD_TOO_LARGE = "An upload exceeds the maximum allowed size, {:.0f} MB; please send fewer photos at a time."
 ONLY_FILES = "An upload may hold files alone."
+NOT_HERE = "There is nothing of that name here."
+MALFORMED = "The request is malformed."
 NO_ENDPOINT = "There is no endpoint of that name."
 WRONG_VALUES = "The values do not fit the parameters of this endpoint; /gradio_api/info lists them."
 
@@ -46,6 +49,11 @@ MOST_VALUES = 1_000_000
 """Values in such a request: as Python's objects they take some twenty times their bytes."""
 
 _UPLOAD = "/gradio_api/upload"
+_TOOLS = "/gradio_api/mcp"
+# What asks whether the server is well may know its address alone, and is told nothing else.
+_PROBES = ("/healthz", "/readyz")
+# Gradio's ways in for components that this page has not, some of them past the bounds.
+_UNUSED = re.compile(r"/(process_recording|component_server|stream/.*)/?$", re.DOTALL)
 _TAKEN = "resnet.taken"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
@@ -124,15 +132,16 @@ class Guard:
             await sentence(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        if self._names is not None:
+        path = scope["path"]
+        if self._names is not None and path not in _PROBES:
             sentence = self._stranger(Headers(scope=scope), self._names)
             if sentence:
                 return PlainTextResponse(sentence, 403)
-        if _ELSEWHERE.search(scope["path"]):
+        if _ELSEWHERE.search(path):
             return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
-        if _is(scope, "/process_recording"):
-            return PlainTextResponse("This server takes no recordings.", 403)
-        if _is(scope, _UPLOAD) and full.is_set():
+        if _UNUSED.search(path):
+            return PlainTextResponse("This server has no use for this: it takes no recordings or streams.", 403)
+        if (_is(scope, _UPLOAD) or _TOOLS in path) and full.is_set():
             return PlainTextResponse(NO_ROOM.format("visitors' files fill the room that they have"), 507)
         return None
 
@@ -205,6 +214,14 @@ def _mended(path: str, error: Exception) -> PlainTextResponse | None:
     if isinstance(error, OSError) and error.errno in NO_ROOM_ERRORS:
         count_error(error)
         return PlainTextResponse(NO_ROOM.format(error.strerror), 507)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return PlainTextResponse(NOT_HERE, 404)
+    if isinstance(error, KeyError) and path == "/":  # ?page=
+        return PlainTextResponse(NOT_HERE, 404)
+    # Of our own code none gets text or numbers that it has not checked.
+    malformed = (FormParserError, UnicodeEncodeError, OverflowError)
+    if isinstance(error, malformed) or (path.endswith(_UPLOAD) and isinstance(error, TypeError)):
+        return PlainTextResponse(MALFORMED, 400)
     asked = "/call/" in path or path.endswith("/queue/join")
     if isinstance(error, FnIndexInferError) or (asked and isinstance(error, KeyError)):
         return PlainTextResponse(NO_ENDPOINT, 404)
@@ -233,7 +250,10 @@ def is_loopback(host: str | None) -> bool:
     Args:
         host: As given to `launch`; None for Gradio's default.
     """
-    return (host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]) in LOOPBACK
+    place = _host_of((host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]).lower())
+    with contextlib.suppress(ValueError):
+        return ip_address(place).is_loopback
+    return place in LOOPBACK
 
 
 def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
@@ -252,5 +272,6 @@ def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
             "A name under which the page is reached must be like demo.example; received {!r}.",
             names[further.index("")],
         )
-    allowed = (*LOOPBACK, *further) if is_loopback(host) or names else None
+    own = [_host_of(host)] if host else []
+    allowed = (*LOOPBACK, *own, *further) if is_loopback(host) or names else None
     return [Middleware(Guard, names=allowed)]

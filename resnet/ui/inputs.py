@@ -31,11 +31,11 @@ def _rounded(self: gr.Number, payload: float | None) -> float | None:
 
 
 def _listed(self: gr.Dropdown, payload: Any) -> Any:
-    known = [value for _, value in self.choices]
+    known = {value for _, value in self.choices}
     if isinstance(payload, int) and payload not in known:
         return None
     if isinstance(payload, list):
-        payload = [value for value in payload if not isinstance(value, int) or value in known]
+        payload = [value for value in dict.fromkeys(payload) if not isinstance(value, int) or value in known]
     return _dropdown_value(self, payload)
 
 

@@ -30,6 +30,7 @@ from resnet.ui.tabs.learn import LearnTab
 from resnet.ui.tabs.many import ManyTab
 from resnet.ui.tabs.maps import MapsTab
 from resnet.ui.tabs.model import ModelTab
+from resnet.ui.tools import mend_tools
 
 STYLE = Path(__file__).with_name("style.css")
 TITLE = "What a ResNet101 sees"
@@ -69,7 +70,7 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,
-        "server_name": host,
+        "server_name": f"[{host}]" if host and ":" in host and "[" not in host else host,
         "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names)},
     }
 
@@ -95,6 +96,7 @@ def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fe
             Layout(demo, Page(language, explorer))
     demo.queue(api_open=False, max_size=QUEUE_SIZE)
     demo.mend_queue()
+    mend_tools()
     keep_no_names(demo)
     return demo
 

@@ -14,6 +14,7 @@ from resnet.heatmaps import COLORMAPS
 from resnet.labels import ASSETS
 from resnet.metrics import count_error
 from resnet.ui import markup
+from resnet.ui.files import keep
 from resnet.ui.inputs import photo_input
 from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
 
@@ -21,8 +22,9 @@ EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 
 
 def example_path(name: str | None) -> str | None:
-    """The path of an example photo, or None if there is none of that name."""
-    return next((str(path) for path in EXAMPLES if path.stem == name), None)
+    """The path of a copy of an example photo, new so that it is not removed as old; None if none has that name."""
+    path = next((path for path in EXAMPLES if path.stem == name), None)
+    return keep(path.read_bytes(), path.name) if path else None
 
 
 class PhotoColumn:
@@ -116,4 +118,4 @@ class PhotoColumn:
 
 
 def _chosen_example(event: gr.EventData) -> str:
-    return example_path(str(getattr(event, "choice", ""))) or str(EXAMPLES[0])
+    return str(example_path(str(getattr(event, "choice", ""))) or example_path(EXAMPLES[0].stem))

@@ -21,7 +21,7 @@ from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, count_error
 from resnet.ui.guard import NO_ROOM, NO_ROOM_ERRORS, bytes_of
-from resnet.ui.sessions import Mailboxes, forget
+from resnet.ui.sessions import MOST_UNREAD, Mailboxes, check_name, forget
 from resnet.ui.turns import MOST_EVENTS, Turns
 
 QUEUE_SIZE = 64
@@ -119,25 +119,24 @@ class GuardedBlocks(gr.Blocks):
         """
         push, send = self._queue.push, self._queue.send_message
 
+        mailboxes = Mailboxes(self._queue)
+
         def send_if_there(event: Any, message: Any) -> None:
-            if event.session_hash in self._queue.pending_messages_per_session:
+            if event.session_hash in mailboxes:
                 send(event, message)
 
         async def push_or_say(body: Any, request: Request, username: str | None) -> Any:
             if self.stopping:
                 raise HTTPException(503, "The server is being restarted. Please try again in a minute.")
+            check_name(body.session_hash)
+            if mailboxes.unread(body.session_hash) > MOST_UNREAD:
+                raise HTTPException(429, "Answers to earlier requests have not been fetched; fetch them first.")
             waiting, size = self._waiting(), bytes_of(request)
             held = sum(self._sizes.get(event, 0) for event in waiting)
-            if len(waiting) >= QUEUE_SIZE or (waiting and held + size > WAITING_BYTES):
-                ERRORS.labels("QueueFull").inc()
-                seconds = max(1, round(self.expected_wait()))
-                # Gradio's own status for it, 503, makes its page say something else and no time.
-                raise HTTPException(
-                    429,
-                    f"The server is busy: {len(waiting)} requests wait already, the most that may. "
-                    f"Please try again in about {seconds} s.",
-                    headers={"Retry-After": str(seconds)},
-                )
+            if len(waiting) >= QUEUE_SIZE:
+                raise self._busy(f"{len(waiting)} requests wait")
+            if waiting and held + size > WAITING_BYTES:
+                raise self._busy(f"requests of {(held + size) / 1e6:.0f} MB, this one included, wait")
             turn = self._turns.take()
             taken, event, *outcome = await push(body, request, username)
             if taken:
@@ -145,7 +144,7 @@ class GuardedBlocks(gr.Blocks):
                 self._sizes[str(event)] = size
             return taken, event, *outcome
 
-        self._queue.pending_messages_per_session = Mailboxes(self._queue)  # type: ignore[assignment]
+        self._queue.pending_messages_per_session = mailboxes  # type: ignore[assignment]
         self._queue.push = push_or_say  # type: ignore[method-assign]
         self._queue.send_message = send_if_there  # type: ignore[assignment,method-assign]
 
@@ -153,6 +152,17 @@ class GuardedBlocks(gr.Blocks):
         """Names of the events that wait for their turn."""
         queues = self._queue.event_queue_per_concurrency_id.values()
         return [event._id for waiting in queues for event in waiting.queue]
+
+    def _busy(self, what: str) -> HTTPException:
+        """The refusal of a request where enough waits."""
+        ERRORS.labels("QueueFull").inc()
+        seconds = max(1, round(self.expected_wait()))
+        # Gradio's own status for it, 503, makes its page say something else and no time.
+        return HTTPException(
+            429,
+            f"The server is busy: {what} already, the most that may. Please try again in about {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
 
     def expected_wait(self) -> float:
         """Seconds until all that wait now will have been answered, by what requests took so far."""
@@ -191,10 +201,11 @@ def routes(demo: GuardedBlocks) -> list[BaseRoute]:
     own = CollectorRegistry()
     own.register(_State(demo))
 
-    def alive(_: Request) -> Response:
+    # In no thread, of which there are forty: these answer when all of them are busy.
+    async def alive(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    def ready(_: Request) -> Response:
+    async def ready(_: Request) -> Response:
         status = explorer.provider.status
         answer: dict[str, str] = {"status": status.phase}
         if status.manifest:

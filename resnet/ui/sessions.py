@@ -15,12 +15,22 @@ from typing import Any
 
 import gradio.state_holder
 from cachetools import LRUCache
+from fastapi import HTTPException
 from gradio.blocks import Blocks
 from gradio.queueing import Queue
 from gradio.state_holder import SessionState, StateHolder
+from gradio_client.utils import ServerMessage
 
 MOST_MAILBOXES = 2000
 """Sessions that messages wait for; of more, those of the sessions that have been away longest are dropped."""
+
+MOST_UNREAD = 64
+"""Answers, or parts of them, that may lie unread in a session that asks for more."""
+
+_ANSWERS = (ServerMessage.process_completed, ServerMessage.process_generating)
+
+LONGEST_NAME = 64
+"""Letters of a session's name, which callers choose and the server keeps."""
 
 
 class LightSession(SessionState):
@@ -50,6 +60,27 @@ class LightSession(SessionState):
 gradio.state_holder.SessionState = LightSession  # type: ignore[misc]
 
 
+def check_name(session: str | None) -> None:
+    """Refuse a name that is too long to be kept.
+
+    Raises:
+        HTTPException: 400.
+    """
+    if session and len(session) > LONGEST_NAME:
+        raise HTTPException(400, f"A session's name may have at most {LONGEST_NAME} letters; received {len(session)}.")
+
+
+_session_of = StateHolder.__getitem__
+
+
+def _checked(self: StateHolder, session: str) -> SessionState:
+    check_name(session)
+    return _session_of(self, session)
+
+
+StateHolder.__getitem__ = _checked  # type: ignore[method-assign]
+
+
 def forget(holder: StateHolder, session: str | None) -> None:
     """Let go of a session that nobody can come back to."""
     with holder.lock:
@@ -64,6 +95,13 @@ class Mailboxes(LRUCache[str, Any]):
         """Take the place of a queue's own."""
         super().__init__(MOST_MAILBOXES)
         self._events = queue.pending_event_ids_session
+
+    def unread(self, session: str | None) -> int:
+        """Answers, and parts of them, that wait for a session; other messages are small."""
+        messages = self.get(session or "")
+        if messages is None:
+            return 0
+        return sum(one.msg in _ANSWERS for one in messages._queue)
 
     def popitem(self) -> tuple[str, Any]:
         """Forget the session that has been away longest."""

@@ -75,7 +75,9 @@ class Sharing:
         names = None
         if shown and chosen:
             labels = self._page.or_error(lambda: self._page.observation(shown).manifest.labels)
-            names = links.BETWEEN.join(labels[index].wnid or labels[index].name for index in chosen)
+            # The list may still be that of other weights.
+            known = [labels[index] for index in chosen if index < len(labels)]
+            names = links.BETWEEN.join(label.wnid or label.name for label in known)
         values = {
             part.name: value
             for part, value in zip(links.CONTROLS, controls, strict=True)

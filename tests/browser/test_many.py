@@ -88,10 +88,4 @@ def test_a_batch_needs_photos(page):
     open_tab(page, "Many photos")
     page.get_by_role("button", name="Classify all").click()
     expect(page.get_by_text("Choose some photos first.")).to_be_visible()
-
-
-def test_without_photos_nothing_is_left_to_stop(page):
-    open_tab(page, "Many photos")
-    page.get_by_role("button", name="Classify all").click()
-    expect(page.get_by_text("Choose some photos first.")).to_be_visible()
     expect(page.locator("#many-stop")).to_be_disabled()

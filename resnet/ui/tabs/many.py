@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from html import escape
 from itertools import takewhile
@@ -21,6 +22,10 @@ from resnet.ui import markup
 from resnet.ui.page import LONG, PRIVATE, Page, view_options
 
 SIDE = 72
+BETWEEN_LOOKS = 1.0
+"""Seconds between two states of the table on the page: each is sent whole, and of 500 photos takes 1.5 MB."""
+SHORT = 32
+"""Photos up to which every one is seen at once."""
 MOST_BATCHES = 256
 """Batches that can be stopped at a time; more than the server lets wait."""
 
@@ -136,11 +141,15 @@ class ManyTab:
                 engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
             ) as export:
                 rows: list[str] = []
+                next_look = 0.0
                 sources = ((Path(file), Path(file).name) for file in files)
                 wanted = takewhile(lambda _: not self._batches.get(batch), sources)
                 for answer in write_all(answer_many(wanted, engine, framing), export):
                     rows.append(self._row(answer, top_k))
                     touch(*files[len(rows) :])
+                    if len(rows) > SHORT and time.monotonic() < next_look:
+                        continue
+                    next_look = time.monotonic() + BETWEEN_LOOKS
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
                 kept = save_file_to_cache(export.packed(), get_upload_folder())
         except ResNetError as error:
