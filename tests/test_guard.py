@@ -58,13 +58,14 @@ def test_other_sites_cannot_use_a_local_page(headers):
         {"Origin": "http://localhost:7860"},
         {"Host": "127.0.0.1:9000", "Origin": "http://127.0.0.1:9000"},
         {"Host": "LOCALHOST:7860"},
+        {"Host": "[0:0:0:0:0:0:0:1]:7860"},
         {"Origin": "https://demo.example"},
         {"Host": "demo.example", "Origin": "https://demo.example"},
     ],
     ids=str,
 )
 def test_its_own_names_can(headers):
-    assert small_app(["localhost", "127.0.0.1", "demo.example"]).get("/", headers=headers).text == "page"
+    assert small_app(["localhost", "127.0.0.1", "::1", "demo.example"]).get("/", headers=headers).text == "page"
 
 
 def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
@@ -75,6 +76,10 @@ def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.0.2.2", "localhost.example")))
     monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
     assert not is_loopback(None)
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "127.0.0.2")
+    (local,) = middleware(None, [])
+    assert "127.0.0.2" in local.kwargs["names"]
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
     (public,) = middleware(None, [])
     assert public.kwargs["names"] is None
     (named,) = middleware("192.0.2.2", ["demo.example"])
@@ -271,5 +276,6 @@ def test_a_fault_of_the_program_stays_one():
     async def broken(scope, receive, send):
         raise KeyError("defect")
 
-    with pytest.raises(KeyError):
-        TestClient(Guard(broken, None)).get("/config")
+    for path in ("/config", "/"):
+        with pytest.raises(KeyError):
+            TestClient(Guard(broken, None)).get(path)

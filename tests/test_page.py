@@ -93,10 +93,12 @@ def test_a_slider_whose_range_has_changed_meanwhile_gives_what_it_shows(layout):
     for wrong in (lambda: layout.column.classes(shown, 21),
                   lambda: layout.maps.restyle(shown, "C5", *VIEW[:4], -5, True),
                   lambda: layout.blocks.redraw(shown, "C4", 0, "mean", None, 16, *DRAWING),
-                  lambda: layout.blocks.redraw(shown, "C4", 3, "mean", None, 65, *DRAWING),
-                  lambda: layout.hold.hide(shown, about(shown), "", [], "hirescam", "C5", 0, 101, "blur")):  # fmt: skip
+                  lambda: layout.blocks.redraw(shown, "C4", 3, "mean", None, 65, *DRAWING)):  # fmt: skip
         with pytest.raises(gr.Error, match=r"must be .*; received"):
             wrong()
+    *_, result, curves = layout.hold.hide(shown, about(shown), "", [], "hirescam", "C5", 0, 101, "blur")
+    assert "must be 0 to 100; received 101" in result
+    assert curves == gr.skip()
 
 
 def test_classes_that_are_no_longer_listed_are_left_out():
@@ -154,10 +156,23 @@ def test_without_classes_there_is_no_evidence(layout):
     *left, one, other, matrix, difference, large = layout.evidence.draw(
         shown, about(shown), None, 5, [], "gradcam", "stage", None, None, None, *DRAWING
     )
-    assert left == [gr.skip()] * 3
+    assert left == [gr.skip(), "", *[gr.skip()] * 2]
     assert "Choose at least one class." in matrix
     assert (difference, large) == ("", "")
     assert one["choices"] == other["choices"] == []
+
+
+def test_evidence_is_drawn_once_for_an_answer(layout):
+    _, shown = explain(layout)
+    controls = ("gradcam", "stage", None, None, None, *DRAWING)
+    made_for, drawn, _, classes, *_ = layout.evidence.draw(shown, "", None, 5, None, *controls)
+    again = layout.evidence.draw_others(drawn, shown, made_for, None, 5, classes["value"], *controls)
+    assert again == (gr.skip(),) * 9
+    other = layout.evidence.draw_others(drawn, shown, made_for, None, 5, classes["value"][:3], *controls)
+    assert other[6].count("<tr>") == 3 + 1
+    gone = layout.evidence.draw_others(other[1], shown, made_for, None, 5, [], *controls)
+    assert "Choose at least one class." in gone[6]
+    assert layout.evidence.draw_others(gone[1], shown, made_for, None, 5, classes["value"][:3], *controls) == other
 
 
 def test_a_map_without_differences_cannot_be_tested(layout):
@@ -166,8 +181,11 @@ def test_a_map_without_differences_cannot_be_tested(layout):
     for values in observation.maps:
         values[:] = 0
     observation.latest.clear()
+    of_photo, answer, *_, result, _ = layout.hold.hide(shown, about(shown), "", None, "mean", "C3", 0, 20, "blur")
+    assert of_photo == about(shown)
+    assert "This map of C3 is flat" in result
     with pytest.raises(gr.Error, match="This map of C3 is flat"):
-        layout.hold.hide(shown, about(shown), "", None, "mean", "C3", 0, 20, "blur")
+        layout.hold.measure(shown, answer, "mean", "C3", 0, "blur")
     layout.maps._page.explorer.cache.clear()
 
 

@@ -53,7 +53,7 @@ _TOOLS = "/gradio_api/mcp"
 # What asks whether the server is well may know its address alone, and is told nothing else.
 _PROBES = ("/healthz", "/readyz")
 # Gradio's ways in for components that this page has not, some of them past the bounds.
-_UNUSED = re.compile(r"/(process_recording|component_server|stream/.*)/?$", re.DOTALL)
+_UNUSED = re.compile(r"/gradio_api/(process_recording|component_server|stream/.*)/?$", re.DOTALL)
 _TAKEN = "resnet.taken"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
@@ -126,7 +126,7 @@ class Guard:
         except ClientDisconnect:
             return  # in the middle of an upload: no fault, and nobody is there to be told
         except Exception as error:
-            sentence = None if started else _mended(path, error)
+            sentence = None if started else _mended(scope, error)
             if sentence is None:
                 raise
             await sentence(scope, receive, send_with_headers)
@@ -207,8 +207,9 @@ def _is(scope: Scope, end: str) -> bool:
     return str(scope["path"]).rstrip("/").endswith(end)
 
 
-def _mended(path: str, error: Exception) -> PlainTextResponse | None:
+def _mended(scope: Scope, error: Exception) -> PlainTextResponse | None:
     """What to say where Gradio lets a caller's mistake, or a full disk, become a fault; None for other faults."""
+    path = scope["path"]
     if isinstance(error, HTTPException):
         return PlainTextResponse(str(error.detail), error.status_code)
     if isinstance(error, OSError) and error.errno in NO_ROOM_ERRORS:
@@ -216,11 +217,12 @@ def _mended(path: str, error: Exception) -> PlainTextResponse | None:
         return PlainTextResponse(NO_ROOM.format(error.strerror), 507)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return PlainTextResponse(NOT_HERE, 404)
-    if isinstance(error, KeyError) and path == "/":  # ?page=
+    if isinstance(error, KeyError) and path == "/" and b"page=" in scope["query_string"]:
         return PlainTextResponse(NOT_HERE, 404)
-    # Of our own code none gets text or numbers that it has not checked.
     malformed = (FormParserError, UnicodeEncodeError, OverflowError)
-    if isinstance(error, malformed) or (path.endswith(_UPLOAD) and isinstance(error, TypeError)):
+    if ("/gradio_api/" in path and isinstance(error, malformed)) or (
+        _is(scope, _UPLOAD) and isinstance(error, TypeError)
+    ):
         return PlainTextResponse(MALFORMED, 400)
     asked = "/call/" in path or path.endswith("/queue/join")
     if isinstance(error, FnIndexInferError) or (asked and isinstance(error, KeyError)):
@@ -232,9 +234,12 @@ def _mended(path: str, error: Exception) -> PlainTextResponse | None:
 
 def _name_of(address: str | None) -> str:
     try:
-        return urlsplit(address or "").hostname or ""
+        name = urlsplit(address or "").hostname or ""
     except ValueError:
         return ""
+    with contextlib.suppress(ValueError):
+        return str(ip_address(name))
+    return name
 
 
 def _host_of(name: str) -> str:
@@ -244,13 +249,17 @@ def _host_of(name: str) -> str:
     return _name_of(name if "//" in name else f"//{name}")
 
 
+def _place(host: str | None) -> str:
+    return _host_of((host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]).lower())
+
+
 def is_loopback(host: str | None) -> bool:
     """Whether a server that listens there is reached from its own machine only.
 
     Args:
         host: As given to `launch`; None for Gradio's default.
     """
-    place = _host_of((host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]).lower())
+    place = _place(host)
     with contextlib.suppress(ValueError):
         return ip_address(place).is_loopback
     return place in LOOPBACK
@@ -272,6 +281,5 @@ def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
             "A name under which the page is reached must be like demo.example; received {!r}.",
             names[further.index("")],
         )
-    own = [_host_of(host)] if host else []
-    allowed = (*LOOPBACK, *own, *further) if is_loopback(host) or names else None
+    allowed = (*LOOPBACK, _place(host), *further) if is_loopback(host) or names else None
     return [Middleware(Guard, names=allowed)]

@@ -53,8 +53,7 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
     """An image field that hands over the uploaded file as it is: its path, or None while empty.
 
     Gradio's own decoding loses palettes, saturates 16-bit grey and answers a broken file with
-    "Error"; `resnet.images` does neither. (A subclass would be plainer, but Gradio writes a `.pyi`
-    file beside the source of each one.)
+    "Error"; `resnet.images` does neither.
 
     Args:
         t: Language of what is said about a data URL that is none.

@@ -68,14 +68,18 @@ def test_other_weights_answer_the_visitor_who_chose_them(open_page, engine, monk
 
 
 def test_another_choice_of_weights_counts_while_one_is_being_had(page, monkeypatch):
-    from resnet import sources
     from resnet.errors import WeightsError
+    from resnet.provider import EngineProvider
 
-    def load():
+    def fail():
         raise WeightsError("The ImageNet weights are not on this machine, or only in part.")
 
-    late = Late(load, 1)
-    monkeypatch.setattr(sources, "load_imagenet", late)
+    late, engine_of_choice = Late(fail, 1), EngineProvider.engine
+    monkeypatch.setattr(
+        EngineProvider,
+        "engine",
+        lambda self, choice="server", *more: late() if choice == "imagenet" else engine_of_choice(self, choice, *more),
+    )
     open_tab(page, "Model")
     choices = page.locator("#weights-choice")
     choices.get_by_label(re.compile("ImageNet")).click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -68,7 +69,8 @@ class EvidenceTab:
                 self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
                 self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
             self.difference = gr.HTML(elem_id="difference")
-            self.chosen, self.made_for = gr.State(), gr.Textbox(visible=False)
+            self.chosen = gr.State()
+            self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
             self.cell = CellAnswer(
                 page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
             )
@@ -82,13 +84,16 @@ class EvidenceTab:
         controls = [self.classes, self.method, self.scale, self.one, self.other, self.chosen]
         inputs = [self.made_for, wanted, page.top_k, *controls, *page.drawing]
         outputs = [
-            *(self.made_for, wanted, self.classes, self.one, self.other),
+            *(self.made_for, self.drawn, wanted, self.classes, self.one, self.other),
             *(self.matrix, self.difference, self.cell.large),
         ]
         page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
+        # Not `input`, which a class that is taken away does not cause.
+        changed = self.classes.change(
+            self.draw_others, [self.drawn, page.result, *inputs], outputs, **{**QUICK, **NETWORK}
+        )
         redrawn = on_each(
-            # Not `input`, which a class that is taken away does not cause.
-            [self.classes.change, self.method.change, self.scale.change, self.one.input, self.other.input],
+            [self.method.change, self.scale.change, self.one.input, self.other.input],
             self.draw,
             [page.result, *inputs],
             outputs,
@@ -108,7 +113,7 @@ class EvidenceTab:
             self.cell.large,
             **QUICK,
         )
-        for event in (*redrawn, restyled, enlarged):
+        for event in (changed, *redrawn, restyled, enlarged):
             self.cell.follow(event)
 
     def draw(
@@ -129,13 +134,13 @@ class EvidenceTab:
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
-            return "", wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
+            return "", "", wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
         if None in drawing:
-            return (gr.skip(),) * 8
+            return (gr.skip(),) * 9
         same = made_for == about(shown)
         if same and not classes:
             nothing = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
-            return *(gr.skip(),) * 3, *(gr.update(choices=[], value=None),) * 2, nothing, "", ""
+            return gr.skip(), "", *(gr.skip(),) * 2, *(gr.update(choices=[], value=None),) * 2, nothing, "", ""
 
         def fill() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
@@ -151,6 +156,7 @@ class EvidenceTab:
             known = {} if same else {"choices": class_choices(observation.manifest)}
             return (
                 about(shown),
+                _drawn(shown, rows),
                 still,
                 setting(classes, rows, **known),
                 setting(one, first, choices=options),
@@ -163,9 +169,24 @@ class EvidenceTab:
         filled: tuple[Any, ...] = self._page.or_error(fill)
         return filled
 
+    def draw_others(
+        self,
+        drawn: str | None,
+        shown: Shown | None,
+        made_for: str | None,
+        wanted: Any,
+        top_k: Any,
+        classes: Any,
+        *inputs: Any,
+    ) -> tuple[Any, ...]:
+        """Other classes, unless `draw` itself has set them."""
+        if shown is not None and drawn == _drawn(shown, classes or []):
+            return (gr.skip(),) * 9
+        return self.draw(shown, made_for, wanted, top_k, classes, *inputs)
+
     def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
         """The same maps in other colours."""
-        return self.draw(shown, *inputs) if active == "evidence" else (gr.skip(),) * 8
+        return self.draw(shown, *inputs) if active == "evidence" else (gr.skip(),) * 9
 
     def enlarge(
         self,
@@ -278,6 +299,11 @@ class EvidenceTab:
         evidence = self._page.explorer.evidence(shown, tuple(classes))
         index, heatmap = self._map(evidence, method, scale, chosen)
         return self._page.observation(shown), heatmap, METHOD_NAMES[method], index
+
+
+def _drawn(shown: Shown, classes: Sequence[int]) -> str:
+    """What the matrix is about."""
+    return f"{about(shown)} {list(classes)}"
 
 
 def _chosen_map(event: gr.EventData) -> tuple[int, int]:

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from resnet.charts import curves_chart
-from resnet.errors import OptionError
+from resnet.errors import OptionError, ResNetError
 from resnet.evidence import METHOD_NAMES, METHODS
 from resnet.explain import Prediction, likeliest
 from resnet.explorer import Explorer, Shown
 from resnet.heatmaps import Heatmap, ViewOptions, heatmap_of
+from resnet.metrics import count_error
 from resnet.occlusion import FILLS
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -152,12 +153,17 @@ class HoldTab:
             goal = [*rows, *likeliest_indices(observation, 1)][0]
             same = made_for == about(shown)
             known = {} if same else {"choices": class_choices(observation.manifest)}
+            try:
+                result = self._result(shown, source, stage, goal, percent, fill)
+            except ResNetError as error:  # such as a flat map; the curves may be right all the same
+                count_error(error)
+                result = markup.message(self._page.t.error(error), "error")
             return (
                 about(shown),
                 _answer(shown),
                 still,
                 setting(target, goal, **known),
-                self._result(shown, source, stage, goal, percent, fill),
+                result,
                 "" if measured and measured != f"{_answer(shown)} {source} {stage} {goal} {fill}" else gr.skip(),
             )
 

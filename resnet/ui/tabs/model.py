@@ -69,7 +69,7 @@ class ModelTab:
             [self.weights, self.chosen],
             [self.weights, self.chosen],
             concurrency_id="weights",
-            concurrency_limit=2,
+            concurrency_limit=8,  # who waits for a download leaves room for others' choices
             trigger_mode="multiple",  # another choice while one is being downloaded
             show_progress_on=self.description,
             **PRIVATE,
