@@ -1,11 +1,13 @@
 """What the server remembers of visitors: only what is theirs, and nobody who waits is forgotten."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 
 import gradio as gr
 import httpx
 import pytest
+from fastapi import HTTPException
 from gradio.state_holder import StateHolder
 
 from benchmarks.served import page_events
@@ -13,6 +15,7 @@ from resnet.labels import ASSETS
 from resnet.provider import EngineProvider
 from resnet.ui import sessions
 from resnet.ui.layout import build_demo
+from resnet.ui.server import REST
 from resnet.ui.sessions import LightSession, Mailboxes
 from tests.conftest import serve
 
@@ -118,3 +121,13 @@ def test_a_call_of_a_program_leaves_no_session_and_a_visit_does(engine, monkeypa
         httpx.post(f"{address}gradio_api/queue/join", json=body)
         assert "Choose a photo to begin." in answer_of(address, "visitor")[0]
         assert "visitor" in holders[-1].session_data
+
+
+def test_a_queue_that_nobody_asks_rests(engine):
+    queue = build_demo(EngineProvider.serving(engine))._queue
+    assert queue.sleep_when_free == REST
+    with pytest.raises(HTTPException):
+        asyncio.run(queue.push(SimpleNamespace(session_hash="x" * 65), None, None))
+    assert 0 < queue.sleep_when_free < REST  # whoever comes, whatever becomes of it
+    queue.asked -= 60
+    assert queue.sleep_when_free == REST
