@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resnet.errors import OptionError
 from resnet.metrics import REQUESTS, count_error
 from resnet.temporary import TEMPORARY_BYTES, full
+from resnet.ui.turns import arrive
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NO_ROOM = "The server cannot store files now: {}. Please try later."
@@ -101,6 +102,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        arrive(scope)
         path = scope["path"]
         policy = _FILE_POLICY if _FILE.search(path) else _PAGE_POLICY
         method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -24,7 +24,7 @@ from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, count_error
 from resnet.ui.guard import NO_ROOM, NO_ROOM_ERRORS, bytes_of
 from resnet.ui.sessions import MOST_UNREAD, Mailboxes, check_name, forget
-from resnet.ui.turns import MOST_EVENTS, Turns
+from resnet.ui.turns import still_wanted, take, turn_of
 
 QUEUE_SIZE = 64
 """Requests that may wait; more are told to come back later."""
@@ -35,6 +35,9 @@ WAITING_BYTES = 256_000_000
 NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
 
 MISFIT = "A value does not fit the field that it was sent for; a photo must be an uploaded file or a data URL."
+
+MOST_SIZES = 2000
+"""Requests whose size is remembered, of which fewer can wait."""
 
 BUSY_SECONDS = 5.0
 """Time after a request in which others are likely."""
@@ -83,8 +86,7 @@ class GuardedBlocks(gr.Blocks):
         self.explorer = explorer
         self.fetch = fetch
         self.stopping = False
-        self._turns = Turns()
-        self._sizes: LRUCache[str, int] = LRUCache(MOST_EVENTS)
+        self._sizes: LRUCache[str, int] = LRUCache(MOST_SIZES)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
         """Refuse, in a sentence, what does not fit the fields, and addresses unless they are switched on."""
@@ -108,11 +110,11 @@ class GuardedBlocks(gr.Blocks):
         """Leave out of an event's answer what a later event has answered already; programs get all they ask for."""
         bound = _CALL.bind(self, block_fn, *args, **options).arguments
         # Each step of a long event, such as many photos, tells of the present.
-        turn = self._turns.take() if bound.get("iterator") else self._turns.of(bound.get("event_id"))
+        turn = take() if bound.get("iterator") else turn_of(bound.get("requests"))
         result = await super().call_function(block_fn, *args, **options)
         state = bound.get("state")
         if state is not None and block_fn.api_visibility == "private":
-            result["prediction"] = self._turns.still_wanted(result["prediction"], block_fn.outputs, turn, state.turns)
+            result["prediction"] = still_wanted(result["prediction"], block_fn.outputs, turn, state.turns)
         return result
 
     async def process_api(self, *args: Any, **options: Any) -> Any:
@@ -165,10 +167,8 @@ class GuardedBlocks(gr.Blocks):
                 raise self._busy(f"{len(waiting)} requests wait")
             if waiting and held + size > WAITING_BYTES:
                 raise self._busy(f"requests of {(held + size) / 1e6:.0f} MB, this one included, wait")
-            turn = self._turns.take()
             taken, event, *outcome = await push(body, request, username)
             if taken:
-                self._turns.note(str(event), turn)
                 self._sizes[str(event)] = size
             return taken, event, *outcome
 

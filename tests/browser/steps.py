@@ -61,6 +61,19 @@ def slide(page, field, key):
     page.keyboard.press(key)
 
 
+def click_quickly(page, selectors):
+    """Click one after the other as quickly as a hand can, whatever becomes of the clicks before."""
+    page.evaluate(
+        """async (selectors) => {
+          for (const selector of selectors) {
+            document.querySelector(selector).click();
+            await new Promise((go_on) => setTimeout(go_on, 100));
+          }
+        }""",
+        selectors,
+    )
+
+
 class Late:
     """Holds back one call of a function, until it is let go."""
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from resnet.ui.tabs import blocks
-from tests.browser.steps import EXAMPLES, Late, choose, open_tab, shown, slide, upload
+from tests.browser.steps import EXAMPLES, Late, choose, click_quickly, open_tab, shown, slide, upload
 
 
 def test_blocks_and_channels(answered, engine):
@@ -97,9 +97,9 @@ def test_what_was_chosen_meanwhile_outlasts_a_late_answer(page, held, monkeypatc
 def test_of_two_quick_clicks_the_last_counts(answered):
     open_tab(answered, "Blocks and channels")
     expect(answered.locator("#grid figure")).to_have_count(16)
-    channel = answered.locator("#grid button").evaluate_all(
-        "(buttons) => { buttons.slice(4, 8).forEach((button) => button.click()); return buttons[7].dataset.choice; }"
-    )
+    channels = [answered.locator("#grid button").nth(place).get_attribute("data-choice") for place in (4, 5, 6, 7)]
+    click_quickly(answered, [f'#grid [data-choice="{one}"]' for one in channels])
+    channel = channels[-1]
     expect(answered.locator("#blocks-large figcaption")).to_contain_text(f"channel {channel}")
     answered.wait_for_timeout(500)
     expect(answered.locator("#block-channel input")).to_have_value(channel)

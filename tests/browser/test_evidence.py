@@ -6,7 +6,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from resnet.ui.tabs import evidence
-from tests.browser.steps import EXAMPLES, Late, choose, open_tab, shown, upload
+from tests.browser.steps import EXAMPLES, Late, choose, click_quickly, open_tab, shown, upload
 
 
 def test_class_evidence(answered, engine):
@@ -95,8 +95,5 @@ def test_classes_can_be_taken_away(answered):
 def test_of_two_quick_clicks_the_last_counts(answered):
     open_tab(answered, "Evidence")
     expect(answered.locator("#matrix img")).to_have_count(25)
-    answered.locator("#matrix [data-choice]").evaluate_all(
-        "(buttons) => ['1:0', '2:1', '3:2'].forEach("
-        "(choice) => buttons.find((button) => button.dataset.choice === choice).click())"
-    )
+    click_quickly(answered, [f'#matrix [data-choice="{choice}"]' for choice in ("1:0", "2:1", "3:2")])
     expect(answered.locator("#evidence-large figcaption")).to_contain_text("in C3")
