@@ -242,6 +242,7 @@ def test_a_batch_with_a_bad_photo(client, tmp_path):
         ("/channels", {"count": 2}, "number of channels must be 4 to 64; received 2"),
         ("/channels", {"order": "contribution", "class_name": "unicorn"}, "know no class 'unicorn'"),
         ("/evidence", {"method": "cam"}, "method must be one of gradcam, "),
+        ("/evidence", {"classes": "espresso;" * 12}, "Evidence takes 1 to 10 classes; received 13"),
         ("/evidence", {"top_k": 11}, "number of classes must be 1 to 10; received 11"),
         ("/hold", {"percent": -1}, "hidden part in percent must be 0 to 100; received -1"),
         ("/hold", {"map": "pca"}, "map must be one of gradcam, "),

@@ -153,6 +153,11 @@ class Page:
         except ResNetError as error:
             raise gr.Error(escape(self.t.error(error)), print_exception=False) from error
 
+    def refused(self, error: ResNetError) -> str:
+        """What is shown in the place of what was refused; it is counted, too."""
+        count_error(error)
+        return markup.message(self.t.error(error), "error")
+
     def saying(self, refresh: Callable[..., Any], outputs: Sequence[Any], panel: Any) -> Callable[..., Any]:
         """Let what `or_error` refuses take the answer's place, where the former one would belong to something else.
 
@@ -169,8 +174,7 @@ class Page:
                 error = refusal.__cause__
                 if not isinstance(error, ResNetError):
                     raise
-                count_error(error)
-                said = markup.message(self.t.error(error), "error")
+                said = self.refused(error)
                 given = [
                     said if output is panel else "" if isinstance(output, gr.HTML) else gr.skip() for output in outputs
                 ]

@@ -12,7 +12,6 @@ from resnet.explain import MAXIMUM_TOP_K
 from resnet.explorer import Shown, Source
 from resnet.heatmaps import COLORMAPS
 from resnet.labels import ASSETS
-from resnet.metrics import count_error
 from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.inputs import photo_input
@@ -84,8 +83,7 @@ class PhotoColumn:
         try:
             shown, observation = self._page.explorer.observe(Source(path, framing, weights))
         except ResNetError as error:
-            count_error(error)
-            return markup.message(t.error(error), "error"), None
+            return self._page.refused(error), None
         width, height = observation.geometry.photo_size
         seen = observation.geometry.input_size
         sentence = t(

@@ -215,10 +215,11 @@ class Endpoints:
 
         def work() -> tuple[Result, Files]:
             shown, observation = self._observe(photo, framing, weights)
-            names = [name.strip() for name in str(classes or "").split(";") if name.strip()]
+            text = str(classes or "")
+            if text.count(";") > MAXIMUM_CLASSES:  # before each is looked up
+                raise OptionError("Evidence takes 1 to {} classes; received {}.", MAXIMUM_CLASSES, text.count(";") + 1)
+            names = [name.strip() for name in text.split(";") if name.strip()]
             count = whole_number("number of classes", top_k, 1, MAXIMUM_CLASSES)
-            if len(names) > MAXIMUM_CLASSES:
-                raise OptionError("Evidence takes 1 to {} classes; received {}.", MAXIMUM_CLASSES, len(names))
             chosen = [self._class(observation, name) for name in names] or likeliest_indices(observation, count)
             found = self._explorer.evidence(shown, chosen)
             view, labels = ViewOptions(), observation.manifest.labels

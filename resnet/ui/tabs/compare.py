@@ -146,8 +146,7 @@ class CompareTab:
         try:
             return draw()
         except ResNetError as error:
-            t = self._page.t
-            return markup.panel(t("Side by side"), markup.message(t.error(error), "error"))
+            return markup.panel(self._page.t("Side by side"), self._page.refused(error))
 
     def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> Any:
         """The same two answers in other colours, or with more classes."""

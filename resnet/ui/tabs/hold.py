@@ -13,7 +13,6 @@ from resnet.evidence import METHOD_NAMES, METHODS
 from resnet.explain import Prediction, likeliest
 from resnet.explorer import Explorer, Shown
 from resnet.heatmaps import Heatmap, ViewOptions, heatmap_of
-from resnet.metrics import count_error
 from resnet.occlusion import FILLS
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -156,8 +155,7 @@ class HoldTab:
             try:
                 result = self._result(shown, source, stage, goal, percent, fill)
             except ResNetError as error:  # such as a flat map; the curves may be right all the same
-                count_error(error)
-                result = markup.message(self._page.t.error(error), "error")
+                result = self._page.refused(error)
             return (
                 about(shown),
                 _answer(shown),

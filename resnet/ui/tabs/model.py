@@ -89,7 +89,7 @@ class ModelTab:
         try:
             manifest = self._page.explorer.provider.engine(choice).manifest
         except ResNetError as error:
-            return markup.message(self._page.t.error(error), "error"), ""
+            return self._page.refused(error), ""
         return self._manifest(manifest) + self._stages(manifest) + self._cache(), self._classes(manifest)
 
     def _manifest(self, manifest: Manifest) -> str:
