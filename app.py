@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from urllib.request import getproxies
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 # Statistics of the last 10,000 events, made anew after each in 3 to 10 ms; /metrics has what they would say.
@@ -54,6 +55,10 @@ def main() -> int:
         help="fetch photos from public addresses that programs and language models send (default: refuse them)",
     )
     options = parser.parse_args()
+    # Gradio, when it is imported, also takes this for where to look for a free port, which it can't for IPv6.
+    host = os.environ.pop("GRADIO_SERVER_NAME", None)
+    options.host = options.host or host
+    _reach_oneself(options.host)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the server is up and can end better
     keep_little()
@@ -78,7 +83,19 @@ def main() -> int:
     except OSError as error:
         print(f"app.py: The page cannot be served: {error}", file=sys.stderr)
         return 2
+    finally:
+        gc.enable()
     return 0
+
+
+def _reach_oneself(host: str | None) -> None:
+    """Leave out of the proxy, where one is set, the server itself, which Gradio and language models' tools ask."""
+    proxies = getproxies()
+    own = ["localhost", "127.0.0.1", "::1", *([host.strip("[]")] if host else [])]
+    if proxies.keys() - {"no"}:
+        for scheme, address in proxies.items():  # the system's as well, which a variable would hide
+            os.environ.setdefault(f"{scheme}_proxy", address)
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*filter(None, [proxies.get("no")]), *own])
 
 
 def _leave(number: int, _: object) -> None:

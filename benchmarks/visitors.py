@@ -92,7 +92,7 @@ class Visitor(HttpUser):
         """Queue a request; who finds the queue full comes back when told."""
         while True:
             with self.client.post(path, json=body, name=name, catch_response=True) as response:
-                if response.status_code != 429:
+                if response.status_code not in (429, 503):
                     return str(response.json()["event_id"])
                 if "Please try again in about" not in response.text:
                     raise WrongAnswerError(f"a full queue was answered with {response.text[:200]}")

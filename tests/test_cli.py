@@ -200,6 +200,17 @@ def test_wrong_weights_are_said_before_the_page_starts(monkeypatch, capsys):
     assert capsys.readouterr().err == "app.py: There are no weights at /nowhere: no such file or directory.\n"
 
 
+def test_the_address_to_listen_on_is_taken_over_from_gradios_variable(monkeypatch):
+    served = []
+    monkeypatch.setattr(app.EngineProvider, "start", lambda provider: None)
+    monkeypatch.setattr("resnet.ui.lifetime.serve", lambda demo, folder, host, port, names: served.append(host))
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "::")
+    monkeypatch.setattr(sys, "argv", ["app.py", "--weights", "bundled"])
+    assert app.main() == 0
+    assert served == ["::"]
+    assert "GRADIO_SERVER_NAME" not in os.environ  # Gradio looks for a free port there, and only by IPv4
+
+
 def test_a_port_in_use_gets_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(app.EngineProvider, "start", lambda provider: None)
     with socket.socket() as taken:

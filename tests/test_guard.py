@@ -19,8 +19,10 @@ from starlette.testclient import TestClient
 
 from resnet import temporary
 from resnet.errors import OptionError
-from resnet.ui import guard
+from resnet.ui import bodies, guard
 from resnet.ui.guard import Guard, is_loopback, middleware
+
+PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(300_000)
 
 
 def small_app(names):
@@ -134,7 +136,16 @@ def test_no_address_is_fetched_and_handed_on(server, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["process_recording", "component_server", "component_server/", "stream/123", "stream/123/close", "stream/"]
+    "path",
+    [
+        "process_recording",
+        "component_server",
+        "component_server/",
+        "stream/123",
+        "stream/123/close",
+        "stream/",
+        "proxy=%00",
+    ],
 )
 def test_ways_in_that_the_page_has_no_use_for_are_closed(server, path):
     answer = httpx.post(f"{server}gradio_api/{path}", files={"video": ("a.mp4", b"x")})
@@ -145,8 +156,8 @@ def test_ways_in_that_the_page_has_no_use_for_are_closed(server, path):
 @pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("path", ["queue/join", "call/classify", "call/v2/classify", "upload"])
 def test_more_than_a_request_may_have_is_refused(server, monkeypatch, path, in_parts):
-    monkeypatch.setattr(guard, "MOST_SENT", 1_000_000)
-    monkeypatch.setattr(guard, "MOST_UPLOADED", 1_000_000)
+    monkeypatch.setattr(bodies, "MOST_SENT", 1_000_000)
+    monkeypatch.setattr(bodies, "MOST_UPLOADED", 1_000_000)
     if path == "upload":
         request = httpx.Request("POST", "http://localhost", files={"files": ("a.png", bytes(1_500_000))})
         request.read()
@@ -174,17 +185,56 @@ def test_a_request_of_very_many_values_is_refused(server):
 @pytest.mark.parametrize("query", ["", "?upload_id=x"])
 def test_an_upload_of_other_things_than_files_is_refused(server, query):
     answer = httpx.post(f"{server}gradio_api/upload{query}", files={"files": (None, b"x" * 100)})
-    assert (answer.status_code, answer.text) == (400, guard.ONLY_FILES)
+    assert (answer.status_code, answer.text) == (400, bodies.ONLY_FILES)
 
 
 def test_an_upload_that_is_broken_off_leaves_nothing(server):
     stored = set(Path(get_upload_folder()).rglob("*"))
-    host, port = httpx.URL(server).host, httpx.URL(server).port
-    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(300_000)
-    head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9000000\r\n"
-    with socket.create_connection((host, port)) as connection:
-        connection.sendall(head.encode() + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + part)
+    with begin(server, "upload", "multipart/form-data; boundary=x", PART):
         wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) != stored)
+    wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
+
+
+def begin(server, path, kind, sent, length=9_000_000):
+    """A connection that has sent the beginning of a request."""
+    host, port = httpx.URL(server).host, httpx.URL(server).port
+    head = f"POST /gradio_api/{path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {length}\r\n"
+    connection = socket.create_connection((host, port), timeout=60)
+    connection.sendall(head.encode() + f"Content-Type: {kind}\r\n\r\n".encode() + sent)
+    return connection
+
+
+def test_requests_that_come_slowly_take_so_much_memory_together_and_no_more(server, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_SENT_TOGETHER", 1_000_000)
+    join = "queue/join", "application/json"
+    body = json.dumps({"data": [" " * 500_000], "fn_index": -1, "session_hash": "x"}).encode()
+    with begin(server, *join, body), begin(server, *join, body) as second:
+        assert second.recv(100).startswith(b"HTTP/1.1 429 ")
+        small = httpx.post(f"{server}gradio_api/queue/join", json={"data": [], "fn_index": -1, "session_hash": "x"})
+        assert small.text == guard.NO_ENDPOINT
+    # Both have left, and what they brought with them.
+    kind = {"Content-Type": join[1]}
+    wait_for(lambda: httpx.post(server + "gradio_api/queue/join", content=body, headers=kind).text == guard.NO_ENDPOINT)
+
+
+def test_who_sends_nothing_more_is_waited_for_no_longer(server, monkeypatch):
+    monkeypatch.setattr(bodies, "PATIENCE", 0.5)
+    with begin(server, "queue/join", "application/json", b'{"data": [') as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+    stored = set(Path(get_upload_folder()).rglob("*"))
+    with begin(server, "upload", "multipart/form-data; boundary=x", PART) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
+
+
+def test_an_upload_ends_when_there_is_no_more_room_for_it(server, monkeypatch):
+    stored = set(Path(get_upload_folder()).rglob("*"))
+    with begin(server, "upload", "multipart/form-data; boundary=x", PART) as connection:
+        wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) != stored)
+        monkeypatch.setattr(temporary.full, "is_set", lambda: True)
+        connection.sendall(bytes(100_000))
+        answer = connection.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 400 ")
     wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
 
 
@@ -238,6 +288,10 @@ def test_calls_that_fit_no_endpoint_get_a_sentence(server, capfd, path, body, st
         ("GET", "static/" + "a" * 5000, {}, 404),
         ("POST", "gradio_api/upload", {"headers": {"Content-Type": "multipart/form-data; boundary=" + "b" * 300}}, 400),
         ("POST", "gradio_api/upload", {"files": {"files": (None, "")}}, 400),
+        ("POST", "gradio_api/upload?upload_id=" + "a" * 65, {"files": {"files": b"a photo"}}, 400),
+        ("GET", "gradio_api/upload_progress?upload_id=" + "a" * 65, {}, 400),
+        ("GET", "gradio_api/queue/data?session_hash=nobody", {}, 200),  # and "404" in the stream, as Gradio does it
+        ("GET", "gradio_api/call/explain/nobody", {}, 200),
         ("POST", "gradio_api/queue/join", {"content": '{"data": [], "session_hash": "x", "fn_index": 1e400}'}, 422),
     ],
     ids=str,

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from mcp import ClientSession
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamablehttp_client
 
 from resnet.labels import ASSETS
@@ -22,24 +23,27 @@ def photo(name):
     return "data:image/jpeg;base64," + base64.b64encode(content).decode()
 
 
-@pytest.fixture(scope="module")
-def ask(server):
+def speak(transport, work):
     """Run something with a session of the protocol."""
 
-    def run(work):
-        async def session():
-            async with (
-                streamablehttp_client(f"{server}gradio_api/mcp/") as (read, write, _),
-                ClientSession(read, write) as client,
-            ):
-                await client.initialize()
-                return await work(client)
+    async def session():
+        async with transport as (read, write, *_), ClientSession(read, write) as client:
+            await client.initialize()
+            return await work(client)
 
-        # In a thread of its own: a browser test of the same process may have a loop running in this one.
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, session()).result()
+    # In a thread of its own: a browser test of the same process may have a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, session()).result()
 
-    return run
+
+@pytest.fixture(scope="module")
+def ask(server):
+    return lambda work: speak(streamablehttp_client(f"{server}gradio_api/mcp/"), work)
+
+
+@pytest.fixture(scope="module")
+def ask_the_old_way(server):
+    return lambda work: speak(sse_client(f"{server}gradio_api/mcp/sse"), work)
 
 
 def test_every_tool_tells_a_language_model_what_it_does(ask):
@@ -86,7 +90,9 @@ def test_a_mistake_gets_a_sentence(ask):
     assert "know no class 'unicorn'" in answer.content[0].text
 
 
-def test_a_photo_of_several_megabytes_is_taken(ask, tmp_path):
+@pytest.mark.parametrize("way", ["ask", "ask_the_old_way"])
+def test_a_photo_of_several_megabytes_is_taken(request, way, tmp_path):
+    ask = request.getfixturevalue(way)
     name = tmp_path / "large.jpg"
     name.write_bytes((ASSETS / "examples" / "espresso.jpg").read_bytes() + bytes(5_000_000))
     answer = ask(lambda client: client.call_tool("classify", {"photo": photo(name), "top_k": 1}))

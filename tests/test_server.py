@@ -16,6 +16,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from gradio_client.utils import QueueError
 from prometheus_client.parser import text_string_to_metric_families
 
 from resnet.labels import ASSETS
@@ -183,9 +184,21 @@ def test_who_finds_the_queue_full_is_told_when_to_come_back(engine):
                     events.append(answer.json()["event_id"])
                 else:
                     refused = answer
-            assert refused.status_code == 429
+            assert refused.status_code == 503  # the one that Gradio's client knows
             assert "64 requests wait already, the most that may. Please try again in about" in refused.json()["detail"]
             assert int(refused.headers["Retry-After"]) >= 1
+            with pytest.raises(QueueError):
+                Client(address, verbose=False).predict(handle_file(str(ESPRESSO)), api_name="/classify")
+            body = {"data": [None, "crop", None], "session_hash": "visitor"}
+            dependencies = client.get("config").json()["dependencies"]
+            begun = [one for one in dependencies if one["api_visibility"] == "private" and one["queue"]]
+            first, later = (
+                next(one for one in begun if bool(one["trigger_after"]) is after) for after in (False, True)
+            )
+            refused = client.post("gradio_api/queue/join", json={**body, "fn_index": first["id"]})
+            assert refused.status_code == 429  # of which Gradio's page shows the sentence
+            # A later step of an answer that has begun.
+            assert client.post("gradio_api/queue/join", json={**body, "fn_index": later["id"]}).status_code == 200
             ready.set()
             for event in events:  # nobody who waited is lost
                 assert "espresso" in client.get(f"gradio_api/call/classify/{event}").text
@@ -210,7 +223,7 @@ def test_requests_that_wait_take_so_much_memory_at_most(engine, monkeypatch):
         while not answers or (answers[-1].status_code == 200 and len(answers) < 30):
             answers.append(client.post("gradio_api/call/classify", json=large))
             time.sleep(0.1)  # until those that are at work no longer wait
-        assert answers[-1].status_code == 429
+        assert answers[-1].status_code == 503
         assert int(answers[-1].headers["Retry-After"]) >= 1
         assert client.post("gradio_api/call/classify", json=small).status_code == 200
         ready.set()
@@ -312,6 +325,7 @@ def collections(port):
 def test_a_server_that_is_told_to_stop_answers_what_it_has_in_hand_and_leaves_nothing(tmp_path):
     port = free_port()
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment |= {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}  # leads to nothing
     process = subprocess.Popen(
         [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)],
         cwd=ROOT,

@@ -1,9 +1,11 @@
 """What the server remembers of visitors: only what is theirs, and nobody who waits is forgotten."""
 
 import json
+from queue import Queue
 from types import SimpleNamespace
 
 import gradio as gr
+import gradio.routes
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -67,6 +69,43 @@ def test_the_visitor_who_was_away_longest_is_forgotten_with_his_events(monkeypat
     mailboxes["third"] = "mail"
     assert ("first" in mailboxes, "second" in mailboxes, "third" in mailboxes) == (True, False, True)
     assert set(queue.pending_event_ids_session) == {"first", "third"}
+
+
+def test_a_visitor_who_leaves_takes_the_names_of_his_events_with_him():
+    queue = SimpleNamespace(pending_event_ids_session={"first": {"1"}, "second": {"2"}})
+    mailboxes = Mailboxes(queue)
+    mailboxes["first"] = mailboxes["second"] = "mail"
+    del mailboxes["first"]
+    assert set(queue.pending_event_ids_session) == {"second"}
+
+
+def test_of_what_lies_unread_that_of_the_visitors_who_were_away_longest_goes_first(monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_UNREAD_TOGETHER", 5)
+    mailboxes = Mailboxes(SimpleNamespace(pending_event_ids_session={}))
+    for name in ("first", "second", "third"):
+        mailboxes[name] = Queue()
+        for _ in range(2):
+            mailboxes[name].put(f"mail for {name}")
+    assert mailboxes["first"].get() == "mail for first"  # who reads stays
+    mailboxes.make_room()
+    assert list(mailboxes) == ["first", "second", "third"]
+    mailboxes["third"].put("more mail")
+    mailboxes.make_room()
+    assert list(mailboxes) == ["first", "third"]
+
+
+def test_of_uploads_that_nobody_watches_no_more_are_remembered_than_of_sessions(monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_MAILBOXES", 2)
+    progress = sessions.LightProgress()
+    with start_blocking_portal() as portal:
+        for upload in ("first", "second", "third"):
+            portal.call(progress.append, upload, "cat.jpg", b"bytes")
+            portal.call(progress.set_done, upload)
+        assert portal.call(progress.is_tracked, "third")
+    assert (len(progress._statuses), len(progress._signals)) == (2, 2)
+    assert progress.is_done("third")
+    assert progress.pop("third").chunk_size == 5
+    assert isinstance(gradio.routes.file_upload_statuses, sessions.LightProgress)
 
 
 def test_a_page_remembers_no_names_of_files(engine):

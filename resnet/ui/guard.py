@@ -1,4 +1,4 @@
-"""What stands before the page: who may ask, and how much, and what every response says to browsers."""
+"""What stands before the page: who may ask, and for what, and what every response says to browsers."""
 
 from __future__ import annotations
 
@@ -11,51 +11,33 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
-from gradio.route_utils import FnIndexInferError, GradioMultiPartParser
+from gradio.route_utils import FnIndexInferError
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet.errors import OptionError
 from resnet.metrics import REQUESTS, count_error
-from resnet.temporary import TEMPORARY_BYTES, full
+from resnet.temporary import full
+from resnet.ui.bodies import NO_ROOM, NO_ROOM_ERRORS, NO_ROOM_FOR_FILES, Body, is_upload
 from resnet.ui.turns import arrive
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-NO_ROOM = "The server cannot store files now: {}. Please try later."
-NO_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
-TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files."
-TOO_MANY = "A request may have at most {:,} values."
-# Gradio answers 413 to what says these words, and removes the parts of the upload that it has stored.
-UPLOAD_TOO_LARGE = "An upload exceeds the maximum allowed size, {:.0f} MB; please send fewer photos at a time."
-ONLY_FILES = "An upload may hold files alone."
 NOT_HERE = "There is nothing of that name here."
 MALFORMED = "The request is malformed."
 NO_ENDPOINT = "There is no endpoint of that name."
 WRONG_VALUES = "The values do not fit the parameters of this endpoint; /gradio_api/info lists them."
 
-MOST_UPLOADED = TEMPORARY_BYTES
-"""Bytes of one upload, which may be of many photos."""
-
-MOST_SENT = 64_000_000
-"""Bytes of any other request, which Gradio holds in memory: two photos of 20 MB fit as data URLs."""
-
-MOST_VALUES = 1_000_000
-"""Values in such a request: as Python's objects they take some twenty times their bytes."""
-
-_UPLOAD = "/gradio_api/upload"
 _TOOLS = "/gradio_api/mcp"
 # What asks whether the server is well may know its address alone, and is told nothing else.
 _PROBES = ("/healthz", "/readyz")
 # Gradio's ways in for components that this page has not, some of them past the bounds.
-_UNUSED = re.compile(r"/gradio_api/(process_recording|component_server|stream/.*)/?$", re.DOTALL)
-_TAKEN = "resnet.taken"
+_UNUSED = re.compile(r"/gradio_api/(process_recording/?$|component_server/?$|stream/|proxy=)")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
 # Gradio's page needs inline scripts and `new Function`; what it must not do is load or send anything elsewhere.
@@ -96,6 +78,7 @@ class Guard:
         self._app = app
         self._zipped = GZipMiddleware(app, compresslevel=5)
         self._names = names
+        self._held: set[Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -123,15 +106,21 @@ class Guard:
         # the endpoints send is pictures, or comes bit by bit.
         whole = self._app if "." in path or "/gradio_api/" in path else self._zipped
         answer: ASGIApp = self._refusal(scope) or whole
+        body = Body(scope, receive, self._held)
         try:
-            await answer(scope, _bounded(scope, receive), send_with_headers)
+            await answer(scope, body.receive, send_with_headers)
         except ClientDisconnect:
             return  # in the middle of an upload: no fault, and nobody is there to be told
         except Exception as error:
+            if started and isinstance(error.__cause__, HTTPException):  # Gradio has sent the sentence as an event
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
             sentence = None if started else _mended(scope, error)
             if sentence is None:
                 raise
             await sentence(scope, receive, send_with_headers)
+        finally:
+            body.forget()
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         path = scope["path"]
@@ -142,9 +131,9 @@ class Guard:
         if _ELSEWHERE.search(path):
             return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
         if _UNUSED.search(path):
-            return PlainTextResponse("This server has no use for this: it takes no recordings or streams.", 403)
-        if (_is(scope, _UPLOAD) or _TOOLS in path) and full.is_set():
-            return PlainTextResponse(NO_ROOM.format("visitors' files fill the room that they have"), 507)
+            return PlainTextResponse("This server has no use for this: no recordings, streams or proxies.", 403)
+        if (is_upload(scope) or _TOOLS in path) and full.is_set():
+            return PlainTextResponse(NO_ROOM_FOR_FILES, 507)
         return None
 
     @staticmethod
@@ -157,63 +146,11 @@ class Guard:
         return None
 
 
-def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """A request's body, up to the most that it may have."""
-    taken, values, whole = [0], 0, False
-    scope[_TAKEN] = taken  # a list, which copies of the scope share
-
-    async def receive_upload() -> Message:
-        nonlocal whole
-        message = await receive()
-        taken[0] += len(message.get("body", b""))
-        # Of all errors, only this one makes Gradio remove what it has stored.
-        if taken[0] > MOST_UPLOADED or (message["type"] == "http.disconnect" and not whole):
-            raise MultiPartException(UPLOAD_TOO_LARGE.format(MOST_UPLOADED / 1e6))
-        whole = not message.get("more_body", False)
-        return message
-
-    async def receive_values() -> Message:
-        nonlocal values
-        message = await receive()
-        body = message.get("body", b"")
-        taken[0] += len(body)
-        values += sum(map(body.count, (b",", b"[", b"{")))
-        if taken[0] > MOST_SENT:
-            raise HTTPException(413, TOO_LARGE.format(MOST_SENT / 1e6))
-        if values > MOST_VALUES:
-            raise HTTPException(413, TOO_MANY.format(MOST_VALUES))
-        return message
-
-    return receive_upload if _is(scope, _UPLOAD) else receive_values
-
-
-_on_part_data = GradioMultiPartParser.on_part_data
-
-
-def _of_files(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
-    if self._current_part.file is None:
-        raise MultiPartException(ONLY_FILES)
-    _on_part_data(self, data, start, end)
-
-
-# Of other parts Gradio bounds the number, and keeps their content in memory.
-GradioMultiPartParser.on_part_data = _of_files  # type: ignore[method-assign]
-
-
-def bytes_of(request: Request) -> int:
-    """Bytes of a request's body that have been received."""
-    return int(request.scope.get(_TAKEN, [0])[0])
-
-
-def _is(scope: Scope, end: str) -> bool:
-    return str(scope["path"]).rstrip("/").endswith(end)
-
-
 def _mended(scope: Scope, error: Exception) -> PlainTextResponse | None:
     """What to say where Gradio lets a caller's mistake, or a full disk, become a fault; None for other faults."""
     path = scope["path"]
     if isinstance(error, HTTPException):
-        return PlainTextResponse(str(error.detail), error.status_code)
+        return PlainTextResponse(str(error.detail), error.status_code, error.headers)
     if isinstance(error, OSError) and error.errno in NO_ROOM_ERRORS:
         count_error(error)
         return PlainTextResponse(NO_ROOM.format(error.strerror), 507)
@@ -222,9 +159,7 @@ def _mended(scope: Scope, error: Exception) -> PlainTextResponse | None:
     if isinstance(error, KeyError) and path == "/" and b"page=" in scope["query_string"]:
         return PlainTextResponse(NOT_HERE, 404)
     malformed = (FormParserError, UnicodeEncodeError, OverflowError)
-    if ("/gradio_api/" in path and isinstance(error, malformed)) or (
-        _is(scope, _UPLOAD) and isinstance(error, TypeError)
-    ):
+    if ("/gradio_api/" in path and isinstance(error, malformed)) or (is_upload(scope) and isinstance(error, TypeError)):
         return PlainTextResponse(MALFORMED, 400)
     asked = "/call/" in path or path.endswith("/queue/join")
     if isinstance(error, FnIndexInferError) or (asked and isinstance(error, KeyError)):

@@ -22,6 +22,7 @@ from resnet.ui.photo import PhotoColumn
 from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, routes
 from resnet.ui.sessions import keep_no_names
 from resnet.ui.sharing import Sharing
+from resnet.ui.starting import mend_start
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
 from resnet.ui.tabs.evidence import EvidenceTab
@@ -94,9 +95,10 @@ def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fe
         with demo.route(language.name, language.route):
             Navbar(visible=False)
             Layout(demo, Page(language, explorer))
-    demo.queue(api_open=False, max_size=QUEUE_SIZE)
+    demo.queue(api_open=False, max_size=2 * QUEUE_SIZE)
     demo.mend_queue()
     mend_tools()
+    mend_start()
     keep_no_names(demo)
     return demo
 

@@ -22,12 +22,12 @@ from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, count_error
-from resnet.ui.guard import NO_ROOM, NO_ROOM_ERRORS, bytes_of
+from resnet.ui.bodies import NO_ROOM, NO_ROOM_ERRORS, bytes_of
 from resnet.ui.sessions import MOST_UNREAD, Mailboxes, check_name, forget
 from resnet.ui.turns import still_wanted, take, turn_of
 
 QUEUE_SIZE = 64
-"""Requests that may wait; more are told to come back later."""
+"""Requests that may wait; more are told to come back later. Of the later steps of answers as many again may."""
 
 WAITING_BYTES = 256_000_000
 """What requests that wait may take in memory together, as with photos in data URLs."""
@@ -159,14 +159,20 @@ class GuardedBlocks(gr.Blocks):
                 raise HTTPException(503, "The server is being restarted. Please try again in a minute.")
             queue.asked = time.monotonic()
             check_name(body.session_hash)
+            mailboxes.make_room()
             if mailboxes.unread(body.session_hash) > MOST_UNREAD:
                 raise HTTPException(429, "Answers to earlier requests have not been fetched; fetch them first.")
+            function = self.fns.get(body.fn_index)
+            # Gradio's page says of its own status for it, 503, something else and no time; its client knows no other.
+            status = 503 if function and function.api_visibility != "private" else 429
+            # A photo whose pass has been made is shown as well: else its name would stand above a former one's maps.
+            most = QUEUE_SIZE if function is None or function.trigger_after is None else 2 * QUEUE_SIZE
             waiting, size = self._waiting(), bytes_of(request)
             held = sum(self._sizes.get(event, 0) for event in waiting)
-            if len(waiting) >= QUEUE_SIZE:
-                raise self._busy(f"{len(waiting)} requests wait")
+            if len(waiting) >= most:
+                raise self._busy(status, f"{len(waiting)} requests wait")
             if waiting and held + size > WAITING_BYTES:
-                raise self._busy(f"requests of {(held + size) / 1e6:.0f} MB, this one included, wait")
+                raise self._busy(status, f"requests of {(held + size) / 1e6:.0f} MB, this one included, wait")
             taken, event, *outcome = await push(body, request, username)
             if taken:
                 self._sizes[str(event)] = size
@@ -181,13 +187,12 @@ class GuardedBlocks(gr.Blocks):
         queues = self._queue.event_queue_per_concurrency_id.values()
         return [event._id for waiting in queues for event in waiting.queue]
 
-    def _busy(self, what: str) -> HTTPException:
+    def _busy(self, status: int, what: str) -> HTTPException:
         """The refusal of a request where enough waits."""
         ERRORS.labels("QueueFull").inc()
         seconds = max(1, round(self.expected_wait()))
-        # Gradio's own status for it, 503, makes its page say something else and no time.
         return HTTPException(
-            429,
+            status,
             f"The server is busy: {what} already, the most that may. Please try again in about {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )

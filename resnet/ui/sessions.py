@@ -9,17 +9,24 @@ ever; `temporary.make_room` needs none.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import gradio.blocks
+import gradio.mcp
+import gradio.route_utils
+import gradio.routes
 import gradio.state_holder
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 from fastapi import HTTPException
 from gradio.blocks import Blocks
 from gradio.queueing import Queue
+from gradio.route_utils import FileUploadProgress
 from gradio.state_holder import SessionState, StateHolder
 from gradio_client.utils import ServerMessage
+from starlette.formparsers import MultiPartException
 
 MOST_MAILBOXES = 2000
 """Sessions that messages wait for; of more, those of the sessions that have been away longest are dropped."""
@@ -27,10 +34,15 @@ MOST_MAILBOXES = 2000
 MOST_UNREAD = 64
 """Answers, or parts of them, that may lie unread in a session that asks for more."""
 
+MOST_UNREAD_TOGETHER = 2000
+"""Messages that may lie unread in all sessions together; an answer takes some 0.2 MB."""
+
 _ANSWERS = (ServerMessage.process_completed, ServerMessage.process_generating)
 
 LONGEST_NAME = 64
-"""Letters of a session's name, which callers choose and the server keeps."""
+"""Letters of the name of a session or an upload, which callers choose and the server keeps."""
+
+LONG_NAME = f"name may have at most {LONGEST_NAME} letters; received {{}}."
 
 
 class LightSession(SessionState):
@@ -57,7 +69,8 @@ class LightSession(SessionState):
         """Keep nothing of it."""
 
 
-gradio.state_holder.SessionState = LightSession  # type: ignore[misc]
+for _module in (gradio.state_holder, gradio.blocks, gradio.route_utils, gradio.mcp):
+    _module.SessionState = LightSession  # type: ignore[attr-defined]
 
 
 def check_name(session: str | None) -> None:
@@ -67,7 +80,7 @@ def check_name(session: str | None) -> None:
         HTTPException: 400.
     """
     if session and len(session) > LONGEST_NAME:
-        raise HTTPException(400, f"A session's name may have at most {LONGEST_NAME} letters; received {len(session)}.")
+        raise HTTPException(400, f"A session's {LONG_NAME.format(len(session))}")
 
 
 _session_of = StateHolder.__getitem__
@@ -103,11 +116,57 @@ class Mailboxes(LRUCache[str, Any]):
             return 0
         return sum(one.msg in _ANSWERS for one in messages._queue)
 
-    def popitem(self) -> tuple[str, Any]:
-        """Forget the session that has been away longest."""
-        session, messages = super().popitem()
+    def make_room(self) -> None:
+        """Forget the sessions that have been away longest while too much lies unread."""
+        # Looked at so as not to count as used.
+        unread = sum(Cache.__getitem__(self, session).qsize() for session in self)
+        while unread > MOST_UNREAD_TOGETHER:
+            unread -= self.popitem()[1].qsize()
+
+    def __delitem__(self, session: str) -> None:
+        """Forget a session: the one that has been away longest, or one that has left."""
+        super().__delitem__(session)
         self._events.pop(session, None)
-        return session, messages
+
+
+class _Signals(LRUCache[str, asyncio.Event]):
+    """Of each upload, whether it has begun."""
+
+    def __missing__(self, upload: str) -> asyncio.Event:
+        event = self[upload] = asyncio.Event()
+        return event
+
+
+class LightProgress(FileUploadProgress):
+    """Gradio's record of uploads, of which it keeps those that nobody watches, and signals of all, for ever."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._statuses = LRUCache(MOST_MAILBOXES)  # type: ignore[assignment]
+        self._signals = _Signals(MOST_MAILBOXES)  # type: ignore[assignment]
+
+    def track(self, upload_id: str) -> None:
+        """Begin to watch an upload.
+
+        Raises:
+            MultiPartException: Its name is too long to be kept. It makes Gradio remove what it has stored.
+        """
+        if len(upload_id) > LONGEST_NAME:
+            raise MultiPartException(f"An upload's {LONG_NAME.format(len(upload_id))}")
+        super().track(upload_id)
+
+    async def is_tracked(self, upload_id: str) -> bool:
+        """Wait until an upload begins.
+
+        Raises:
+            HTTPException: 400: its name is too long to be kept.
+        """
+        if len(upload_id) > LONGEST_NAME:
+            raise HTTPException(400, f"An upload's {LONG_NAME.format(len(upload_id))}")
+        return await super().is_tracked(upload_id)
+
+
+gradio.routes.file_upload_statuses = LightProgress()
 
 
 class _NoNames(set[str]):

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import gradio.mcp
 from gradio.blocks import Blocks
 from gradio.mcp import GradioMCPServer
 
-from resnet.ui.guard import MOST_SENT
+from resnet.ui.bodies import MOST_SENT
 
 _make = GradioMCPServer.__init__
 # Gradio passes a call on as a client of its own server. It lets one of the forty threads that the whole server has
@@ -26,6 +27,8 @@ def _with_room(self: GradioMCPServer, blocks: Blocks) -> None:
     bound = getattr(self.manager, "asgi_app", None)
     if bound is not None:
         bound.max_body_size = MOST_SENT
+        with_room = partial(self.SseServerTransport, max_request_body_size=MOST_SENT)
+        self.SseServerTransport = with_room  # type: ignore[assignment]
 
 
 async def _in_turn(make: Callable[[], Any]) -> Any:

@@ -1,0 +1,142 @@
+"""What requests bring: how much of it, of how many values, and how slowly."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+
+from fastapi import HTTPException
+from gradio.route_utils import GradioMultiPartParser
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from resnet.temporary import TEMPORARY_BYTES, full
+
+NO_ROOM = "The server cannot store files now: {}. Please try later."
+NO_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NO_ROOM_FOR_FILES = NO_ROOM.format("visitors' files fill the room that they have")
+
+TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files."
+TOO_MANY = "A request may have at most {:,} values."
+TOO_SLOW = "Nothing more of this request has come for {:.0f} s."
+BUSY = "The server is receiving as much as it has room for. Please try again in a minute."
+# Gradio answers 413 to what says these words, and removes the parts of the upload that it has stored.
+UPLOAD_TOO_LARGE = "An upload exceeds the maximum allowed size, {:.0f} MB; please send fewer photos at a time."
+BROKEN_OFF = "The upload was broken off."
+ONLY_FILES = "An upload may hold files alone."
+
+MOST_UPLOADED = TEMPORARY_BYTES
+"""Bytes of one upload, which may be of many photos."""
+
+MOST_SENT = 64_000_000
+"""Bytes of any other request, which Gradio holds in memory: two photos of 20 MB fit as data URLs."""
+
+MOST_SENT_TOGETHER = 256_000_000
+"""Bytes of all such requests that are being received or answered, those of up to `SMALL` bytes apart."""
+
+SMALL = 64_000
+"""Bytes of a request that is received however many others are."""
+
+MOST_VALUES = 1_000_000
+"""Values in such a request: as Python's objects they take some twenty times their bytes."""
+
+PATIENCE = 60.0
+"""Seconds in which nothing of a request may come before it has come whole."""
+
+_NAME = "resnet.body"
+
+
+class Body:
+    """The body of one request, which is received up to the most that it may have.
+
+    Attributes:
+        taken: Bytes that have been received.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, held: set[Body]) -> None:
+        """Wait for it.
+
+        Args:
+            scope: Of its request.
+            receive: What comes.
+            held: Bodies that are in memory, this one among them when it is a large one and until `forget`.
+        """
+        self.taken = 0
+        self._receive = receive
+        self._held = held
+        self._is_upload = is_upload(scope)
+        self._values = 0
+        self._whole = False
+        scope[_NAME] = self
+
+    async def receive(self) -> Message:
+        """What comes next."""
+        if self._whole:  # and what may come now is that he leaves
+            return await self._receive()
+        return await (self._part_of_upload() if self._is_upload else self._part_of_values())
+
+    def forget(self) -> None:
+        """Hold it no longer."""
+        self._held.discard(self)
+
+    async def _part(self) -> Message:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, TOO_SLOW.format(PATIENCE)) from None
+        self.taken += len(message.get("body", b""))
+        self._whole = message["type"] == "http.request" and not message.get("more_body", False)
+        return message
+
+    async def _part_of_upload(self) -> Message:
+        # Of all errors, only this one makes Gradio remove what it has stored.
+        try:
+            message = await self._part()
+        except HTTPException as error:
+            raise MultiPartException(error.detail) from None
+        if message["type"] == "http.disconnect":
+            raise MultiPartException(BROKEN_OFF)
+        if self.taken > MOST_UPLOADED:
+            raise MultiPartException(UPLOAD_TOO_LARGE.format(MOST_UPLOADED / 1e6))
+        if full.is_set() and not self._whole:
+            raise MultiPartException(NO_ROOM_FOR_FILES)
+        return message
+
+    async def _part_of_values(self) -> Message:
+        message = await self._part()
+        self._values += sum(map(message.get("body", b"").count, (b",", b"[", b"{")))
+        if self.taken > MOST_SENT:
+            raise HTTPException(413, TOO_LARGE.format(MOST_SENT / 1e6))
+        if self._values > MOST_VALUES:
+            raise HTTPException(413, TOO_MANY.format(MOST_VALUES))
+        if self.taken > SMALL:
+            self._held.add(self)
+            if sum(body.taken for body in self._held) > MOST_SENT_TOGETHER:
+                raise HTTPException(429, BUSY, {"Retry-After": "60"})
+        return message
+
+
+def bytes_of(request: Request) -> int:
+    """Bytes of a request's body that have been received."""
+    body: Body | None = request.scope.get(_NAME)
+    return body.taken if body else 0
+
+
+def is_upload(scope: Scope) -> bool:
+    """Whether a request brings files, which are stored and not held in memory."""
+    return str(scope["path"]).rstrip("/").endswith("/gradio_api/upload")
+
+
+_on_part_data = GradioMultiPartParser.on_part_data
+
+
+def _of_files(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
+    if self._current_part.file is None:
+        raise MultiPartException(ONLY_FILES)
+    _on_part_data(self, data, start, end)
+
+
+# Of other parts Gradio bounds the number, and keeps their content in memory.
+GradioMultiPartParser.on_part_data = _of_files  # type: ignore[method-assign]
