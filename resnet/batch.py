@@ -91,7 +91,7 @@ def find_portions(sources: Sequence[Path], size: int) -> list[Portion]:
         size: Photos of a portion.
 
     Raises:
-        DataError: A source does not exist, or there is nothing to do.
+        DataError: A source does not exist, a folder in it cannot be read, or there is nothing to do.
     """
     photos: list[str] = []
     parquet: list[str] = []
@@ -99,7 +99,10 @@ def find_portions(sources: Sequence[Path], size: int) -> list[Portion]:
         if not source.exists():
             raise DataError("There is no folder or file {}.", source)
         if source.is_dir():
-            photos += [str(path.resolve()) for path in find_photos(source)]
+            unreadable: list[str] = []
+            photos += [str(path.resolve()) for path in find_photos(source, unreadable)]
+            if unreadable:
+                raise DataError(unreadable[0])
             parquet += sorted(str(path.resolve()) for path in source.rglob("*.parquet"))
         elif source.suffix == ".parquet":
             parquet.append(str(source.resolve()))
@@ -138,19 +141,21 @@ class Classifier:
         """Answer photos.
 
         Args:
-            batch: `path` names, and `content` bytes where the photos come with the table.
+            batch: `path` names, as bytes where they are names of files, and `content` bytes where the photos come
+                with the table.
 
         Returns:
             Rows of `result_schema` in the same order.
         """
         import pyarrow as pa
 
-        names = [str(name) for name in batch["path"]]
+        names = [os.fsdecode(name) if isinstance(name, bytes) else str(name) for name in batch["path"]]
         sources = [_content(one) for one in batch["content"]] if "content" in batch else names
         rows: list[dict[str, Any]] = []
         waiting: list[tuple[dict[str, Any], np.ndarray]] = []
         for name, source in zip(names, sources, strict=True):
-            row: dict[str, Any] = {"path": name, "labels": [], "wnids": [], "probabilities": [], "features": []}
+            written = os.fsencode(name).decode("utf-8", "replace")  # a file system has names that a table cannot have
+            row: dict[str, Any] = {"path": written, "labels": [], "wnids": [], "probabilities": [], "features": []}
             rows.append(row)
             try:
                 if source is None:
@@ -325,8 +330,7 @@ def _write_portion(ray: Any, portion: Portion, target: Path, weights: str, optio
             num_cpus=1,
         ).write_parquet(str(pending))
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise DataError("The portion {} failed: {}", target.name, reason) from error
+        raise DataError("The portion {} failed: {}", target.name, _reason(error)) from error
     for leftover in pending.rglob("*"):
         if leftover.is_file() and leftover.suffix != ".parquet":
             leftover.unlink()
@@ -334,10 +338,18 @@ def _write_portion(ray: Any, portion: Portion, target: Path, weights: str, optio
     pending.replace(target)
 
 
+def _reason(error: BaseException) -> str:
+    """What went wrong in a worker, without what Ray says around it."""
+    while isinstance(inner := getattr(error, "cause", None) or error.__cause__, BaseException):
+        error = inner
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
 def _read(ray: Any, portion: Portion, options: BatchOptions) -> Any:
     if not portion.parquet:
         blocks = max(1, min(len(portion.photos) // options.batch_size, 4 * options.workers))
-        return ray.data.from_items([{"path": path} for path in portion.photos], override_num_blocks=blocks)
+        paths = [{"path": os.fsencode(path)} for path in portion.photos]
+        return ray.data.from_items(paths, override_num_blocks=blocks)
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -15,7 +15,7 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from resnet.errors import OptionError, ResNetError
 from resnet.explain import MAXIMUM_TOP_K, Observation, observe_prepared
 from resnet.heatmaps import ViewOptions
 from resnet.images import Photo, printable, read_photo
-from resnet.manifest import Manifest
+from resnet.manifest import Manifest, write_text
 from resnet.metrics import count_error
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, NetworkInput, prepare
@@ -200,7 +200,7 @@ class Export:
                 table.writeheader()
                 table.writerows({key: _no_formula(value) for key, value in row.items()} for row in self._rows)
             text = json.dumps(self.content(), indent=2, ensure_ascii=False) + "\n"
-            (self._folder / "manifest.json").write_text(text, encoding="utf-8")
+            write_text(self._folder / "manifest.json", text)
         except OSError as error:
             raise OptionError("The export cannot be written to {}: {}.", self._folder, error.strerror) from error
 
@@ -233,6 +233,25 @@ def check_outside(folder: Path, source: Path) -> None:
     """
     if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
         raise OptionError("The result {} would lie inside {}; please choose a folder elsewhere.", folder, source)
+
+
+def check_spared(photos: Iterable[Path], written: Mapping[Path, Sequence[str]]) -> None:
+    """Make sure that no photo is replaced by what is made from it or from another.
+
+    Args:
+        photos: What is read.
+        written: Folders that are written to, and the endings of the files written there for each photo.
+
+    Raises:
+        OptionError: One would be.
+    """
+    paths = list(photos)
+    stems = {safe_stem(printable(path.name)) for path in paths}
+    spared = {path.resolve() for path in paths}
+    for folder, endings in written.items():
+        for name in (f"{stem}{ending}" for stem in stems for ending in endings):
+            if folder.resolve() / name in spared:
+                raise OptionError("{} would be written over {}; please choose a folder elsewhere.", name, folder / name)
 
 
 def unused_stem(name: str, used: set[str]) -> str:

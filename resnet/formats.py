@@ -135,5 +135,7 @@ def write_compact(manifest: Manifest, arrays: Arrays, folder: Path, bits: int = 
         )
         write_manifest(compact, folder)
     except OSError as error:
+        for begun in folder.glob("*"):  # or the folder would be refused when there is room again
+            begun.unlink(missing_ok=True)
         raise OptionError("The weights cannot be written to {}: {}.", folder, error.strerror) from error
     return path

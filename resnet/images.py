@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import threading
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ WORKING_LONGER, WORKING_SHORTER = 1000, 512
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+JOINERS = "\u200c\u200d"  # of letters and pictures that are shown as one
 LARGE_PIXELS = 16_000_000
 MOST_LARGE = 2
 """How many photos of more pixels are decoded at a time: each may take a gigabyte meanwhile."""
@@ -102,9 +104,18 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
     return _photo(_open(contents.content, name), name, digest, reduce, contents)
 
 
+def is_printable(text: str) -> bool:
+    """Whether a text has no line breaks, escapes and the like, which could forge output.
+
+    Python takes all blanks but one for such, of which names have several: Chinese keyboards write the wide one, macOS
+    puts a narrow one into the names of screenshots.
+    """
+    return all(letter.isprintable() or unicodedata.category(letter) == "Zs" or letter in JOINERS for letter in text)
+
+
 def printable(name: str) -> str:
-    """A name without line breaks, escapes and the like, which could forge output."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+    """A name with a sign in place of each letter that is not printable."""
+    return "".join(letter if is_printable(letter) else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def find_photos(folder: Path, unreadable: list[str] | None = None) -> list[Path]:

@@ -1,6 +1,7 @@
 """Very many photos: the result of `classify`, as Parquet, by several processes, and on from where it was."""
 
 import json
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,10 @@ from resnet import batch as batch_module
 from resnet.batch import BatchOptions, Classifier, count_rows, find_portions, result_schema, run_batch
 from resnet.cli import main
 from resnet.errors import DataError, OptionError
-from resnet.images import read_photo
+from resnet.images import printable, read_photo
 from resnet.preprocess import prepare
+
+ODD_NAME = os.fsdecode(b"caf\xe9.png")  # no UTF-8
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def photos(tmp_path, make_photo):
     (tmp_path / "photos/deep").mkdir(parents=True)
     for number in range(5):
         make_photo(f"photos/{number}.png", size=(80 + 9 * number, 70), seed=number)
-    make_photo("photos/deep/last.png", seed=9)
+    make_photo("photos/deep/last.png", seed=9).rename(tmp_path / "photos/deep" / ODD_NAME)
     (tmp_path / "photos/bad.jpg").write_text("no photo")
     return tmp_path / "photos"
 
@@ -66,6 +69,7 @@ def test_two_workers_give_the_result_of_classify(photos, tmp_path, engine, capsy
     assert main(["classify", str(photos), "--json", "--weights", "bundled"]) == 1
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(answers) == 6
+    paths = {printable(str(path)): path for path in photos.rglob("*")}
     for answer in answers:
         row = found[answer["image"]]
         assert row["labels"] == [prediction["label"] for prediction in answer["predictions"]]
@@ -73,7 +77,7 @@ def test_two_workers_give_the_result_of_classify(photos, tmp_path, engine, capsy
         np.testing.assert_allclose(
             row["probabilities"], [prediction["probability"] for prediction in answer["predictions"]], atol=1e-5
         )
-        photo = read_photo(answer["image"])
+        photo = read_photo(paths[answer["image"]])
         pixels = prepare(photo.image, engine.manifest.input, "crop", photo.size).pixels
         features = engine.run(pixels[None]).maps["C5"][0].mean(axis=(0, 1))
         np.testing.assert_allclose(row["features"], features, atol=1e-4)
@@ -103,6 +107,21 @@ def test_a_result_is_not_mixed_with_other_work(photos, tmp_path, local, change, 
     list(run_batch([photos], tmp_path / "out", BatchOptions("bundled", portion=2)))
     with pytest.raises(OptionError, match=f"holds the result of other work, which differs in '{key}'"):
         list(run_batch([photos], tmp_path / "out", BatchOptions("bundled", **{"portion": 2, **change})))
+
+
+def test_a_folder_that_cannot_be_read_is_named(photos, monkeypatch):
+    monkeypatch.setattr(batch_module, "find_photos", lambda folder, unreadable: unreadable.append("It cannot.") or [])
+    with pytest.raises(DataError, match=r"It cannot\."):
+        find_portions([photos], 8)
+
+
+def test_what_a_worker_says_is_said_without_what_ray_says_around_it():
+    inner, outer = DataError("The weights are gone."), RuntimeError("To change retry attempts\n configure DataContext")
+    middle = RuntimeError("Ray's own")
+    middle.cause = inner
+    outer.__cause__ = middle
+    assert batch_module._reason(outer) == "The weights are gone."
+    assert batch_module._reason(RuntimeError()) == "RuntimeError"
 
 
 def test_a_new_photo_makes_it_other_work(photos, tmp_path, local, make_photo):

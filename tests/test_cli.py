@@ -81,6 +81,85 @@ def test_a_folder_means_its_photos(tmp_path, make_photo, capsys):
     assert "4/4" in captured.err  # the progress bar
 
 
+@pytest.mark.parametrize(
+    ("photo", "words", "sentence"),
+    [
+        ("figures/mine.png", ["figures/mine.png", "--export", "."], "mine.png would be written over figures/mine.png"),
+        ("a.C2.jpg", ["a.C2.jpg", "a.png", "--heatmaps", "."], "a.C2.jpg would be written over a.C2.jpg"),
+        ("photos/mine.png", ["photos", "--heatmaps", "photos"], "The result photos would lie inside photos"),
+        (
+            "photos/mine.png",
+            ["photos", "--export", "photos/out"],
+            "The result photos/out/figures would lie inside photos",
+        ),
+    ],
+)
+def test_no_photo_is_replaced_and_no_picture_becomes_a_photo(
+    tmp_path, make_photo, monkeypatch, capsys, photo, words, sentence
+):
+    (tmp_path / photo).parent.mkdir(exist_ok=True)
+    kept = make_photo(photo).read_bytes()
+    make_photo("a.png")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["classify", *words]) == 2
+    assert sentence in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / photo).read_bytes() == kept
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (BrokenPipeError, 0)])
+def test_what_was_answered_is_exported_though_the_rest_is_not_wanted(tmp_path, make_photo, monkeypatch, error, status):
+    photos = [str(make_photo(f"{name}.png", seed=seed)) for seed, name in enumerate("abc")]
+    printed = []
+
+    def write(text, file):
+        if file is sys.stdout:
+            printed.append(text)
+        if len(printed) == 2:
+            raise error
+
+    monkeypatch.setattr("resnet.cli.classify.tqdm.write", write)
+    monkeypatch.setattr("resnet.cli.classify.leave_output", lambda: None)
+    out = tmp_path / "out"
+    assert main(["classify", *photos, "--json", "--top-k", "1", "--export", str(out)]) == status
+    written = [entry["image"] for entry in json.loads((out / "manifest.json").read_text())["photos"]]
+    assert written == (photos if error is BrokenPipeError else photos[:2])
+    assert len((out / "predictions.csv").read_text().splitlines()) == 1 + len(written)
+    assert len(printed) == 2
+
+
+def test_a_reader_who_leaves_early_ends_what_only_prints(make_photo, monkeypatch):
+    def write(text, file):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("resnet.cli.classify.tqdm.write", write)
+    monkeypatch.setattr("resnet.cli.leave_output", lambda: None)
+    assert main(["classify", str(make_photo())]) == 1
+
+
+def test_a_photo_that_cannot_be_read_is_status_1_whatever_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(arguments, "load_now", None)  # it is looked at before weights are loaded
+    assert main(["evidence", str(tmp_path / "none.jpg")]) == 1
+    assert "none.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["evidence", "PHOTO", "--difference"], "--difference is a row of the figure; it needs --figure."),
+        (["evidence", "PHOTO", "--difference", "--figure", "x.png", "--class", "espresso", "--class", "espresso"],
+         "--difference needs two classes; received espresso."),
+        (["export", "--bits", "4", "--out", "x"], "--bits needs --format npz; received savedmodel."),
+    ],
+)  # fmt: skip
+def test_options_that_would_do_nothing_are_refused(tmp_path, monkeypatch, capsys, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    assert main([str(EXAMPLES / "espresso.jpg") if word == "PHOTO" else word for word in words]) == 2
+    assert capsys.readouterr().err == f"resnet: {sentence}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_without_photos_is_said(tmp_path, capsys):
     assert main(["classify", str(tmp_path)]) == 1
     assert "there are no photos" in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """What other programs load: a SavedModel gives what the engine gives, small weights load as weights."""
 
+import errno
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from resnet import formats
 from resnet.cli import main
 from resnet.engine import Engine
 from resnet.errors import OptionError
@@ -70,6 +73,22 @@ def test_small_weights_load_and_forget_an_accuracy_that_was_not_theirs(tmp_path)
     assert small.run(pixels).probabilities.sum() == pytest.approx(1, abs=1e-5)
     with pytest.raises(OptionError, match="exists and is not empty"):
         write_compact(manifest, arrays, tmp_path / "small", bits=4)
+
+
+def test_weights_that_could_not_be_written_can_be_written_again(tmp_path, monkeypatch):
+    manifest, arrays = (
+        Manifest("own", 50, 2, "same", InputSpec(32), "x.npz", ""),
+        {"predictions/bias": np.ones(2, np.float32)},
+    )
+
+    def write(_, path):
+        path.write_bytes(b"the beginning")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(formats, "write_npz", write)
+    with pytest.raises(OptionError, match="No space left on device"):
+        write_compact(manifest, arrays, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_classes_of_ones_own_keep_their_names(tmp_path):

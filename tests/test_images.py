@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from resnet import images
 from resnet.errors import ImageError
-from resnet.images import read_photo
+from resnet.images import printable, read_photo
 
 QUARTERS = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 0)]]
 
@@ -224,6 +224,18 @@ def test_names_hold_no_control_characters():
         read_photo(b"", "a\nresnet: forged\x1b[31m.jpg")
     assert "\n" not in str(raised.value)
     assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["猫\u3000一.jpg", "10.00\u202fAM.png", "猫\u00a0.jpg", "\U0001f468\u200d\U0001f4bb.jpg", "naïve.png"]
+)
+def test_names_keep_the_blanks_that_keyboards_and_cameras_write(name):
+    assert printable(name) == name
+
+
+@pytest.mark.parametrize("letter", ["\n", "\x1b", "\u2028", "\u202e", "\ue000", "\udce9", "\x9b"])
+def test_what_could_forge_output_is_left_out_of_names(letter):
+    assert printable(f"a{letter}b") == "a\N{REPLACEMENT CHARACTER}b"
 
 
 def test_a_pil_image_is_taken_as_it_is():

@@ -1,6 +1,7 @@
 """Accuracy, confusion and calibration against plain loops, and the report that shows them."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -152,7 +153,8 @@ def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo,
     write_compact(*read_weights("bundled"), tmp_path / "own")
     for number, name in enumerate(("n02123394", "n07920052")):
         (tmp_path / "data" / name).mkdir(parents=True)
-        make_photo(f"data/{name}/{number}.png", seed=number)
+        odd = tmp_path / f"data/{name}" / os.fsdecode(b"caf\xe9.png")  # no UTF-8
+        make_photo(f"data/{name}/{number}.png", seed=number).rename(odd)
     given = ["evaluate", str(tmp_path / "data"), "--weights", str(tmp_path / "own")]
     assert main([*given, "--record", "--report", str(tmp_path / "report")]) == 0
     printed = capsys.readouterr().out
@@ -161,9 +163,11 @@ def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo,
         "data": {"images": 2, "top1": content["top1"], "top5": content["top5"]}
     }
     assert f"calibration  {content['calibration_error']:.2%} expected error" in printed
+    assert "caf\N{REPLACEMENT CHARACTER}.png" in {mistake["picture"] for mistake in content["mistakes"]}
     for wrong, sentence in (
         (["--record", "--limit", "1"], "leave out --limit"),
         (["--record", "--size", "160"], "leave out --size"),
+        (["--report", str(tmp_path / "report/report.html")], "report.html cannot be made"),  # and nothing is measured
         (["--size", "16"], "The size must be 64 to 1024; received 16"),
     ):
         assert main([*given, *wrong]) == 2

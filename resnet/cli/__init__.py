@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
 from resnet import __version__
 from resnet.cli import batch, classify, compare, evaluate, evidence, export, info, train
-from resnet.errors import ResNetError
+from resnet.cli.arguments import leave_output
+from resnet.errors import ImageError, ResNetError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after the program's name; those of the process by default.
 
     Returns:
-        0 if all went well, 1 if some photos failed, 2 for wrong usage or weights that do not load.
+        0 if all went well, 1 if photos failed, 2 for wrong usage, weights that do not load, or a result that cannot
+        be written.
     """
     logging.basicConfig(format="resnet: %(message)s", level=logging.WARNING)
     # None where the caller has closed it.
@@ -36,14 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ResNetError as error:
         print(f"resnet: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, ImageError) else 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_output()
         return 1
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         print(f"resnet: Reading or writing failed: {error.strerror or error}{place}.", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+        leave_output()
         return 1
     except KeyboardInterrupt:
         return 130

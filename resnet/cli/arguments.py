@@ -47,6 +47,12 @@ def write_file(path: Path, content: bytes) -> None:
         raise OptionError("The file {} cannot be written: {}.", path, error.strerror) from error
 
 
+def leave_output() -> None:
+    """Write nowhere what is still to be printed: nobody reads it, or Python would try again at its end."""
+    with contextlib.suppress(OSError):  # there may be none
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def load(choice: str) -> Engine:
     """The engine of a choice of weights, without what TensorFlow has to say while it starts."""
     with without_native_messages():

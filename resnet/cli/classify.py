@@ -6,17 +6,19 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_framing, add_weights, load
+from resnet.cli.arguments import add_framing, add_weights, leave_output, load
 from resnet.errors import OptionError, ResNetError
 from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
-from resnet.export import Answer, Export, answer_many, make_folder, unused_stem
+from resnet.export import Answer, Export, answer_many, check_outside, check_spared, make_folder, unused_stem
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
 from resnet.images import find_photos
 from resnet.report import as_dictionary, figure_png, stage_caption
+from resnet.stages import STAGE_NAMES
 
 FEW_PHOTOS = 3
 JPEG_QUALITY = 90
@@ -81,10 +83,11 @@ def _classify(options: argparse.Namespace) -> int:
     view = ViewOptions(
         aggregation, channel, options.colormap, options.opacity, options.scale, smooth=not options.blocks
     )
-    if options.heatmaps:
-        make_folder(options.heatmaps)
     unreadable: list[str] = []
     photos = [photo for given in options.photos for photo in _expand(given, unreadable)]
+    _check_targets(options, photos)
+    if options.heatmaps:
+        make_folder(options.heatmaps)
     for sentence in unreadable:
         print(f"resnet: {sentence}", file=sys.stderr)
     engine = load(options.weights)
@@ -94,22 +97,68 @@ def _classify(options: argparse.Namespace) -> int:
     failed = len(unreadable)
     stems: set[str] = set()
     write = _as_line if options.json else _as_table
+    print_answer = _Printer(goes_on=bool(options.export or options.heatmaps))
     answers = answer_many([(path, str(path)) for path in photos], engine, options.framing)
-    for answer in tqdm(answers, total=len(photos), unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr):
-        try:
-            found = _result(answer, export)
-            if options.heatmaps:
-                _write_pictures(found, view, options.top_k, options.heatmaps, unused_stem(answer.name, stems))
-        except ResNetError as error:
-            failed += 1
-            tqdm.write(f"resnet: {error}", file=sys.stderr)
-            continue
-        tqdm.write(write(found, view, options.top_k), file=sys.stdout)
-    if export:
-        export.finish()
+    progress = tqdm(answers, total=len(photos), unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr)
+    try:
+        for answer in progress:
+            try:
+                found = _result(answer, export)
+                if options.heatmaps:
+                    _write_pictures(found, view, options.top_k, options.heatmaps, unused_stem(answer.name, stems))
+            except ResNetError as error:
+                failed += 1
+                tqdm.write(f"resnet: {error}", file=sys.stderr)
+                continue
+            print_answer(write(found, view, options.top_k))
+    finally:  # also where it is interrupted: what has been answered is kept
+        if export:
+            export.finish()
     if not photos:
         print("resnet: there are no photos in the given folders.", file=sys.stderr)
     return 1 if failed or not photos else 0
+
+
+class _Printer:
+    """Prints answers until nobody reads them any more."""
+
+    def __init__(self, *, goes_on: bool) -> None:
+        self._goes_on = goes_on
+        self._reads = True
+
+    def __call__(self, text: str) -> None:
+        """Print one.
+
+        Raises:
+            BrokenPipeError: Nobody reads, and nothing else is to be done.
+        """
+        if not self._reads:
+            return
+        try:
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            if not self._goes_on:
+                raise
+            self._reads = False
+            leave_output()
+
+
+def _check_targets(options: argparse.Namespace, photos: Sequence[Path]) -> None:
+    """Make sure that pictures do not become photos of the next time, or replace those of this one.
+
+    Raises:
+        OptionError: They would.
+    """
+    written: dict[Path, Sequence[str]] = {}
+    if options.heatmaps:
+        written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [".figure.png"]
+    if options.export:
+        written[options.export / "figures"] = [".png"]
+    for folder in written:
+        for given in options.photos:
+            check_outside(folder, given)
+    check_spared(photos, written)
 
 
 def _result(answer: Answer, export: Export | None) -> Observation:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_weights, load, positive
+from resnet.cli.arguments import add_weights, load, positive, without_native_messages
 from resnet.errors import OptionError
-from resnet.export import check_outside
+from resnet.export import check_outside, make_folder
 from resnet.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from resnet.training.dataset import find_labelled
-    from resnet.training.evaluate import evaluate
-    from resnet.training.report import write_report
-
     if options.record and (options.limit is not None or options.size is not None):
         raise OptionError("Only a whole data set at the weights' own size can be recorded; leave out {}.",
                           "--limit" if options.limit is not None else "--size")  # fmt: skip
@@ -52,6 +48,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise OptionError("--record needs --weights with a path; received {}.", options.weights)
     if options.report:
         check_outside(options.report, options.data)
+        make_folder(options.report)
+    with without_native_messages():
+        from resnet.training.dataset import find_labelled
+        from resnet.training.evaluate import evaluate
+        from resnet.training.report import write_report
     engine = load(options.weights)
     if options.size is not None:
         spec = engine.manifest.input
@@ -63,22 +64,23 @@ def _evaluate(options: argparse.Namespace) -> int:
         result = evaluate(engine, progress, batch_size=options.batch_size, limit=options.limit)
     for sentence in result.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
-    if options.report:
-        page = write_report(options.report, engine.manifest, options.data.resolve().name, result)
-        print(f"resnet: wrote {page}", file=sys.stderr)
-    if options.record:
-        _record(options, result)
+    # First of all what was measured, as long as it may have taken: a disk may be full.
     if options.json:
         manifest = engine.manifest
         weights = {"name": manifest.name, "sha256": manifest.sha256}
-        print(json.dumps({"weights": weights, **result.to_json()}, ensure_ascii=False))
+        print(json.dumps({"weights": weights, **result.to_json()}, ensure_ascii=False), flush=True)
     else:
         print(f"weights      {engine.manifest.name}")
         print(f"images       {result.images:,}")
         print(f"top-1        {result.top1:.2%}")
         print(f"top-5        {result.top5:.2%}")
         print(f"calibration  {result.calibration_error:.2%} expected error")
-        print(f"speed        {result.images_per_second:.1f} images/s")
+        print(f"speed        {result.images_per_second:.1f} images/s", flush=True)
+    if options.report:
+        page = write_report(options.report, engine.manifest, options.data.resolve().name, result)
+        print(f"resnet: wrote {page}", file=sys.stderr)
+    if options.record:
+        _record(options, result)
     return 1 if result.skipped else 0
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, load, write_file
+from resnet.errors import OptionError
 from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
 from resnet.explain import observe
 from resnet.figures import evidence_png
@@ -41,11 +42,17 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _evidence(options: argparse.Namespace) -> int:
+    if options.difference and not options.figure:
+        raise OptionError("--difference is a row of the figure; it needs --figure.")
+    photo = read_photo(options.photo)
     engine = load(options.weights)
-    observation = observe(read_photo(options.photo), engine, options.framing)
+    observation = observe(photo, engine, options.framing)
     manifest = observation.manifest
     chosen = [manifest.class_named(name) for name in options.classes]
     chosen = chosen or [prediction.index for prediction in observation.predictions(options.top_k)]
+    chosen = list(dict.fromkeys(chosen))
+    if options.difference and len(chosen) < 2:
+        raise OptionError("--difference needs two classes; received {}.", manifest.labels[chosen[0]].name)
     found = find_evidence(observation, engine, chosen)
     print(f"{observation.photo_name}  ({METHOD_NAMES[options.method]}, {manifest.name})")
     print("  sum of each stage's map, in units of the logit for HiResCAM")
@@ -55,7 +62,7 @@ def _evidence(options: argparse.Namespace) -> int:
         name, probability = manifest.labels[index].name, observation.probabilities[index]
         print(f"  {name:<28}{probability:12.1%}{found.logits[index]:9.2f}{sums}")
     if options.figure:
-        difference = (0, 1) if options.difference and len(found.classes) > 1 else None
+        difference = (0, 1) if options.difference else None
         content = evidence_png(observation, found, options.method, options.scale, ViewOptions(), difference)
         write_file(options.figure, content)
     return 0

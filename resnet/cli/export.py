@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet.cli.arguments import add_weights, positive, without_native_messages
+from resnet.errors import OptionError
 
 if TYPE_CHECKING:
     from resnet.manifest import Manifest
@@ -25,7 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default="savedmodel",
         help="savedmodel for TensorFlow Serving, npz for --weights (default: savedmodel)",
     )
-    parser.add_argument("--bits", type=int, choices=range(4, 9), default=8, help="npz: bits a number (default: 8)")
+    parser.add_argument("--bits", type=int, choices=range(4, 9), help="npz: bits a number (default: 8)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     group = parser.add_argument_group("batch normalisation")
     group.add_argument(
@@ -41,6 +42,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _export(options: argparse.Namespace) -> int:
+    if options.bits is not None and options.format != "npz":
+        raise OptionError("--bits needs --format npz; received {}.", options.format)
+    options.bits = options.bits or 8
     if options.statistics:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as for training
     with without_native_messages():

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from resnet.errors import DataError
-from resnet.images import SUFFIXES, find_photos, read_photo
+from resnet.images import SUFFIXES, find_photos, is_printable, printable, read_photo
 from resnet.labels import ClassLabel, imagenet_names, label_classes
 
 TILE = 64
@@ -58,7 +58,8 @@ class LabelledFile:
 
     def name(self, position: int = 0) -> str:
         """What to call one of its pictures."""
-        return self.path.name if self.tile is None else f"{self.path.name}, tile {position}"
+        name = printable(self.path.name)
+        return name if self.tile is None else f"{name}, tile {position}"
 
 
 def _grid(path: Path, size: tuple[int, int], tile: int) -> tuple[int, int]:
@@ -212,7 +213,7 @@ def _check_names(names: Sequence[str], source: Path) -> None:
     """
     taken: dict[str, str] = {}
     for name in names:
-        if not name.isprintable() or name != name.strip() or not name:
+        if not is_printable(name) or name != name.strip() or not name:
             raise DataError(
                 "A class of {} is called {!r}; a name must not begin or end with a blank, nor hold line breaks or "
                 "letters that cannot be printed.",
@@ -277,6 +278,6 @@ def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
         raise DataError("The class {} of {} has no pictures; {} classes in all.", empty[0], source, len(labels))
     measured = find_labelled(validation, labels, tile) if validation is not None else []
     for file in (*files, *measured):
-        if not str(file.path).isprintable():
+        if not is_printable(str(file.path)):
             raise DataError("The name of the file {!r} cannot be written in a list; please rename it.", str(file.path))
     return LabelledData(labels, tuple(files), tuple(measured))

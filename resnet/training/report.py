@@ -19,7 +19,7 @@ from resnet import __version__
 from resnet.charts import ACCENT, QUIET, SECOND, drawing
 from resnet.errors import DataError
 from resnet.figures import as_png, shortened
-from resnet.manifest import Manifest
+from resnet.manifest import Manifest, write_text
 from resnet.report import font_families
 from resnet.training.evaluate import Evaluation, Mistake
 from resnet.training.measures import most_confused
@@ -166,10 +166,11 @@ def write_report(
     page = _page(manifest, data, evaluation, figures, history)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # The page last: it has all of what stands beside it.
         for name, png in figures.items():
             (folder / name).write_bytes(png)
-        (folder / "evaluation.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        write_text(folder / "evaluation.json", json.dumps(content, ensure_ascii=False) + "\n")
+        write_text(folder / "report.html", page)
     except OSError as error:
         raise DataError("The report cannot be written to {}: {}.", folder, error.strerror) from error
     return folder / "report.html"
