@@ -15,7 +15,7 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -233,25 +233,6 @@ def check_outside(folder: Path, source: Path) -> None:
     """
     if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
         raise OptionError("The result {} would lie inside {}; please choose a folder elsewhere.", folder, source)
-
-
-def check_spared(photos: Iterable[Path], written: Mapping[Path, Sequence[str]]) -> None:
-    """Make sure that no photo is replaced by what is made from it or from another.
-
-    Args:
-        photos: What is read.
-        written: Folders that are written to, and the endings of the files written there for each photo.
-
-    Raises:
-        OptionError: One would be.
-    """
-    paths = list(photos)
-    stems = {safe_stem(printable(path.name)) for path in paths}
-    spared = {path.resolve() for path in paths}
-    for folder, endings in written.items():
-        for name in (f"{stem}{ending}" for stem in stems for ending in endings):
-            if folder.resolve() / name in spared:
-                raise OptionError("{} would be written over {}; please choose a folder elsewhere.", name, folder / name)
 
 
 def unused_stem(name: str, used: set[str]) -> str:

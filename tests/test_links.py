@@ -3,14 +3,20 @@
 import pytest
 
 from resnet.images import read_photo
-from resnet.ui.links import CONTROLS, example_of, make_query, read_query
+from resnet.ui import links
+from resnet.ui.links import CONTROLS, example_of, make_query
 from resnet.ui.photo import EXAMPLES
+
+
+def read_query(query):
+    return links.read_query(query, ("server", "bundled"))
 
 
 def test_a_query_is_read_as_it_was_made():
     values = {
         "photo": "cat", "tab": "blocks", "class": "n01443537;espresso", "framing": "whole", "top_k": 3, "opacity": 40.0,
         "smooth": False, "map": "channel", "channel": 7, "stage": "C4", "block": 12, "order": "max",
+        "channels": 32, "enlarged": 287, "weights": "bundled",
     }  # fmt: skip
     query = make_query(values)
     pairs = dict(pair.split("=") for pair in query.removeprefix("?").replace("%3B", ";").split("&"))
@@ -35,6 +41,7 @@ def test_what_is_empty_is_left_out():
         ("smooth", "maybe", "smoothness must be one of true, false"),
         ("channel", "-1", "channel must be 0 to 2047"),
         ("colormap", "<script>", "colormap must be one of"),
+        ("weights", "nonsense", "weights must be one of server, bundled"),
     ],
 )
 def test_a_wrong_part_is_named_and_the_rest_is_kept(name, text, sentence):
@@ -42,6 +49,14 @@ def test_a_wrong_part_is_named_and_the_rest_is_kept(name, text, sentence):
     assert said == {"framing": "whole"}
     assert len(wrong) == 1
     assert sentence in str(wrong[0])
+
+
+@pytest.mark.parametrize(("change", "amount"), [("blur", "180"), ("noise", "-50"), (None, "181")])
+def test_the_amount_has_the_range_of_its_change(change, amount):
+    said, wrong = read_query({"tab": "compare", "amount": amount, **({"change": change} if change else {})})
+    assert "amount" not in said
+    assert "amount of the change must be" in str(wrong[0])
+    assert read_query({"tab": "compare", "amount": "-180"}) == ({"tab": "compare", "amount": -180.0}, [])  # degrees
 
 
 def test_parts_of_other_tabs_and_unknown_names_are_left_alone():

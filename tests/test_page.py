@@ -82,9 +82,70 @@ def test_an_answer_that_comes_while_a_number_is_typed_is_shown_whole(layout):
     classes, strip, large = layout._show(None, shown, "C5", "mean", None, "turbo", "each", None, True)
     assert classes.count("<li ") == 5
     assert (strip, large) == layout.maps.show(shown, "C5", *VIEW)
-    drawn = layout.blocks.open(shown, "C4", 23, "mean", None, None, *DRAWING)
-    assert drawn == layout.blocks.open(shown, "C4", 23, "mean", None, 16, *DRAWING)
-    assert drawn[3].count("<figure>") == 16
+    parts = {part.tab: part for part in layout._page._tabs}
+    assert sorted(parts) == ["blocks", "compare", "evidence", "hold"]
+    for name, part in parts.items():
+        values = [component.value for component in part.inputs]
+        emptied = [None if isinstance(one, gr.Number | gr.Slider) else one.value for one in part.inputs]
+        assert emptied != values
+        given = part.answer(shown, *emptied)
+        assert given == part.answer(shown, *values), name
+        assert "<img" in str(given), name
+
+
+def test_the_classes_of_a_link_are_those_of_its_first_photo_alone(layout):
+    _, shown = explain(layout)
+    controls = (5, [], "hirescam", "stage", None, None, None, *DRAWING)
+    made_for, _, wanted, classes, *_ = layout.evidence.draw(shown, "", ["goldfish"], *controls)
+    assert classes["value"] == [layout._page.observation(shown).manifest.class_named("goldfish")]
+    assert layout.evidence.draw(None, made_for, wanted, *controls)[2] is None  # the photo is taken away
+    assert layout.evidence.draw(None, "", ["goldfish"], *controls)[2] == ["goldfish"]  # it is still to come
+    hidden = ("hirescam", "C5", None, 20, "blur")
+    assert layout.hold.hide(None, made_for, "", ["goldfish"], *hidden)[2] is None
+    assert layout.hold.hide(None, "", "", ["goldfish"], *hidden)[2] == ["goldfish"]
+
+
+def test_a_link_may_enlarge_a_channel_and_rank_for_a_class(layout):
+    _, shown = explain(layout)
+    options = ("C4", 23, "contribution", None, 16, *DRAWING)
+    drawn, linked, target, _, _, grid, channel, facts, _ = layout.blocks.open(shown, "", 287, 0, ["goldfish"], *options)
+    assert (linked, channel["value"]) == (None, 287)
+    assert "Channel 287 of" in facts
+    goldfish = layout._page.observation(shown).manifest.class_named("goldfish")
+    assert target["value"] == goldfish
+    assert grid == layout.blocks.redraw(shown, "C4", 23, "contribution", goldfish, 16, *DRAWING)[1]
+    # The page tells of the controls that this has set.
+    ranked = ("C4", 23, "contribution", goldfish)
+    assert layout.blocks.redraw_others(drawn, shown, *ranked, 16, *DRAWING) == (gr.skip(),) * 4
+    assert layout.blocks.redraw_others(drawn, shown, *ranked, 32, *DRAWING)[3] != gr.skip()
+    again = layout.blocks.open(shown, drawn, None, 5, [], *ranked, 16, *DRAWING)  # one of the visitor's own choice
+    assert again[6] == gr.skip()
+    assert "Channel 5 of" in again[7]
+    too_many = layout.blocks.open(shown, "", 1024, 0, ["goldfish"], *options)  # C4 has 1,024
+    assert too_many[6]["value"] == layout.blocks.redraw(shown, "C4", 23, "contribution", goldfish, 16, *DRAWING)[2]
+
+
+@pytest.mark.parametrize(
+    ("classes", "weights", "given", "sentences"),
+    [
+        (None, "server", (gr.skip(),) * 2, []),
+        (["goldfish", "unicorn"], "server", (gr.skip(),) * 2,
+         ["A part of the link is left out. The weights tiny-imagenet-200 know no class 'unicorn'."]),
+        (["espresso"], "nowhere", ("server", "server"), ["The weights must be one of server"]),
+    ],
+)  # fmt: skip
+def test_what_only_its_weights_can_tell_of_a_link_is_said(layout, monkeypatch, classes, weights, given, sentences):
+    said = []
+    monkeypatch.setattr(layout._page, "warn", said.append)
+    assert layout.sharing._check(classes, weights) == given
+    assert len(said) == len(sentences)
+    assert all(sentence in one for sentence, one in zip(sentences, said, strict=True))
+
+
+def test_an_emptied_channel_is_not_taken_for_the_first_one(layout):
+    _, shown = explain(layout)
+    with pytest.raises(gr.Error, match="channel must be 0 to 2047; received None"):
+        layout.maps.data(shown, 1, "channel", None, *VIEW[2:])
 
 
 def test_a_slider_whose_range_has_changed_meanwhile_gives_what_it_shows(layout):

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from resnet.cli.arguments import add_framing, add_weights, leave_output, load
 from resnet.errors import OptionError, ResNetError
 from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
-from resnet.export import Answer, Export, answer_many, check_outside, check_spared, make_folder, unused_stem
+from resnet.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
-from resnet.images import find_photos
-from resnet.report import as_dictionary, figure_png, stage_caption
+from resnet.images import find_photos, printable
+from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
 from resnet.stages import STAGE_NAMES
 
 FEW_PHOTOS = 3
@@ -158,7 +158,12 @@ def _check_targets(options: argparse.Namespace, photos: Sequence[Path]) -> None:
     for folder in written:
         for given in options.photos:
             check_outside(folder, given)
-    check_spared(photos, written)
+    stems = {safe_stem(printable(path.name)) for path in photos}
+    read = {path.resolve() for path in photos}
+    for folder, endings in written.items():
+        for name in (f"{stem}{ending}" for stem in stems for ending in endings):
+            if folder.resolve() / name in read:
+                raise OptionError("{} would be written over {}; please choose a folder elsewhere.", name, folder / name)
 
 
 def _result(answer: Answer, export: Export | None) -> Observation:

@@ -58,7 +58,7 @@ CHINESE: dict[str, str] = {
     "Maps": "特征图",
     "Feature maps C1 to C5": "特征图 C1 至 C5",
     "The five maps appear here.": "五张特征图将显示在这里。",
-    "Click a map, or choose a stage below, to enlarge it.": "点击一张图，或在下方选择阶段，即可放大。",
+    "{}. Click a map, or choose a stage below, to enlarge it.": "{}。点击一张图，或在下方选择阶段，即可放大。",
     "Enlarged stage": "放大的阶段",
     "Enlarge {}": "放大 {}",
     "Map of each stage": "各阶段的图",
@@ -217,6 +217,9 @@ CHINESE: dict[str, str] = {
     # Many photos
     "Many photos": "多张照片",
     "Photos, up to {}": "照片，最多 {} 张",
+    "Error": "错误",
+    "Warning": "注意",
+    "Link": "链接",
     "Figures (PNG)": "图片（PNG）",
     "About a second a photo": "每张照片约一秒",
     "Raw maps (NPZ)": "原始特征图（NPZ）",

@@ -4,6 +4,7 @@
   const here = document.querySelector("#languages [aria-current]");
   if (!here) return;
   document.documentElement.lang = here.lang;
+  document.title = document.querySelector("#heading h1")?.textContent || document.title;
   const set = (storage, name, value) => { try { storage.setItem(name, value); } catch {} };
   const get = (storage, name) => { try { return storage.getItem(name); } catch { return null; } };
   const photo = () => {

@@ -45,7 +45,7 @@ REASONS = {
 }
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
-_LANGUAGE_SCRIPT = Path(__file__).with_name("languages.js").read_text(encoding="utf-8")
+_SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("languages.js", "keyboard.js")]
 
 
 def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -64,7 +64,6 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
     return {
         "theme": theme,
         "css_paths": STYLE,
-        "max_file_size": "64mb",  # beyond it all of an upload fails; our own limit, 20 MB, is said of each photo
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
@@ -110,6 +109,7 @@ class Layout:
         column: The photo and what stands beside it.
         tabs: Around the tabs.
         maps, blocks, evidence, hold, compare, many, model: The tabs.
+        sharing: Links.
         wanted: Names of the classes that a link asks for, until an answer has shown them.
     """
 
@@ -129,7 +129,7 @@ class Layout:
                 classes = gr.HTML(self.column.classes(None, None), elem_id="classes")
                 with gr.Tabs(selected="maps", elem_id="tabs") as self.tabs:
                     self.maps = MapsTab(page)
-                    self.blocks = BlocksTab(page)
+                    self.blocks = BlocksTab(page, self.wanted)
                     self.evidence = EvidenceTab(page, self.wanted)
                     self.hold = HoldTab(page, self.wanted)
                     self.compare = CompareTab(page, self.maps.view)
@@ -155,8 +155,9 @@ class Layout:
         page.after_answer(shown)
         page.top_k.change(self.column.classes, [page.result, page.top_k], classes, **QUICK)
 
-        Sharing(demo, page, self)
-        demo.load(None, None, None, js=_LANGUAGE_SCRIPT, **PRIVATE)
+        self.sharing = Sharing(demo, page, self)
+        for script in _SCRIPTS:
+            demo.load(None, None, None, js=script, **PRIVATE)
         timer = gr.Timer(1.0)
         gr.on(
             [timer.tick, demo.load],

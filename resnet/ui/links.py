@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from resnet.channels import ORDERS
+from resnet.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, ORDERS
 from resnet.comparison import CHANGES
 from resnet.errors import ResNetError
-from resnet.evidence import METHODS
+from resnet.evidence import EVIDENCE_SCALES, METHODS
 from resnet.explain import MAXIMUM_TOP_K
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, HIGHEST_CHANNEL, SCALES
 from resnet.images import read_photo
@@ -61,6 +61,7 @@ def _number(name: str, low: float, high: float) -> Callable[[str], float]:
     return lambda text: number(name, _parsed(text), low, high)
 
 
+ENLARGED = Part("enlarged", _whole("channel", 0, HIGHEST_CHANNEL), "blocks")
 PHOTO = Part("photo", _word("photo", tuple(path.stem for path in EXAMPLES)))
 TAB = Part("tab", _word("tab", TABS))
 CLASS = Part("class", lambda text: [name for name in text.split(BETWEEN) if name])
@@ -77,7 +78,9 @@ CONTROLS = (
     Part("stage", _word("stage", STAGE_NAMES), "blocks"),
     Part("block", _whole("block", 1, 99), "blocks"),
     Part("order", _word("order", ORDERS), "blocks"),
+    Part("channels", _whole("number of channels", MINIMUM_SHOWN, MAXIMUM_SHOWN), "blocks"),
     Part("method", _word("method", METHODS), "evidence"),
+    Part("evidence_scale", _word("scale", EVIDENCE_SCALES), "evidence"),
     Part("hide", _word("map", HIDING_MAPS), "hold"),
     Part("stage", _word("stage", STAGE_NAMES), "hold"),
     Part("percent", _number("hidden part in percent", 0, 100), "hold"),
@@ -108,19 +111,24 @@ def make_query(values: Mapping[str, Any]) -> str:
     return "?" + urlencode(texts)
 
 
-def read_query(query: Mapping[str, str]) -> tuple[dict[str, Any], list[ResNetError]]:
+def read_query(query: Mapping[str, str], weights: tuple[str, ...]) -> tuple[dict[str, Any], list[ResNetError]]:
     """What a link says: the valid part of it, and what is wrong with the rest.
 
     Args:
         query: Name → text; names that no link has are left out.
+        weights: What can be chosen to answer.
     """
     said: dict[str, Any] = {}
     wrong: list[ResNetError] = []
     tab = query.get(TAB.name, TABS[0])
-    for part in (PHOTO, TAB, CLASS, *CONTROLS):
+    for part in (PHOTO, TAB, CLASS, ENLARGED, Part("weights", _word("weights", weights)), *CONTROLS):
         if part.name in query and part.tab in ("", tab):
             try:
-                said[part.name] = part.check(query[part.name])
+                value = part.check(query[part.name])
+                if part.name == "amount":  # after the change that it is of
+                    change = CHANGES[said.get("change", next(iter(CHANGES)))]
+                    number("amount of the change", value, change.low, change.high)
+                said[part.name] = value
             except ResNetError as error:
                 wrong.append(error)
     return said, wrong

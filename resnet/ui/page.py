@@ -85,7 +85,7 @@ def view_options(
         OptionError: A number is missing or outside its range.
     """
     opacity = number("opacity in percent", opacity_percent, 0, 100) / 100
-    return ViewOptions(aggregation, (channel or 0) if aggregation == "channel" else 0, colormap, opacity, scale, smooth)
+    return ViewOptions(aggregation, channel if aggregation == "channel" else 0, colormap, opacity, scale, smooth)
 
 
 def unfinished(aggregation: str, channel: Any, *others: Any) -> bool:
@@ -151,7 +151,19 @@ class Page:
         try:
             return answer()
         except ResNetError as error:
-            raise gr.Error(escape(self.t.error(error)), print_exception=False) from error
+            raise self.fault(self.t.error(error)) from error
+
+    def fault(self, sentence: str) -> gr.Error:
+        """A message about what cannot be done; the sentence is in the page's language."""
+        return gr.Error(escape(sentence), title=self.t("Error"), print_exception=False)
+
+    def warn(self, sentence: str) -> None:
+        """Show a message about what is done otherwise than asked."""
+        gr.Warning(escape(sentence), title=self.t("Warning"))
+
+    def warn_of_link(self, error: ResNetError) -> None:
+        """Show what is wrong in a link."""
+        self.warn(self.t("A part of the link is left out. {}", self.t.error(error)))
 
     def refused(self, error: ResNetError) -> str:
         """What is shown in the place of what was refused; it is counted, too."""
@@ -208,7 +220,17 @@ class Page:
             panel: Where progress is shown, and what is refused.
             follow: Told of each event that refreshes the tab.
         """
-        answer = self.saying(refresh, outputs, panel)
+        numbers = [isinstance(component, gr.Slider | gr.Number) for component in inputs]
+
+        def refresh_wholly(shown: Shown | None, *values: Any) -> Any:
+            # A number that is just being typed must not keep what belongs to the former photo.
+            filled = [
+                or_usual(value, component) if is_number else value
+                for value, component, is_number in zip(values, inputs, numbers, strict=True)
+            ]
+            return refresh(shown, *filled)
+
+        answer = self.saying(refresh_wholly, outputs, panel)
         refreshed = self.opened(tab, name).then(answer, [self.result, *inputs], list(outputs), **_progress_on([panel]))
         if follow:
             follow(refreshed)
@@ -274,7 +296,7 @@ class Page:
             encode: Gives its content.
         """
         if shown is None:
-            raise gr.Error(self.t("There is no result to download yet: choose a photo first."), print_exception=False)
+            raise self.fault(self.t("There is no result to download yet: choose a photo first."))
 
         def write() -> str:
             observation = self.observation(shown)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from resnet.comparison import CHANGES
+from resnet.errors import OptionError, WeightsError
 from resnet.explorer import Shown
 from resnet.sources import SERVER
 from resnet.ui import links
@@ -40,24 +41,37 @@ class Sharing:
         # In the order of `links.CONTROLS`.
         controls = [
             *(layout.column.framing, page.top_k, *page.drawing, maps.aggregation, maps.channel, maps.scale, maps.stage),
-            *(blocks.stage, blocks.block, blocks.order, layout.evidence.method),
+            *(blocks.stage, blocks.block, blocks.order, blocks.count, layout.evidence.method, layout.evidence.scale),
             *(hold.source, hold.stage, hold.percent, hold.fill, compare.change, compare.amount),
         ]
         query = gr.Textbox(visible=False)
         layout.column.share.click(
             self._link,
-            [page.result, page.active, layout.model.chosen, layout.evidence.classes, hold.target, *controls],
+            [
+                page.result,
+                page.active,
+                layout.model.chosen,
+                layout.evidence.classes,
+                hold.target,
+                blocks.target,
+                blocks.channel,
+                *controls,
+            ],
             query,
             **PRIVATE,
         ).then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
-        demo.load(
+        restored = demo.load(
             self._restore,
             None,
             [layout.column.wanted, layout.tabs, page.active, layout.wanted, layout.model.weights,
-             layout.model.chosen, compare.ranged, *controls],
+             layout.model.chosen, compare.ranged, blocks.linked, *controls],
             show_progress="hidden",
             **PRIVATE,
         )  # fmt: skip
+        model = self._model = layout.model
+        restored.then(
+            self._check, [layout.wanted, model.chosen], [model.weights, model.chosen], **model.loading, **PRIVATE
+        )
 
     def _link(
         self,
@@ -66,12 +80,15 @@ class Sharing:
         weights: str,
         classes: list[int] | None,
         target: int | None,
+        ranked_for: int | None,
+        enlarged: Any,
         *controls: Any,
     ) -> str:
         """The query of a link to what is seen now; a photo of one's own is not part of it."""
         t = self._page.t
         photo = links.example_of(shown.key[0]) if shown else None
-        chosen = {"evidence": classes, "hold": None if target is None else [target]}.get(active)
+        one = {"hold": target, "blocks": ranked_for if "contribution" in controls else None}.get(active)
+        chosen = classes if active == "evidence" else None if one is None else [one]
         names = None
         if shown and chosen:
             labels = self._page.or_error(lambda: self._page.observation(shown).manifest.labels)
@@ -84,20 +101,23 @@ class Sharing:
             if part.tab in ("", active) and (part.name != "channel" or "channel" in controls)
         }
         if shown and not photo:
-            gr.Info(t("The link restores the view, but not your photo: only example photos can be part of a link."))
+            said = t("The link restores the view, but not your photo: only example photos can be part of a link.")
         else:
-            gr.Info(t("The link is in the address bar, and copied if your browser allows it."))
+            said = t("The link is in the address bar, and copied if your browser allows it.")
+        gr.Info(said, title=t("Link"))
         chosen_weights = None if weights == SERVER else weights
-        return links.make_query({"photo": photo, "tab": active, "class": names, "weights": chosen_weights, **values})
+        begun = {"photo": photo, "tab": active, "class": names, "weights": chosen_weights}
+        if active == "blocks":
+            values[links.ENLARGED.name] = enlarged
+        return links.make_query({**begun, **values})
 
     def _restore(self, request: gr.Request) -> tuple[Any, ...]:
         """What a link says; everything else stays as it is, and what is wrong in it is said."""
-        said, wrong = links.read_query(dict(request.query_params))
+        choices = tuple(choice.identifier for choice in self._page.explorer.provider.choices)
+        said, wrong = links.read_query(dict(request.query_params), choices)
         for error in wrong:
-            gr.Warning(escape(self._page.t("A part of the link is left out. {}", self._page.t.error(error))))
-        weights: Any = request.query_params.get("weights")
-        if weights not in [choice.identifier for choice in self._page.explorer.provider.choices]:
-            weights = None
+            self._page.warn_of_link(error)
+        weights = said.get("weights")
         tab = said.get("tab", links.TABS[0])
         return (
             # Of what the link leaves unsaid no value is set, as it would take away what was dropped meanwhile,
@@ -109,8 +129,25 @@ class Sharing:
             gr.update(value=weights) if weights else gr.skip(),
             weights or gr.skip(),
             said.get("change", gr.skip()) if tab == "compare" else gr.skip(),
+            said.get(links.ENLARGED.name),
             *(self._control(part, said, tab) for part in links.CONTROLS),
         )
+
+    def _check(self, classes: list[str] | None, weights: str) -> tuple[Any, Any]:
+        """Say what only the weights that a link asks for can tell; leave them if they cannot be had.
+
+        A page that kept them would refuse every photo.
+        """
+        chosen = weights if weights == SERVER else self._model.choose(weights, SERVER)[1]
+        if classes:
+            with contextlib.suppress(WeightsError):  # of which the page speaks anyway
+                manifest = self._page.explorer.provider.engine(chosen).manifest
+                for name in classes:
+                    try:
+                        manifest.class_named(name)
+                    except OptionError as error:
+                        self._page.warn_of_link(error)
+        return (gr.skip(), gr.skip()) if chosen == weights else (chosen, chosen)
 
     def _control(self, part: links.Part, said: dict[str, Any], tab: str) -> Any:
         if part.name not in said or part.tab not in ("", tab):

@@ -34,6 +34,11 @@ def test_many_photos_become_a_table_and_a_zip(page, tmp_path):
     expect(rows.locator("th")).to_have_text(["bad.jpg", "cat.jpg", "espresso.jpg"])
     page.locator("#many-table thead button").first.click()
     expect(rows.locator("th")).to_have_text(["espresso.jpg", "cat.jpg", "bad.jpg"])
+    # By what the photo that could not be read has not.
+    page.locator("#many-table thead button", has_text="Probability").click()
+    expect(rows.locator("th")).to_have_text(["bad.jpg", "cat.jpg", "espresso.jpg"])
+    page.locator("#many-table thead button", has_text="Further classes").click()
+    expect(rows.locator("th").first).to_have_text("bad.jpg")
 
     with page.expect_download() as waiting:
         page.locator("#many-download").click()

@@ -29,6 +29,44 @@ def test_each_tab_stands_there_once_whichever_is_open(open_page, width):
         assert sorted(tabs.all_inner_texts()) == names
 
 
+def test_tabs_in_further_rows_are_tabs_for_the_keyboard_too(open_page):
+    page = open_page(360, 800)
+    tabs = page.get_by_role("tab")
+    expect(tabs).to_have_count(8)
+    for name in ("Learn", "Model", "Evidence"):
+        page.get_by_role("tab", name=name).focus()
+        page.keyboard.press("Enter")
+        chosen = page.get_by_role("tab", name=name)
+        expect(chosen).to_have_attribute("aria-selected", "true")
+        expect(chosen).to_be_focused()
+        expect(page.locator("#tabs [role=tab][aria-selected=true]")).to_have_count(1)
+
+
+def test_a_list_closes_when_the_keyboard_leaves_it(page):
+    lists = page.get_by_role("listbox")
+    page.locator("#map input").focus()
+    expect(lists).to_be_visible()
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(1000)  # Gradio opens it again
+    expect(lists).to_have_count(0)
+    expect(page.locator("#scale input:focus")).to_have_count(1)
+    page.locator("#map input").click()
+    page.get_by_role("option", name="Maximum").click()
+    expect(page.locator("#map input")).to_have_value("Maximum of channels")
+    expect(lists).to_have_count(0)
+
+
+def test_a_number_that_is_being_typed_keeps_nothing_of_a_former_photo(answered):
+    open_tab(answered, "Does it hold?")
+    result = answered.locator("#hold-result")
+    expect(result).to_contain_text("“espresso”")
+    answered.locator("#hold-percent input[type=number]").fill("")
+    upload(answered, EXAMPLES / "rocket.jpg")
+    shown(answered, "rocket.jpg")
+    expect(result).not_to_contain_text("“espresso”")
+    expect(result).to_contain_text("with 20% hidden")
+
+
 def test_tabs_fit_on_a_phone(open_page):
     page = open_page(360, 800)
     upload(page, EXAMPLES / "astronaut.jpg")

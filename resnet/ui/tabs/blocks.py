@@ -15,7 +15,7 @@ from resnet.options import whole_number
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.classes import class_choices, likeliest_indices
+from resnet.ui.classes import about, class_choices, find_classes, likeliest_indices
 from resnet.ui.page import (
     CHOICE_SCRIPT,
     CLICK,
@@ -25,7 +25,6 @@ from resnet.ui.page import (
     Page,
     drawing_options,
     on_each,
-    or_usual,
     setting,
 )
 
@@ -33,8 +32,13 @@ from resnet.ui.page import (
 class BlocksTab:
     """The tab for what happens inside a stage."""
 
-    def __init__(self, page: Page) -> None:
-        """Add the tab to the page that is built."""
+    def __init__(self, page: Page, wanted: gr.State) -> None:
+        """Add the tab to the page that is built.
+
+        Args:
+            page: The page.
+            wanted: Names of the classes that a link asks for.
+        """
         self._page = page
         t = page.t
         with gr.Tab(t("Blocks and channels"), id="blocks", elem_id="tab-blocks") as self.tab:
@@ -81,6 +85,9 @@ class BlocksTab:
             self.channel = gr.Number(
                 0, precision=0, minimum=0, label=t("Enlarged channel"), info=t("From 0"), elem_id="block-channel"
             )
+            # The channel that a link asks for, until an answer has shown it, and what the grid is about: both in the
+            # browser, so that each event tells them as they were with the channel that it tells.
+            self.linked, self.drawn = gr.Number(visible=False), gr.Textbox(visible=False)
             self.facts = gr.HTML(elem_id="channel-facts")
             self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block, self.channel, *page.drawing])
         ordering = [self.stage, self.block, self.order, self.target, self.count]
@@ -91,8 +98,8 @@ class BlocksTab:
             self.tab,
             "blocks",
             self.open,
-            [*ordering, *page.drawing],
-            [self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
+            [self.drawn, self.linked, self.channel, wanted, *ordering, *page.drawing],
+            [self.drawn, self.linked, self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
             panel=self.grid,
             follow=self.cell.follow,
         )
@@ -107,9 +114,9 @@ class BlocksTab:
         # Only an order by contribution to a class that was not asked before needs the network.
         redrawn = on_each(
             [staged.then, self.block.change, self.order.change, self.target.change, self.count.change],
-            self.redraw,
-            grid_inputs,
-            [self.changes, self.grid, self.channel],
+            self.redraw_others,
+            [self.drawn, *grid_inputs],
+            [self.drawn, self.changes, self.grid, self.channel],
             **{**QUICK, **NETWORK},
         )
         enlarged = self.channel.change(self.enlarge, channel_inputs, channel_outputs, **QUICK)
@@ -128,6 +135,10 @@ class BlocksTab:
     def open(
         self,
         shown: Shown | None,
+        drawn: str | None,
+        linked: int | None,
+        channel: Any,
+        wanted: list[str] | None,
         stage: str,
         block: Any,
         order: str,
@@ -139,21 +150,30 @@ class BlocksTab:
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; its channels appear here."))
-            return gr.skip(), gr.skip(), "", markup.panel(t("Channels"), waiting), gr.skip(), "", ""
+            return "", gr.skip(), gr.skip(), gr.skip(), "", markup.panel(t("Channels"), waiting), gr.skip(), "", ""
 
         def fill() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
             known = [index for _, index in class_choices(observation.manifest)]
-            goal = target if target in known else likeliest_indices(observation, 1)[0]
-            blocks = len(self._page.explorer.blocks(shown).of_stage(stage))
-            number = min(int(block or blocks), blocks)
-            changes, grid, first = self.redraw(shown, stage, number, order, goal, or_usual(count, self.count), *drawing)
+            others = [*find_classes(observation.manifest, wanted or []), *likeliest_indices(observation, 1)]
+            goal = target if target in known else others[0]
+            trace = self._page.explorer.blocks(shown)
+            blocks = len(trace.of_stage(stage))
+            number = min(int(block), blocks)
+            changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
+            about_this = _drawn(shown, stage, number, order, goal, count)
+            if drawn == about_this:  # the tab has only been opened again
+                first = channel
+            if linked is not None and linked < trace.outputs[self._place(trace, stage, number)].shape[-1]:
+                first = linked
             return (
+                about_this,
+                None,
                 setting(target, goal, choices=class_choices(observation.manifest)),
                 _block_slider(blocks, block, number),
                 changes,
                 grid,
-                first,
+                setting(channel, first),
                 *self.enlarge(shown, stage, number, first, *drawing),
             )
 
@@ -182,6 +202,23 @@ class BlocksTab:
 
         drawn: tuple[Any, ...] = self._page.or_error(draw)
         return drawn
+
+    def redraw_others(
+        self,
+        drawn: str | None,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        *drawing: Any,
+    ) -> tuple[Any, ...]:
+        """Chart and grid for another block or order, unless `open` has set it, and with it the channel."""
+        wanted = "" if shown is None else _drawn(shown, stage, block, order, target, count)
+        if drawn == wanted:
+            return (gr.skip(),) * 4
+        return wanted, *self.redraw(shown, stage, block, order, target, count, *drawing)
 
     def restyle(
         self,
@@ -287,6 +324,11 @@ class BlocksTab:
 def _block_slider(blocks: int, current: Any, number: int) -> Any:
     """The slider for a stage of so many blocks; for the one of C1 it stands still, since Gradio wants a range."""
     return setting(current, number, maximum=max(blocks, 2), interactive=blocks > 1)
+
+
+def _drawn(shown: Shown, stage: str, block: Any, order: str, target: int | None, count: Any) -> str:
+    """What the grid is about."""
+    return f"{about(shown)} {shown.source.framing} {stage} {block} {order} {target} {count}"
 
 
 def _chosen_channel(event: gr.EventData) -> int:

@@ -225,9 +225,7 @@ class CompareTab:
     def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, *view: Any) -> str:
         """The comparison as a PNG file."""
         if shown is None:
-            raise gr.Error(
-                self._page.t("There is no result to download yet: choose a photo first."), print_exception=False
-            )
+            raise self._page.fault(self._page.t("There is no result to download yet: choose a photo first."))
 
         def write() -> str:
             one = self._page.observation(shown)

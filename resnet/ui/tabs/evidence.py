@@ -134,7 +134,8 @@ class EvidenceTab:
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
-            return "", "", wanted, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
+            asked = None if made_for else wanted
+            return "", "", asked, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
         if None in drawing:
             return (gr.skip(),) * 9
         same = made_for == about(shown)

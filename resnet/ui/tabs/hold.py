@@ -141,7 +141,7 @@ class HoldTab:
         Curves of anything but what the tab says now are taken away.
         """
         if shown is None:
-            return "", "", wanted, gr.skip(), self._waiting(), ""
+            return "", "", None if made_for else wanted, gr.skip(), self._waiting(), ""
         if percent is None:  # an emptied field waits for its number
             return (gr.skip(),) * 6
 
@@ -207,9 +207,9 @@ class HoldTab:
         """Both curves with their areas, and those of random regions."""
         t = self._page.t
         if shown is None or target is None:
-            raise gr.Error(t("Choose a photo first."), print_exception=False)
+            raise self._page.fault(t("Choose a photo first."))
         if answer != _answer(shown):  # and the class is still the former answer's
-            raise gr.Error(t("There is a new answer just now. Please measure again."), print_exception=False)
+            raise self._page.fault(t("There is a new answer just now. Please measure again."))
 
         def run() -> str:
             place = STAGE_NAMES.index(stage)

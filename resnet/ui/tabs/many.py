@@ -39,7 +39,10 @@ element.addEventListener("click", (event) => {
   const down = head.getAttribute("aria-sort") === "ascending";
   for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const key = (row) => row.children[column].dataset.key ?? row.children[column].textContent;
+  const key = (row) => {
+    const cell = row.children[column]; // a photo that could not be read has fewer
+    return cell ? cell.dataset.key ?? cell.textContent : "";
+  };
   const compare = (one, other) => {
     const [first, second] = [key(one), key(other)];
     const numbers = first !== "" && second !== "" && !isNaN(first) && !isNaN(second);
@@ -130,11 +133,9 @@ class ManyTab:
         t, batch = self._page.t, hash(request.session_hash)
         try:
             if not files:
-                raise gr.Error(t("Choose some photos first."), print_exception=False)
+                raise self._page.fault(t("Choose some photos first."))
             if len(files) > MOST_PHOTOS:
-                raise gr.Error(
-                    t("At most {} photos at a time; received {}.", MOST_PHOTOS, len(files)), print_exception=False
-                )
+                raise self._page.fault(t("At most {} photos at a time; received {}.", MOST_PHOTOS, len(files)))
             engine = self._page.explorer.provider.engine(weights)
             options = view_options(*view)
             with temporary_export(
@@ -153,7 +154,7 @@ class ManyTab:
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
                 kept = save_file_to_cache(export.packed(), get_upload_folder())
         except ResNetError as error:
-            raise gr.Error(escape(t.error(error)), print_exception=False) from error
+            raise self._page.fault(t.error(error)) from error
         finally:
             self._batches.pop(batch, None)
         done = self._progress(len(rows), len(files))

@@ -122,7 +122,7 @@ class MapsTab:
                 markup.panel(
                     t("Feature maps C1 to C5"),
                     markup.strip(t, observation, heatmaps, options, name),
-                    t("Click a map, or choose a stage below, to enlarge it."),
+                    t("{}. Click a map, or choose a stage below, to enlarge it.", name[:1].upper() + name[1:]),
                 ),
                 markup.large(t, observation, heatmaps[STAGE_NAMES.index(stage)], options, name),
             )

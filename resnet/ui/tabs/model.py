@@ -63,15 +63,18 @@ class ModelTab:
             self.description = gr.HTML(elem_id="model-description")
             self.classes = gr.HTML(elem_id="class-list", js_on_load=FILTER_SCRIPT)
             self.chosen = gr.State(SERVER)  # inside: Gradio would count one between tabs as a tab
+        self.loading: dict[str, Any] = {
+            "concurrency_id": "weights",
+            "concurrency_limit": 8,  # who waits for a download leaves room for others' choices
+            "show_progress_on": self.description,
+        }
         page.opened(self.tab, "model").then(self.describe, self.chosen, [self.description, self.classes], **PRIVATE)
         self.weights.input(
             self.choose,
             [self.weights, self.chosen],
             [self.weights, self.chosen],
-            concurrency_id="weights",
-            concurrency_limit=8,  # who waits for a download leaves room for others' choices
             trigger_mode="multiple",  # another choice while one is being downloaded
-            show_progress_on=self.description,
+            **self.loading,
             **PRIVATE,
         ).then(self.describe, self.chosen, [self.description, self.classes], **PRIVATE)
 
@@ -80,7 +83,7 @@ class ModelTab:
         try:
             self._page.explorer.provider.engine(wanted)
         except ResNetError as error:
-            gr.Warning(escape(self._page.t.error(error)))
+            self._page.warn(self._page.t.error(error))
             return current, current
         return wanted, wanted  # both, so that a former choice that fails later does not set it back
 
