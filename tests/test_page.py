@@ -121,6 +121,8 @@ def test_a_link_may_enlarge_a_channel_and_rank_for_a_class(layout):
     again = layout.blocks.open(shown, drawn, None, 5, [], *ranked, 16, *DRAWING)  # one of the visitor's own choice
     assert again[6] == gr.skip()
     assert "Channel 5 of" in again[7]
+    wrong = layout.blocks.open(shown, drawn, None, 4000, [], *ranked, 16, *DRAWING)
+    assert wrong[6]["value"] == layout.blocks.redraw(shown, *ranked, 16, *DRAWING)[2]
     too_many = layout.blocks.open(shown, "", 1024, 0, ["goldfish"], *options)  # C4 has 1,024
     assert too_many[6]["value"] == layout.blocks.redraw(shown, "C4", 23, "contribution", goldfish, 16, *DRAWING)[2]
 

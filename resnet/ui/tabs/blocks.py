@@ -162,10 +162,10 @@ class BlocksTab:
             number = min(int(block), blocks)
             changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
             about_this = _drawn(shown, stage, number, order, goal, count)
-            if drawn == about_this:  # the tab has only been opened again
-                first = channel
-            if linked is not None and linked < trace.outputs[self._place(trace, stage, number)].shape[-1]:
-                first = linked
+            # A channel of the visitor's own choice stays where the tab has only been opened again.
+            kept = channel if linked is None and drawn == about_this else linked
+            if kept in range(trace.outputs[self._place(trace, stage, number)].shape[-1]):
+                first = kept
             return (
                 about_this,
                 None,
