@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -134,6 +135,11 @@ class Export:
         for needed in filter(None, (folder, self._maps, self._figures)):
             make_folder(needed)
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to finish."""
+        return bool(self._photos)
+
     def add(self, answer: Answer) -> None:
         """Write what belongs to one photo.
 
@@ -231,7 +237,9 @@ def check_outside(folder: Path, source: Path) -> None:
     Raises:
         OptionError: The folder lies in the source, or is it.
     """
-    if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+    # Unlike those of Path, these take a path that cannot be looked up for none.
+    inside = Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source))
+    if os.path.isdir(source) and inside:  # noqa: PTH112
         raise OptionError("The result {} would lie inside {}; please choose a folder elsewhere.", folder, source)
 
 

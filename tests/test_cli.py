@@ -85,6 +85,8 @@ def test_a_folder_means_its_photos(tmp_path, make_photo, capsys):
     ("photo", "words", "sentence"),
     [
         ("figures/mine.png", ["figures/mine.png", "--export", "."], "mine.png would be written over figures/mine.png"),
+        ("a-2.C2.jpg", ["a.png", "b/a.png", "a-2.C2.jpg", "--heatmaps", "."], "a-2.C2.jpg would be written over"),
+        ("figures/mine.PNG", ["figures/mine.PNG", "--export", "."], "mine.png would be written over"),
         ("a.C2.jpg", ["a.C2.jpg", "a.png", "--heatmaps", "."], "a.C2.jpg would be written over a.C2.jpg"),
         ("photos/mine.png", ["photos", "--heatmaps", "photos"], "The result photos would lie inside photos"),
         (
@@ -100,6 +102,8 @@ def test_no_photo_is_replaced_and_no_picture_becomes_a_photo(
     (tmp_path / photo).parent.mkdir(exist_ok=True)
     kept = make_photo(photo).read_bytes()
     make_photo("a.png")
+    (tmp_path / "b").mkdir()
+    make_photo("b/a.png")
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert main(["classify", *words]) == 2
@@ -127,6 +131,30 @@ def test_what_was_answered_is_exported_though_the_rest_is_not_wanted(tmp_path, m
     assert written == (photos if error is BrokenPipeError else photos[:2])
     assert len((out / "predictions.csv").read_text().splitlines()) == 1 + len(written)
     assert len(printed) == 2
+
+
+def test_an_interruption_before_the_first_answer_leaves_an_earlier_export(tmp_path, make_photo, monkeypatch):
+    photo, out = str(make_photo()), tmp_path / "out"
+    assert main(["classify", photo, "--export", str(out)]) == 0
+    kept = (out / "predictions.csv").read_text()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("resnet.cli.classify.answer_many", interrupted)
+    assert main(["classify", photo, "--export", str(out)]) == 130
+    assert (out / "predictions.csv").read_text() == kept
+
+
+def test_links_in_circles_and_long_names_stop_nobody_else(tmp_path, make_photo, capsys):
+    make_photo("photos.png")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    given = [str(tmp_path / "loop.jpg"), "a" * 300 + ".jpg", str(tmp_path / "photos.png")]
+    assert main(["classify", *given, "--json", "--heatmaps", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert len(captured.err.splitlines()) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 6
 
 
 def test_a_reader_who_leaves_early_ends_what_only_prints(make_photo, monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import select
 import socket
 import time
 from pathlib import Path
@@ -208,8 +209,9 @@ def test_requests_that_come_slowly_take_so_much_memory_together_and_no_more(serv
     monkeypatch.setattr(bodies, "MOST_SENT_TOGETHER", 1_000_000)
     join = "queue/join", "application/json"
     body = json.dumps({"data": [" " * 500_000], "fn_index": -1, "session_hash": "x"}).encode()
-    with begin(server, *join, body), begin(server, *join, body) as second:
-        assert second.recv(100).startswith(b"HTTP/1.1 429 ")
+    with begin(server, *join, body) as first, begin(server, *join, body) as second:
+        (refused,), _, _ = select.select([first, second], [], [], 50)  # whichever has come later
+        assert refused.recv(100).startswith(b"HTTP/1.1 429 ")
         small = httpx.post(f"{server}gradio_api/queue/join", json={"data": [], "fn_index": -1, "session_hash": "x"})
         assert small.text == guard.NO_ENDPOINT
     # Both have left, and what they brought with them.
@@ -225,6 +227,16 @@ def test_who_sends_nothing_more_is_waited_for_no_longer(server, monkeypatch):
     with begin(server, "upload", "multipart/form-data; boundary=x", PART) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
     wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
+
+
+def test_who_sends_a_byte_now_and_then_is_not_waited_for_for_ever(server, monkeypatch):
+    monkeypatch.setattr(bodies, "LONGEST", 1.0)
+    with begin(server, "queue/join", "application/json", b'{"data": [') as connection:
+        for _ in range(100):
+            if select.select([connection], [], [], 0.2)[0]:
+                break
+            connection.sendall(b" ")
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 def test_an_upload_ends_when_there_is_no_more_room_for_it(server, monkeypatch):

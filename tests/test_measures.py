@@ -1,8 +1,11 @@
 """Accuracy, confusion and calibration against plain loops, and the report that shows them."""
 
+import io
 import json
 import os
 import re
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -144,7 +147,14 @@ def test_a_report_that_cannot_be_written_says_so(tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo, capsys):
+class Gone(io.StringIO):
+    """An output that nobody reads any more."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo, capsys, monkeypatch):
     from resnet.cli import main
     from resnet.formats import write_compact
     from resnet.manifest import read_manifest
@@ -164,6 +174,12 @@ def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo,
     }
     assert f"calibration  {content['calibration_error']:.2%} expected error" in printed
     assert "caf\N{REPLACEMENT CHARACTER}.png" in {mistake["picture"] for mistake in content["mistakes"]}
+
+    shutil.rmtree(tmp_path / "report")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Gone())
+        assert main([*given, "--report", str(tmp_path / "report")]) == 1
+    assert (tmp_path / "report/report.html").exists()
     for wrong, sentence in (
         (["--record", "--limit", "1"], "leave out --limit"),
         (["--record", "--size", "160"], "leave out --size"),

@@ -1,7 +1,7 @@
 """What the server remembers of visitors: only what is theirs, and nobody who waits is forgotten."""
 
+import asyncio
 import json
-from queue import Queue
 from types import SimpleNamespace
 
 import gradio as gr
@@ -11,6 +11,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi import HTTPException
 from gradio.state_holder import StateHolder
+from gradio_client.utils import ServerMessage
 
 from benchmarks.served import page_events
 from resnet.labels import ASSETS
@@ -79,19 +80,18 @@ def test_a_visitor_who_leaves_takes_the_names_of_his_events_with_him():
     assert set(queue.pending_event_ids_session) == {"second"}
 
 
-def test_of_what_lies_unread_that_of_the_visitors_who_were_away_longest_goes_first(monkeypatch):
-    monkeypatch.setattr(sessions, "MOST_UNREAD_TOGETHER", 5)
+def test_of_too_many_unread_answers_those_of_who_leaves_most_go_first(monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_UNREAD_TOGETHER", 6)
     mailboxes = Mailboxes(SimpleNamespace(pending_event_ids_session={}))
-    for name in ("first", "second", "third"):
-        mailboxes[name] = Queue()
-        for _ in range(2):
-            mailboxes[name].put(f"mail for {name}")
-    assert mailboxes["first"].get() == "mail for first"  # who reads stays
+    for name, answers, others in (("waits", 0, 0), ("reads", 1, 9), ("hoards", 4, 0), ("calls", 1, 9)):
+        mailboxes[name] = asyncio.Queue()
+        for kind in [ServerMessage.process_completed] * answers + [ServerMessage.estimation] * others:
+            mailboxes[name].put_nowait(SimpleNamespace(msg=kind))
     mailboxes.make_room()
-    assert list(mailboxes) == ["first", "second", "third"]
-    mailboxes["third"].put("more mail")
+    assert list(mailboxes) == ["waits", "reads", "hoards", "calls"]
+    mailboxes["calls"].put_nowait(SimpleNamespace(msg=ServerMessage.process_completed))
     mailboxes.make_room()
-    assert list(mailboxes) == ["first", "third"]
+    assert list(mailboxes) == ["waits", "reads", "calls"]
 
 
 def test_of_uploads_that_nobody_watches_no_more_are_remembered_than_of_sessions(monkeypatch):

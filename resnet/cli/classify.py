@@ -111,8 +111,8 @@ def _classify(options: argparse.Namespace) -> int:
                 tqdm.write(f"resnet: {error}", file=sys.stderr)
                 continue
             print_answer(write(found, view, options.top_k))
-    finally:  # also where it is interrupted: what has been answered is kept
-        if export:
+    finally:  # also where it is interrupted: what has been answered is kept, and nothing takes the place of more
+        if export and (export.begun or not photos):
             export.finish()
     if not photos:
         print("resnet: there are no photos in the given folders.", file=sys.stderr)
@@ -155,15 +155,19 @@ def _check_targets(options: argparse.Namespace, photos: Sequence[Path]) -> None:
         written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [".figure.png"]
     if options.export:
         written[options.export / "figures"] = [".png"]
-    for folder in written:
+    if not written:
+        return
+    # Unlike those of Path, these take a path that cannot be looked up as it is.
+    read = {os.path.realpath(path).casefold() for path in photos}  # as some file systems do
+    numbered: set[str] = set()
+    stems = {stem for path in photos for name in [printable(str(path))]
+             for stem in (safe_stem(Path(name).name), unused_stem(name, numbered))}  # fmt: skip
+    for folder, endings in written.items():
         for given in options.photos:
             check_outside(folder, given)
-    stems = {safe_stem(printable(path.name)) for path in photos}
-    read = {path.resolve() for path in photos}
-    for folder, endings in written.items():
-        for name in (f"{stem}{ending}" for stem in stems for ending in endings):
-            if folder.resolve() / name in read:
-                raise OptionError("{} would be written over {}; please choose a folder elsewhere.", name, folder / name)
+        for path in (folder / f"{stem}{ending}" for stem in stems for ending in endings):
+            if os.path.realpath(path).casefold() in read:
+                raise OptionError("{} would be written over {}; please choose a folder elsewhere.", path.name, path)
 
 
 def _result(answer: Answer, export: Export | None) -> Observation:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_weights, load, positive, without_native_messages
+from resnet.cli.arguments import add_weights, leave_output, load, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.export import check_outside, make_folder
 from resnet.sources import SOURCES
 
 if TYPE_CHECKING:
+    from resnet.manifest import Manifest
     from resnet.training.evaluate import Evaluation
 
 
@@ -65,23 +66,37 @@ def _evaluate(options: argparse.Namespace) -> int:
     for sentence in result.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
     # First of all what was measured, as long as it may have taken: a disk may be full.
-    if options.json:
-        manifest = engine.manifest
-        weights = {"name": manifest.name, "sha256": manifest.sha256}
-        print(json.dumps({"weights": weights, **result.to_json()}, ensure_ascii=False), flush=True)
-    else:
-        print(f"weights      {engine.manifest.name}")
-        print(f"images       {result.images:,}")
-        print(f"top-1        {result.top1:.2%}")
-        print(f"top-5        {result.top5:.2%}")
-        print(f"calibration  {result.calibration_error:.2%} expected error")
-        print(f"speed        {result.images_per_second:.1f} images/s", flush=True)
+    failure = _print(engine.manifest, result, as_json=options.json)
     if options.report:
         page = write_report(options.report, engine.manifest, options.data.resolve().name, result)
         print(f"resnet: wrote {page}", file=sys.stderr)
     if options.record:
         _record(options, result)
+    if failure:
+        raise failure
     return 1 if result.skipped else 0
+
+
+def _print(manifest: Manifest, result: Evaluation, *, as_json: bool) -> OSError | None:
+    """Print the result; where nobody reads or a disk is full, gives the error, since a report may still be wanted."""
+    if as_json:
+        weights = {"name": manifest.name, "sha256": manifest.sha256}
+        lines = [json.dumps({"weights": weights, **result.to_json()}, ensure_ascii=False)]
+    else:
+        lines = [
+            f"weights      {manifest.name}",
+            f"images       {result.images:,}",
+            f"top-1        {result.top1:.2%}",
+            f"top-5        {result.top5:.2%}",
+            f"calibration  {result.calibration_error:.2%} expected error",
+            f"speed        {result.images_per_second:.1f} images/s",
+        ]
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError as error:
+        leave_output()
+        return error
+    return None
 
 
 def _record(options: argparse.Namespace, result: Evaluation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from math import inf
 
 from fastapi import HTTPException
 from gradio.route_utils import GradioMultiPartParser
@@ -19,7 +20,7 @@ NO_ROOM_FOR_FILES = NO_ROOM.format("visitors' files fill the room that they have
 
 TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files."
 TOO_MANY = "A request may have at most {:,} values."
-TOO_SLOW = "Nothing more of this request has come for {:.0f} s."
+TOO_SLOW = "The request has come too slowly: nothing of it for {:.0f} s, or not all of it within {:.0f} s."
 BUSY = "The server is receiving as much as it has room for. Please try again in a minute."
 # Gradio answers 413 to what says these words, and removes the parts of the upload that it has stored.
 UPLOAD_TOO_LARGE = "An upload exceeds the maximum allowed size, {:.0f} MB; please send fewer photos at a time."
@@ -43,6 +44,9 @@ MOST_VALUES = 1_000_000
 
 PATIENCE = 60.0
 """Seconds in which nothing of a request may come before it has come whole."""
+
+LONGEST = 300.0
+"""Seconds in which it has to come whole, if it is no upload: others wait for its room."""
 
 _NAME = "resnet.body"
 
@@ -68,6 +72,7 @@ class Body:
         self._is_upload = is_upload(scope)
         self._values = 0
         self._whole = False
+        self._ends = 0.0
         scope[_NAME] = self
 
     async def receive(self) -> Message:
@@ -81,11 +86,13 @@ class Body:
         self._held.discard(self)
 
     async def _part(self) -> Message:
+        now = asyncio.get_running_loop().time()
+        self._ends = self._ends or (inf if self._is_upload else now + LONGEST)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout_at(min(now + PATIENCE, self._ends)):
                 message = await self._receive()
         except TimeoutError:
-            raise HTTPException(408, TOO_SLOW.format(PATIENCE)) from None
+            raise HTTPException(408, TOO_SLOW.format(PATIENCE, LONGEST)) from None
         self.taken += len(message.get("body", b""))
         self._whole = message["type"] == "http.request" and not message.get("more_body", False)
         return message

@@ -220,7 +220,11 @@ class Page:
             panel: Where progress is shown, and what is refused.
             follow: Told of each event that refreshes the tab.
         """
-        numbers = [isinstance(component, gr.Slider | gr.Number) for component in inputs]
+        # A number that is an output as well is left to `refresh`, which fills it in.
+        numbers = [
+            isinstance(component, gr.Slider | gr.Number) and all(component is not output for output in outputs)
+            for component in inputs
+        ]
 
         def refresh_wholly(shown: Shown | None, *values: Any) -> Any:
             # A number that is just being typed must not keep what belongs to the former photo.

@@ -35,7 +35,7 @@ MOST_UNREAD = 64
 """Answers, or parts of them, that may lie unread in a session that asks for more."""
 
 MOST_UNREAD_TOGETHER = 2000
-"""Messages that may lie unread in all sessions together; an answer takes some 0.2 MB."""
+"""Answers that may lie unread in all sessions together; one takes some 0.2 MB."""
 
 _ANSWERS = (ServerMessage.process_completed, ServerMessage.process_generating)
 
@@ -101,6 +101,10 @@ def forget(holder: StateHolder, session: str | None) -> None:
         holder.time_last_used.pop(session or "", None)
 
 
+def _answers_in(messages: Any) -> int:
+    return sum(one.msg in _ANSWERS for one in messages._queue)
+
+
 class Mailboxes(LRUCache[str, Any]):
     """Messages to each session that have not been fetched; with them go the names of its events."""
 
@@ -112,16 +116,20 @@ class Mailboxes(LRUCache[str, Any]):
     def unread(self, session: str | None) -> int:
         """Answers, and parts of them, that wait for a session; other messages are small."""
         messages = self.get(session or "")
-        if messages is None:
-            return 0
-        return sum(one.msg in _ANSWERS for one in messages._queue)
+        return 0 if messages is None else _answers_in(messages)
 
     def make_room(self) -> None:
-        """Forget the sessions that have been away longest while too much lies unread."""
-        # Looked at so as not to count as used.
-        unread = sum(Cache.__getitem__(self, session).qsize() for session in self)
-        while unread > MOST_UNREAD_TOGETHER:
-            unread -= self.popitem()[1].qsize()
+        """Forget the sessions with the most unread answers while there are too many."""
+        boxes = {session: Cache.__getitem__(self, session) for session in self}  # which does not count as use
+        if sum(messages.qsize() for messages in boxes.values()) <= MOST_UNREAD_TOGETHER:
+            return
+        unread = {session: _answers_in(messages) for session, messages in boxes.items()}
+        excess = sum(unread.values()) - MOST_UNREAD_TOGETHER
+        for session in sorted(unread, key=unread.__getitem__, reverse=True):
+            if excess <= 0:
+                break
+            excess -= unread[session]
+            del self[session]
 
     def __delitem__(self, session: str) -> None:
         """Forget a session: the one that has been away longest, or one that has left."""

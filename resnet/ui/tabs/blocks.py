@@ -159,7 +159,7 @@ class BlocksTab:
             goal = target if target in known else others[0]
             trace = self._page.explorer.blocks(shown)
             blocks = len(trace.of_stage(stage))
-            number = min(int(block), blocks)
+            number = min(int(block or blocks), blocks)
             changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
             about_this = _drawn(shown, stage, number, order, goal, count)
             # A channel of the visitor's own choice stays where the tab has only been opened again.
