@@ -45,7 +45,9 @@ REASONS = {
 }
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
-_SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("languages.js", "keyboard.js")]
+_SCRIPTS = [
+    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("order.js", "languages.js", "keyboard.js")
+]
 
 
 def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence[str] = ()) -> dict[str, Any]:

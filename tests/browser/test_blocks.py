@@ -105,6 +105,28 @@ def test_of_two_quick_clicks_the_last_counts(answered):
     expect(answered.locator("#block-channel input")).to_have_value(channel)
 
 
+def test_a_click_that_is_slow_on_its_way_is_not_overtaken(answered):
+    open_tab(answered, "Blocks and channels")
+    expect(answered.locator("#grid figure")).to_have_count(16)
+    answered.wait_for_timeout(500)
+    slow = []
+
+    def hold_the_first(route):
+        if slow:
+            route.continue_()
+        else:
+            slow.append(route)
+
+    first, last = (answered.locator("#grid button").nth(place).get_attribute("data-choice") for place in (4, 7))
+    answered.route("**/queue/join*", hold_the_first)
+    click_quickly(answered, [f'#grid [data-choice="{one}"]' for one in (first, last)])
+    answered.wait_for_timeout(700)
+    slow[0].continue_()
+    answered.wait_for_timeout(700)
+    expect(answered.locator("#blocks-large figcaption")).to_contain_text(f"channel {last}")
+    expect(answered.locator("#block-channel input")).to_have_value(last)
+
+
 def test_a_block_stays_that_is_chosen_while_the_grid_of_another_stage_is_drawn(answered, monkeypatch):
     open_tab(answered, "Blocks and channels")
     expect(answered.locator("#grid figure")).to_have_count(16)
