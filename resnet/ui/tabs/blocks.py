@@ -203,22 +203,13 @@ class BlocksTab:
         drawn: tuple[Any, ...] = self._page.or_error(draw)
         return drawn
 
-    def redraw_others(
-        self,
-        drawn: str | None,
-        shown: Shown | None,
-        stage: str,
-        block: Any,
-        order: str,
-        target: int | None,
-        count: Any,
-        *drawing: Any,
-    ) -> tuple[Any, ...]:
+    def redraw_others(self, drawn: str | None, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
         """Chart and grid for another block or order, unless `open` has set it, and with it the channel."""
+        stage, block, order, target, count, *_ = inputs
         wanted = "" if shown is None else _drawn(shown, stage, block, order, target, count)
         if drawn == wanted:
             return (gr.skip(),) * 4
-        return wanted, *self.redraw(shown, stage, block, order, target, count, *drawing)
+        return wanted, *self.redraw(shown, *inputs)
 
     def restyle(
         self,
