@@ -92,10 +92,11 @@ def _reach_oneself(host: str | None) -> None:
     """Leave out of the proxy, where one is set, the server itself, which Gradio and language models' tools ask."""
     proxies = getproxies()
     own = ["localhost", "127.0.0.1", "::1", *([host.strip("[]")] if host else [])]
-    if proxies.keys() - {"no"} and "*" not in proxies.get("no", ""):
+    excluded = proxies.pop("no", "")
+    if proxies and excluded.strip() != "*":  # which excludes everything, but only alone
         for scheme, address in proxies.items():  # the system's as well, which a variable would hide
             os.environ.setdefault(f"{scheme}_proxy", address)
-        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*filter(None, [proxies.get("no")]), *own])
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*filter(None, [excluded]), *own])
 
 
 def _leave(number: int, _: object) -> None:

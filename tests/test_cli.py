@@ -307,6 +307,18 @@ def test_wrong_weights_are_said_before_the_page_starts(monkeypatch, capsys):
     assert capsys.readouterr().err == "app.py: There are no weights at /nowhere: no such file or directory.\n"
 
 
+@pytest.mark.parametrize(
+    ("excluded", "own"),
+    [(None, "localhost,127.0.0.1,::1,::"), ("*.example", "*.example,localhost,127.0.0.1,::1,::"), ("*", "*")],
+)
+def test_the_server_is_reached_without_the_proxy_for_the_world_outside(monkeypatch, excluded, own):
+    monkeypatch.setattr(app, "getproxies", lambda: {"http": "http://proxy"} | ({"no": excluded} if excluded else {}))
+    for name in ("http_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, excluded or "")
+    app._reach_oneself("[::]")
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == own
+
+
 def test_the_address_to_listen_on_is_taken_over_from_gradios_variable(monkeypatch):
     served = []
     monkeypatch.setattr(app.EngineProvider, "start", lambda provider: None)
