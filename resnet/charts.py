@@ -98,7 +98,8 @@ def _as_svg(figure: Figure, description: str) -> str:
     )
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    before, _, rest = text.partition("<metadata>")
+    text = before + rest.partition("</metadata>")[2] if rest else text
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1; font-family: inherit", text)
     label = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" class="chart" ', 1)

@@ -34,8 +34,10 @@ _PIXEL_TAGS = {
     *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 34675, 37439, 50674),
 }
 _SCAN, _END = 0xDA, 0xD9
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_JPEG_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+# One 0xFF, though fill bytes may make it many: the last of a run matches, and each byte is looked at once. With
+# `\xff+` a run would be walked through again from each of its bytes.
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
+_JPEG_AFTER_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 _AVIF_EXIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 

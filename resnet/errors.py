@@ -1,8 +1,12 @@
 """The one tree of errors that a user can cause and mend.
 
 Every message is a whole sentence that names the input, the rule and what was received, fit to be
-shown to the person as it is. Whatever is not one of these is a defect of the program.
+shown to the person as it is. Whatever is not one of these is a defect of the program. What is done otherwise than a user may expect is said in a note.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 
 class ResNetError(Exception):
@@ -39,3 +43,20 @@ class DataError(ResNetError):
 
 class OptionError(ResNetError):
     """An option is unknown or outside its range."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a user should know about a result, such as that a colour profile is not used.
+
+    Attributes:
+        template: The text with `{}` where values go, as in `str.format`: what is translated.
+        values: What goes there.
+    """
+
+    template: str
+    values: tuple[object, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the whole text, in English."""
+        return self.template.format(*self.values) if self.values else self.template

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from resnet.errors import Note
 from resnet.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.images import Photo
 from resnet.manifest import Manifest
@@ -80,6 +81,7 @@ class Observation:
         blocks: The stages C1 to C5.
         maps: Per stage (height, width, channels) float32.
         forward_milliseconds: The pass alone, shared out among the photos of a batch.
+        notes: What a user should know of how the photo was read; mostly nothing.
         latest: The heatmaps drawn last, by aggregation, channel and scale.
         canvases: The picture made ready for overlays, by longer side; filled as they are needed.
     """
@@ -94,6 +96,7 @@ class Observation:
     blocks: tuple[Block, ...]
     maps: tuple[NDArray[np.float32], ...]
     forward_milliseconds: float
+    notes: tuple[Note, ...] = ()
     latest: dict[tuple[str, int, str], tuple[Heatmap, ...]] = field(default_factory=dict, repr=False, compare=False)
     canvases: dict[int, Canvas] = field(default_factory=dict, repr=False, compare=False)
 
@@ -181,6 +184,7 @@ def observe_prepared(
             blocks=engine.stages(ready.geometry.input_size),
             maps=tuple(values[place] for values in result.maps.values()),
             forward_milliseconds=result.milliseconds / len(photos),
+            notes=photo.notes,
         )
         for place, (photo, ready) in enumerate(photos)
     )

@@ -157,7 +157,7 @@ class Export:
         entry = {
             "image": answer.name,
             "files": files,
-            **{key: result[key] for key in ("predictions", "stages", "input")},
+            **{key: result[key] for key in ("predictions", "stages", "input", "notes")},
         }
         self._photos.append(entry)
         self._rows += [{"photo": answer.name, **prediction} for prediction in result["predictions"]]

@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from resnet.colours import to_srgb
 from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip
-from resnet.errors import ImageError
+from resnet.errors import ImageError, Note
 
 MAXIMUM_BYTES = 20_000_000
 MAXIMUM_PIXELS = 50_000_000
@@ -60,6 +61,7 @@ class Photo:
         image: Upright sRGB picture, reduced until its longer side has 1,000 pixels or its shorter
             one 512, whichever leaves more.
         format: Such as "JPEG".
+        notes: What a user should know of how it was read; mostly nothing.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Photo:
     size: tuple[int, int]
     image: Image.Image
     format: str
+    notes: tuple[Note, ...] = ()
 
 
 def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None, *, reduce: bool = True) -> Photo:
@@ -213,7 +216,7 @@ def _photo(image: Image.Image, name: str, digest: str, reduce: bool, contents: C
         with _large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
             image.load()
             orientation = _orientation(image, contents)
-            upright = _decode(image, reduce, orientation)
+            upright, notes = _decode(image, reduce, orientation)
     except ExcessError as error:
         raise _excess(name) from error
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken
@@ -221,7 +224,7 @@ def _photo(image: Image.Image, name: str, digest: str, reduce: bool, contents: C
         raise ImageError("{} is damaged: {}.", name, reason) from error
     if orientation in _ROTATED_BY_90:
         width, height = height, width
-    return Photo(name, digest, (width, height), upright, format_name)
+    return Photo(name, digest, (width, height), upright, format_name, notes)
 
 
 def _orientation(image: Image.Image, contents: Contents | None) -> int:
@@ -242,13 +245,13 @@ def _orientation(image: Image.Image, contents: Contents | None) -> int:
     return orientation_of(exif, image.info.get("XML:com.adobe.xmp", "").encode() or image.info.get("xmp", b""))
 
 
-def _decode(image: Image.Image, reduce: bool, orientation: int) -> Image.Image:
-    profile = image.info.get("icc_profile")
+def _decode(image: Image.Image, reduce: bool, orientation: int) -> tuple[Image.Image, tuple[Note, ...]]:
+    profile = image.info.get("icc_profile") or None
     image = _eight_bit(image)
     if reduce:
         image = _reduce(image)
     colours, alpha = _split_alpha(image)
-    colours = _to_srgb(colours, profile)
+    colours, notes = to_srgb(colours, profile)
     if alpha is not None:
         white = Image.new("RGB", colours.size, "white")
         white.paste(colours, mask=alpha)
@@ -259,7 +262,7 @@ def _decode(image: Image.Image, reduce: bool, orientation: int) -> Image.Image:
     colours.info["exif"] = exif.tobytes()
     upright = ImageOps.exif_transpose(colours)
     upright.info.clear()
-    return upright
+    return upright, notes
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -324,19 +327,3 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode in ("RGBA", "LA"):
         return image.convert(image.mode[:-1]), image.getchannel("A")
     return image, None
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile or image.mode == "LAB":
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
-            converted = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass  # a broken profile, or one for another colour space: take the colours as they are
-    return image.convert("RGB")
-
-
-def _srgb() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

@@ -67,8 +67,8 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         `image`, `weights` (name, sha256), `framing`, `map`, `predictions` (rank, wnid, label,
         probability), `stages` (name, shape, stride in input pixels, receptive_field in input
         pixels, min, max and mean of the shown map, note), `input` (width, height and the box of
-        the photo that the network saw, in photo pixels), `milliseconds` of the forward pass,
-        `version`.
+        the photo that the network saw, in photo pixels), `notes` (texts about how the photo was
+        read; mostly none), `milliseconds` of the forward pass, `version`.
     """
     stages = [
         {
@@ -92,6 +92,7 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         "predictions": [prediction_dictionary(prediction) for prediction in observation.predictions(top_k)],
         "stages": stages,
         "input": {"width": width, "height": height, "seen": list(observation.geometry.seen)},
+        "notes": [str(note) for note in observation.notes],
         "milliseconds": round(observation.forward_milliseconds, 1),
         "version": __version__,
     }

@@ -143,6 +143,17 @@ def bmp(width: int, height: int, compression: int, body: bytes, bits: int = 8) -
     return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + head + palette + body
 
 
+def chained_profile(elements: int, size: int = 0) -> bytes:
+    """A colour profile with a chain of elements that all name one matrix, filled up to a size in bytes."""
+    matrix = b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
+    head = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, elements)
+    tag = head + struct.pack(">II", len(head) + 8 * elements, len(matrix)) * elements + matrix
+    table = struct.pack(">I4sII", 1, b"D2B0", 144, len(tag))
+    start = struct.pack(">I4xI", max(size, 144 + len(tag)), 0x04300000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    start = (start.ljust(68, b"\0") + struct.pack(">iii", 63190, 65536, 54061)).ljust(128, b"\0")
+    return (start + table + tag).ljust(size, b"\0")
+
+
 def tiff(
     width: int,
     height: int,
@@ -400,6 +411,9 @@ SLOW: dict[str, Callable[[], bytes]] = {
     "extensions.gif": lambda: gif(b"!\xfd\0\0" * 4_000_000),
     "scans.jpg": lambda: progressive_jpeg(7000, 7000, 100_000),
     "allowed scans.jpg": lambda: progressive_jpeg(7000, 7000, 100),
+    "fill bytes.jpg": lambda: b"\xff\xd8" + b"\xff" * 18_000_000 + b"\0",
+    "chained profile.png": lambda: encoded(noise(), "PNG", icc_profile=chained_profile(100_000)),
+    "chained profile.jpg": lambda: encoded(noise(), "JPEG", icc_profile=chained_profile(400_000)),
     "segments.jpg": lambda: b"\xff\xd8" + b"\xff\xfe\0\2" * 4_900_000,
     "exif.jpg": lambda: jpeg_with_exif(same_stretch(5_000, 18_000_000)),
     "exif.png": lambda: png(1, 1, before=chunk(b"eXIf", same_stretch(65_000, 18_000_000))),

@@ -10,7 +10,7 @@ from resnet.ui.photo import EXAMPLES
 from resnet.ui.tabs import compare, learn, model
 
 ROOT = Path(__file__).resolve().parent.parent / "resnet"
-ERRORS = {"ResNetError", "ImageError", "WeightsError", "DataError", "OptionError"}
+ERRORS = {"Note", "ResNetError", "ImageError", "WeightsError", "DataError", "OptionError"}
 CHECKS = {"one_of", "number", "whole_number", "flag", "_word", "_whole", "_number"}
 # What the page never runs.
 NOT_ON_THE_PAGE = ("cli", "training", "batch", "formats", "temporary")

@@ -131,7 +131,7 @@ def test_slow_files_are_bounded():
     assert run.returncode == 0, (run.stdout, run.stderr)
     found = run.stdout.splitlines()
     assert [line.split(" photo ")[0].split(" error ")[0] for line in found] == list(hostile.SLOW)
-    assert sum(" error " in line for line in found) == 12, found
+    assert sum(" error " in line for line in found) == 13, found
 
 
 def test_many_photos_are_answered_with_hostile_ones_between(engine, tmp_path, monkeypatch):

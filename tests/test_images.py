@@ -12,8 +12,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from resnet import images
+from resnet.colours import MAXIMUM_PROFILE_BYTES, NO_PROFILE
 from resnet.errors import ImageError
 from resnet.images import printable, read_photo
+from tests.hostile import chained_profile
 
 QUARTERS = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 0)]]
 
@@ -177,9 +179,22 @@ def test_lab_is_converted():
     assert 100 < green < 140  # L* of 50 is about 119 in sRGB
 
 
-def test_broken_icc_profile_is_ignored():
-    content = encoded(quarters(), "PNG", icc_profile=b"this is no profile")
-    assert_quarters(read_photo(content).image)
+@pytest.mark.parametrize("format_name", ["PNG", "TIFF"])
+def test_a_profile_that_is_not_used_is_named(format_name):
+    good = swapped_profile()
+    assert read_photo(encoded(quarters(), format_name, icc_profile=good)).notes == ()
+    assert read_photo(encoded(quarters(), format_name)).notes == ()
+    profiles = [
+        b"this is no profile",
+        good[:100],
+        good[:128] + b"\xff" * 4 + good[132:],  # more tags than it can have
+        good.ljust(MAXIMUM_PROFILE_BYTES + 1, b"\0"),
+        chained_profile(3),
+    ]
+    for profile in profiles if format_name == "TIFF" else [one for one in profiles if len(one) < 1_000_000]:
+        photo = read_photo(encoded(quarters(), format_name, icc_profile=profile))
+        assert_quarters(photo.image)
+        assert photo.notes == (NO_PROFILE,)
 
 
 @pytest.mark.parametrize(

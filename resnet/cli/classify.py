@@ -209,6 +209,7 @@ def _as_table(observation: Observation, view: ViewOptions, top_k: int) -> str:
     for prediction in observation.predictions(top_k):
         bar = "█" * round(prediction.probability * 20)
         lines.append(f"  {prediction.rank:2d}  {prediction.probability:6.1%}  {prediction.label:<28} {bar}".rstrip())
+    lines += [f"  note: {note}" for note in observation.notes]
     for heatmap in observation.heatmaps(view):
         lines.append(f"  {heatmap.block.stage}  {', '.join(stage_caption(heatmap))}")
     return "\n".join(lines)

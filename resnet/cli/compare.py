@@ -56,6 +56,8 @@ def _compare(options: argparse.Namespace) -> int:
     for found in (one, two):
         first = found.predictions(1)[0]
         print(f"  {first.probability:6.1%}  {first.label:<28}{found.photo_name}")
+        for note in found.notes:
+            print(f"  note: {note}")
     print(f"  {'stage':<8}{'cosine':>8}{'linear CKA':>12}{'shuffled cells':>16}")
     answer = similarities(one, two)
     for stage in answer:

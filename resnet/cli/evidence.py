@@ -55,6 +55,8 @@ def _evidence(options: argparse.Namespace) -> int:
         raise OptionError("--difference needs two classes; received {}.", manifest.labels[chosen[0]].name)
     found = find_evidence(observation, engine, chosen)
     print(f"{observation.photo_name}  ({METHOD_NAMES[options.method]}, {manifest.name})")
+    for note in observation.notes:
+        print(f"  note: {note}")
     print("  sum of each stage's map, in units of the logit for HiResCAM")
     print(f"  {'class':<28}{'probability':>12}{'logit':>9}" + "".join(f"{stage:>10}" for stage in STAGE_NAMES))
     for place, index in enumerate(found.classes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from resnet.errors import ResNetError
+from resnet.errors import Note, ResNetError
 from resnet.ui.chinese import CHINESE
 
 
@@ -35,8 +35,8 @@ class Language:
         template = self.catalogue.get(sentence, sentence)
         return template.format(*values) if values else template
 
-    def error(self, error: ResNetError) -> str:
-        """What an error says, in this language; the names of options in it are translated as well."""
+    def error(self, error: ResNetError | Note) -> str:
+        """Return what an error or a note says, in this language; the names of options in it are translated as well."""
         return self(error.template, *map(self._word, error.values))
 
     def _word(self, value: object) -> object:

@@ -97,7 +97,7 @@ class PhotoColumn:
         )
         if Path(path).suffix.lower() in (".tif", ".tiff"):
             sentence += " · " + t("browsers do not show TIFF in the field above; the maps show the photo")
-        return markup.message(sentence), shown
+        return markup.message(" · ".join([sentence, *map(t.error, observation.notes)])), shown
 
     def classes(self, shown: Shown | None, top_k: Any) -> Any:
         """The panel of the likeliest classes."""

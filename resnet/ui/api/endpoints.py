@@ -413,6 +413,7 @@ def _origin(observation: Observation) -> Result:
         "image": observation.photo_name,
         "weights": {"name": observation.manifest.name, "sha256": observation.manifest.sha256},
         "framing": observation.framing,
+        "notes": [str(note) for note in observation.notes],
     }
 
 
