@@ -21,25 +21,33 @@ Point = tuple[float, float]
 """Where a visitor pointed, as shares of the photo's width and height."""
 
 POINT_SCRIPT = """
-const at = (event) => {
+let asked = { x: 0.5, y: 0.5 };
+const ask = (x, y) => trigger("select", asked = { x, y });
+element.addEventListener("click", (event) => {
   const map = event.target.closest("[data-map]");
   if (!map) return;
   const box = map.querySelector("img").getBoundingClientRect();
   // A click without a pointer, by Enter or a screen reader, means the middle.
-  const here = event.detail === 0 ? [0.5, 0.5]
-    : [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  trigger("select", { x: here[0], y: here[1] });
-};
-element.addEventListener("click", at);
+  if (event.detail === 0) ask(0.5, 0.5);
+  else ask((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+});
 const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+// The centre of the cell `by` cells on from the one that is nearest to a place.
+const neighbour = (place, { first, last, count }, by) => {
+  const pitch = (last - first) / Math.max(count - 1, 1);
+  const nearest = pitch ? Math.round((place - first) / pitch) : 0;
+  return first + Math.min(Math.max(nearest + by, 0), count - 1) * pitch;
+};
 element.addEventListener("keydown", (event) => {
-  if (!event.target.closest("[data-map]") || !moves[event.key]) return;
+  const map = event.target.closest("[data-map]"), move = moves[event.key];
+  if (!map || !move) return;
   event.preventDefault();
-  trigger("select", { columns: moves[event.key][0], rows: moves[event.key][1] });
+  const { columns, rows } = JSON.parse(map.dataset.map);
+  ask(neighbour(asked.x, columns, move[0]), neighbour(asked.y, rows, move[1]));
 });
 """
 _DRAW = """() => {
-  const boxes = document.querySelector("#%s-cell template");
+  const boxes = document.querySelector("#%s-cell .boxes");
   const drawing = document.querySelector("#%s-large svg");
   if (drawing) drawing.innerHTML = boxes ? boxes.innerHTML : "";
 }"""
@@ -68,9 +76,7 @@ class CellAnswer:
         self.point = gr.State()
         self.large = gr.HTML(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
         self.text = gr.HTML(elem_id=f"{name}-cell")
-        moved = self.large.select(
-            self._move, [page.result, self.point, *inputs], self.point, **{**CLICK, "queue": False}
-        )
+        moved = self.large.select(_pointed, None, self.point, **{**CLICK, "queue": False})
         self.follow(moved)
         page.on_cell(Part(name, self._answer, [self.point, *inputs], [self.text]), self._draw)
 
@@ -85,23 +91,6 @@ class CellAnswer:
             **NETWORK,
             **PRIVATE,
         ).then(None, None, None, js=self._draw, **PRIVATE)
-
-    def _move(self, event: gr.EventData, shown: Shown | None, point: Point | None, *inputs: Any) -> Point | None:
-        if shown is None:
-            return None
-        if hasattr(event, "x"):
-            return min(max(float(event.x), 0.0), 1.0), min(max(float(event.y), 0.0), 1.0)
-        asked = self._page.or_error(lambda: self._asked(shown, *inputs))
-        if asked is None:
-            return point
-        observation, heatmap, _, _ = asked
-        row, column = cell_at(observation, heatmap.block, point or (0.5, 0.5))
-        rows, columns, _ = heatmap.block.shape
-        row = min(max(row + int(getattr(event, "rows", 0)), 0), rows - 1)
-        column = min(max(column + int(getattr(event, "columns", 0)), 0), columns - 1)
-        left, top, right, bottom = observation.geometry.cell_box(heatmap.block, row, column)
-        width, height = observation.geometry.photo_size
-        return (left + right) / 2 / width, (top + bottom) / 2 / height
 
     def _answer_if_open(self, active: str, *inputs: Any) -> Any:
         return self._answer(*inputs) if active == self._name else gr.skip()
@@ -129,7 +118,7 @@ class CellAnswer:
                 observation.geometry.receptive_box(heatmap.block, *place), "field"
             ) + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
             content = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
-            return f'<div class="cell-facts" role="status"><template>{boxes}</template><ul>{content}</ul></div>'
+            return f'<div class="cell-facts" role="status"><div hidden><svg class="boxes">{boxes}</svg></div><ul>{content}</ul></div>'
 
         return str(self._page.or_error(say))
 
@@ -170,6 +159,10 @@ class CellAnswer:
             observation.manifest.labels[target].name,
             share,
         )
+
+
+def _pointed(event: gr.EventData) -> Point:
+    return min(max(float(event.x), 0.0), 1.0), min(max(float(event.y), 0.0), 1.0)
 
 
 def cell_at(observation: Observation, block: Block, point: Point) -> tuple[int, int]:

@@ -28,6 +28,19 @@ def jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def is_stored(path: str) -> bool:
+    """Tell whether a path is that of a file in the folder that Gradio serves: an upload, or one that `keep` wrote.
+
+    Args:
+        path: As it came in a request; it may be anything.
+    """
+    try:
+        real = Path(path).resolve()
+        return real.is_relative_to(Path(get_upload_folder()).resolve()) and real.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a circle of links
+        return False
+
+
 def keep(content: bytes, name: str) -> str:
     """Write a file of the folder that Gradio serves, unless it is there.
 

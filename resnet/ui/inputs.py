@@ -14,9 +14,9 @@ from gradio.processing_utils import ssrf_protected_download
 from resnet.export import MOST_PHOTOS
 from resnet.images import MAXIMUM_BYTES, SUFFIXES
 from resnet.temporary import full
-from resnet.ui.files import keep
+from resnet.ui.files import is_stored, keep
 from resnet.ui.language import ENGLISH, Language
-from resnet.ui.server import NO_ADDRESSES
+from resnet.ui.server import MISFIT, NO_ADDRESSES
 
 
 def _as_it_is(_: gr.Slider | gr.Number, payload: float | None) -> float | None:
@@ -66,10 +66,21 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
             return None
         if payload.url and payload.url.startswith("data:"):
             return _store(payload.url, t)
-        return payload.path
+        return _stored(payload.path)
 
     field.preprocess = preprocess  # type: ignore[method-assign]
     return field
+
+
+def _stored(path: str | None) -> str | None:
+    """Return the path of a stored file; Gradio itself checks only values that call themselves files.
+
+    Raises:
+        gr.Error: It is any other path, whether there is such a file or not.
+    """
+    if path is not None and not is_stored(path):
+        raise gr.Error(MISFIT, print_exception=False)
+    return path
 
 
 def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
@@ -98,7 +109,7 @@ def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
             except Exception as error:
                 raise gr.Error("A photo's address cannot be fetched.", print_exception=False) from error
         elif isinstance(item, dict) and item.get("meta") == {"_type": "gradio.FileData"} and item.get("path"):
-            return str(item["path"])  # Gradio has seen to it that this is an upload
+            return str(_stored(str(item["path"])))
         else:
             raise gr.Error("Each photo must be an uploaded file or an address.", print_exception=False)
         return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -163,13 +164,26 @@ def large(
     words = escape(alternative(t, title or stage, name, observation.photo_name))
     width, height = observation.geometry.photo_size
     how = escape(t("{}. Click to ask a cell; the arrow keys move to its neighbours.", title or stage))
+    cells = escape(json.dumps(_cell_centres(observation, heatmap)))
     return (
-        f'<div class="large"><figure><button type="button" class="map" data-map aria-label="{how}">'
+        f'<div class="large"><figure><button type="button" class="map" data-map="{cells}" aria-label="{how}">'
         f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, LARGE_SIDE))}">'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"></svg></button>'
         f"<figcaption><strong>{escape(title or stage)}</strong> {facts(t, heatmap)}{scale(t, heatmap, view)}"
         "</figcaption></figure></div>"
     )
+
+
+def _cell_centres(observation: Observation, heatmap: Heatmap) -> dict[str, dict[str, float]]:
+    """Where the first and the last cell of a map lie, as shares of the photo's sides, and how many there are."""
+    rows, columns, _ = heatmap.block.shape
+    width, height = observation.geometry.photo_size
+    corners = [observation.geometry.cell_box(heatmap.block, *place) for place in ((0, 0), (rows - 1, columns - 1))]
+    xs, ys = zip(*(((left + right) / 2 / width, (top + bottom) / 2 / height) for left, top, right, bottom in corners))
+    return {
+        "columns": {"first": xs[0], "last": xs[1], "count": columns},
+        "rows": {"first": ys[0], "last": ys[1], "count": rows},
+    }
 
 
 def rectangle(box: Box, kind: str) -> str:
