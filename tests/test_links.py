@@ -64,6 +64,20 @@ def test_parts_of_other_tabs_and_unknown_names_are_left_alone():
     assert (said, wrong) == ({"tab": "hold", "percent": 30.0}, [])
 
 
+def test_a_link_of_very_many_or_very_long_classes_keeps_few_and_says_so_once():
+    names = [f"n{number:08}" for number in range(3844)]
+    said, wrong = read_query({"class": ";".join(names)})
+    assert said == {"class": names[:10]}
+    assert [str(error) for error in wrong] == [
+        "It may name 10 classes of at most 100 characters each; 3834 of its classes are left out."
+    ]
+    said, wrong = read_query({"class": "x" * 60_000 + ";cat"})
+    assert (said, len(wrong)) == ({"class": ["cat"]}, 1)
+    said, wrong = read_query({"class": "x" * 101})
+    assert (said, len(wrong)) == ({}, 1)
+    assert read_query({"class": "x" * 100}) == ({"class": ["x" * 100]}, [])
+
+
 def test_no_two_parts_of_a_tab_have_one_name():
     for tab in {part.tab for part in CONTROLS}:
         names = [part.name for part in CONTROLS if part.tab in ("", tab)]

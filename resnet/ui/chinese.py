@@ -24,6 +24,8 @@ CHINESE: dict[str, str] = {
     "The link restores the view, but not your photo: only example photos can be part of a link.": "链接会恢复视图，但不"
     "包含您的照片：只有示例照片能放入链接。",
     "The link is in the address bar, and copied if your browser allows it.": "链接已在地址栏中；如浏览器允许，也已复制。",
+    "It may name {} classes of at most {} characters each; {} of its classes are left out.": "链接最多可列出 {} 个类别，"
+    "每个不超过 {} 个字符；其中 {} 个类别未被采用。",
     "A part of the link is left out. {}": "链接中的一部分未被采用。{}",
     "There is no result to download yet: choose a photo first.": "还没有可下载的结果：请先选择照片。",
     # The photo and what stands beside it

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from resnet.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, ORDERS
 from resnet.comparison import CHANGES
-from resnet.errors import ResNetError
-from resnet.evidence import EVIDENCE_SCALES, METHODS
+from resnet.errors import OptionError, ResNetError
+from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHODS
 from resnet.explain import MAXIMUM_TOP_K
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, HIGHEST_CHANNEL, SCALES
 from resnet.images import read_photo
@@ -23,6 +23,9 @@ from resnet.ui.photo import EXAMPLES
 from resnet.ui.tabs.hold import HIDING_MAPS
 
 TABS = ("maps", "blocks", "evidence", "hold", "compare", "many", "model", "learn")
+LONGEST_CLASS = 100
+"""Characters of a class's name in a link."""
+
 BETWEEN = ";"
 """Between the names of several classes; no class has it in its name or WordNet id."""
 
@@ -131,4 +134,18 @@ def read_query(query: Mapping[str, str], weights: tuple[str, ...]) -> tuple[dict
                 said[part.name] = value
             except ResNetError as error:
                 wrong.append(error)
+    if names := said.pop(CLASS.name, None):
+        # A page compares so many. All the rest is said in one sentence, however many a link names.
+        kept = [name for name in names if len(name) <= LONGEST_CLASS][:MAXIMUM_CLASSES]
+        if kept:
+            said[CLASS.name] = kept
+        if left_out := len(names) - len(kept):
+            wrong.append(
+                OptionError(
+                    "It may name {} classes of at most {} characters each; {} of its classes are left out.",
+                    MAXIMUM_CLASSES,
+                    LONGEST_CLASS,
+                    left_out,
+                )
+            )
     return said, wrong
