@@ -1,7 +1,8 @@
 """The one tree of errors that a user can cause and mend.
 
 Every message is a whole sentence that names the input, the rule and what was received, fit to be
-shown to the person as it is. Whatever is not one of these is a defect of the program. What is done otherwise than a user may expect is said in a note.
+shown to the person as it is. Whatever is not one of these is a defect of the program. What is done otherwise than a
+user may expect is said in a note.
 """
 
 from __future__ import annotations

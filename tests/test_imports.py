@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    "errors", "temporary", "memory", "options", "metrics", "stages", "labels", "containers", "colours", "images", "preprocess",
+    "errors", "temporary", "memory", "options", "metrics", "stages", "labels", "containers", "colours", "images",
+    "preprocess",
     "manifest", "model", "weights", "imagenet", "gradients", "batching", "onnx_network", "engine", "formats",
     "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion",
     "comparison", "explorer", "charts", "report", "figures", "export", "batch", "training", "cli", "ui",

@@ -63,6 +63,16 @@ class Steps:
             }[value]
         return code == value
 
+    def repeated(self, kind, value, place):
+        """Where a repetition of single characters may end."""
+        low, high, (inner,) = value
+        assert inner[0] in (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN), "a repeated group: judge it by hand"
+        end = place
+        while end - place < high and self.one(*inner, end):
+            end += 1
+        ends = range(place + low, end + 1)
+        return ends if kind is op.MIN_REPEAT else reversed(ends)
+
     def match(self, items, place):
         """The ends of all matches of a list of items from a place, in the order of trying."""
         if not items:
@@ -79,13 +89,7 @@ class Steps:
             if place == (0 if value is op.AT_BEGINNING else len(self.text)):
                 yield from self.match(rest, place)
         elif kind in (op.MAX_REPEAT, op.MIN_REPEAT):
-            low, high, (inner,) = value
-            assert inner[0] in (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN), "a repeated group: judge it by hand"
-            end = place
-            while end - place < high and self.one(*inner, end):
-                end += 1
-            ends = range(place + low, end + 1)
-            for one in ends if kind is op.MIN_REPEAT else reversed(ends):
+            for one in self.repeated(kind, value, place):
                 yield from self.match(rest, one)
         elif self.one(kind, value, place):
             yield from self.match(rest, place + 1)

@@ -118,7 +118,8 @@ class CellAnswer:
                 observation.geometry.receptive_box(heatmap.block, *place), "field"
             ) + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
             content = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
-            return f'<div class="cell-facts" role="status"><div hidden><svg class="boxes">{boxes}</svg></div><ul>{content}</ul></div>'
+            drawing = f'<div hidden><svg class="boxes">{boxes}</svg></div>'
+            return f'<div class="cell-facts" role="status">{drawing}<ul>{content}</ul></div>'
 
         return str(self._page.or_error(say))
 

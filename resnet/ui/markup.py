@@ -178,12 +178,13 @@ def _cell_centres(observation: Observation, heatmap: Heatmap) -> dict[str, dict[
     """Where the first and the last cell of a map lie, as shares of the photo's sides, and how many there are."""
     rows, columns, _ = heatmap.block.shape
     width, height = observation.geometry.photo_size
-    corners = [observation.geometry.cell_box(heatmap.block, *place) for place in ((0, 0), (rows - 1, columns - 1))]
-    xs, ys = zip(*(((left + right) / 2 / width, (top + bottom) / 2 / height) for left, top, right, bottom in corners))
-    return {
-        "columns": {"first": xs[0], "last": xs[1], "count": columns},
-        "rows": {"first": ys[0], "last": ys[1], "count": rows},
-    }
+    first, last = (observation.geometry.cell_box(heatmap.block, *place) for place in ((0, 0), (rows - 1, columns - 1)))
+
+    def centres(low: int, side: int, count: int) -> dict[str, float]:
+        ends = [(box[low] + box[low + 2]) / 2 / side for box in (first, last)]
+        return {"first": ends[0], "last": ends[1], "count": count}
+
+    return {"columns": centres(0, width, columns), "rows": centres(1, height, rows)}
 
 
 def rectangle(box: Box, kind: str) -> str:
