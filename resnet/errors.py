@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resnet.text import escaped
+
 
 class ResNetError(Exception):
     """Base of all errors that this package raises on purpose.
@@ -27,7 +29,8 @@ class ResNetError(Exception):
         """
         self.template = template
         self.values = values
-        super().__init__(template.format(*values) if values else template)
+        # It may name a file, or repeat what stands in one: nothing in it may steer a terminal or forge a line.
+        super().__init__(escaped(template.format(*values) if values else template))
 
 
 class ImageError(ResNetError):
@@ -60,4 +63,4 @@ class Note:
 
     def __str__(self) -> str:
         """Return the whole text, in English."""
-        return self.template.format(*self.values) if self.values else self.template
+        return escaped(self.template.format(*self.values) if self.values else self.template)

@@ -11,7 +11,6 @@ The page and the command line write the same folder with this code:
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import shutil
@@ -27,14 +26,16 @@ from resnet import __version__
 from resnet.errors import OptionError, ResNetError
 from resnet.explain import MAXIMUM_TOP_K, Observation, observe_prepared
 from resnet.heatmaps import ViewOptions
-from resnet.images import Photo, printable, read_photo
+from resnet.images import Photo, read_photo
 from resnet.manifest import Manifest, write_text
 from resnet.metrics import count_error
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, NetworkInput, prepare
 from resnet.report import as_dictionary, figure_png, safe_stem
 from resnet.stages import STAGE_NAMES
+from resnet.tables import write_table
 from resnet.temporary import IN_HAND, full
+from resnet.text import printable
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
@@ -201,22 +202,11 @@ class Export:
             OptionError: A file cannot be written.
         """
         try:
-            with (self._folder / "predictions.csv").open("w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-                table.writeheader()
-                table.writerows({key: _no_formula(value) for key, value in row.items()} for row in self._rows)
+            write_table(self._folder / "predictions.csv", COLUMNS, self._rows)
             text = json.dumps(self.content(), indent=2, ensure_ascii=False) + "\n"
             write_text(self._folder / "manifest.json", text)
         except OSError as error:
             raise OptionError("The export cannot be written to {}: {}.", self._folder, error.strerror) from error
-
-
-def _no_formula(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: one that would begin like one gets an apostrophe.
-
-    See https://owasp.org/www-community/attacks/CSV_Injection.
-    """
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def make_folder(folder: Path) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import threading
-import unicodedata
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from resnet.colours import to_srgb
 from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip
 from resnet.errors import ImageError, Note
+from resnet.text import escaped, printable
 
 MAXIMUM_BYTES = 20_000_000
 MAXIMUM_PIXELS = 50_000_000
@@ -35,7 +35,6 @@ WORKING_LONGER, WORKING_SHORTER = 1000, 512
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
-JOINERS = "\u200c\u200d"  # of letters and pictures that are shown as one
 LARGE_PIXELS = 16_000_000
 MOST_LARGE = 2
 """How many photos of more pixels are decoded at a time: each may take a gigabyte meanwhile."""
@@ -106,20 +105,6 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
     return _photo(_open(contents.content, name), name, digest, reduce, contents)
 
 
-def is_printable(text: str) -> bool:
-    """Whether a text has no line breaks, escapes and the like, which could forge output.
-
-    Python takes all blanks but one for such, of which names have several: Chinese keyboards write the wide one, macOS
-    puts a narrow one into the names of screenshots.
-    """
-    return all(letter.isprintable() or unicodedata.category(letter) == "Zs" or letter in JOINERS for letter in text)
-
-
-def printable(name: str) -> str:
-    """A name with a sign in place of each letter that is not printable."""
-    return "".join(letter if is_printable(letter) else "\N{REPLACEMENT CHARACTER}" for letter in name)
-
-
 def find_photos(folder: Path, unreadable: list[str] | None = None) -> list[Path]:
     """The pictures in a folder and its sub-folders, by suffix, in the order of their paths.
 
@@ -130,7 +115,7 @@ def find_photos(folder: Path, unreadable: list[str] | None = None) -> list[Path]
 
     def note(error: OSError) -> None:
         if unreadable is not None:
-            unreadable.append(f"The folder {error.filename} cannot be read: {error.strerror}.")
+            unreadable.append(f"The folder {escaped(str(error.filename))} cannot be read: {error.strerror}.")
 
     paths = [Path(root) / name for root, _, names in os.walk(folder, onerror=note) for name in names]
     return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from resnet.errors import WeightsError
+from resnet.text import is_printable
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CLASSES_NAME = "classes.txt"
@@ -58,6 +59,9 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
     if "" in entries or repeated:
         fault = "an empty line" if "" in entries else f"{repeated[0]!r} twice"
         raise WeightsError("Each line of a class file must name another class; it has {}.", fault)
+    unprintable = next((entry for entry in entries if not is_printable(entry)), None)
+    if unprintable is not None:
+        raise WeightsError("The names of classes must be printable; one is {!r}.", unprintable)
     known = imagenet_names()
     return tuple(
         ClassLabel(index, entry, *known[entry]) if entry in known else ClassLabel(index, "", entry)

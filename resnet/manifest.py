@@ -17,6 +17,7 @@ from resnet.labels import ClassLabel, imagenet_names, label_classes, read_class_
 from resnet.options import repr_of
 from resnet.preprocess import InputSpec
 from resnet.stages import DEPTHS, STEM_POOLS
+from resnet.text import is_printable
 
 MANIFEST_NAME = "manifest.json"
 WEIGHT_SUFFIXES = (".npz", ".weights.h5", ".keras")
@@ -110,7 +111,7 @@ class Manifest:
 
 def _plain_name(value: object, key: str) -> str:
     """A file name without a folder, so that a manifest cannot point outside its own."""
-    if not isinstance(value, str) or not value or Path(value).name != value or "\\" in value:
+    if not isinstance(value, str) or not is_printable(value) or Path(value).name != (value or None) or "\\" in value:
         raise WeightsError("The manifest's {!r} must be a file name without a folder; it is {!r}.", key, value)
     return value
 
@@ -137,6 +138,9 @@ def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
     _check(len(spec.mean) == 3 and all(map(isfinite, spec.mean)), "mean must have three numbers", spec.mean)
     _check(isinstance(spec.scale, int | float) and isfinite(spec.scale), "scale must be a number", spec.scale)
     _check(isinstance(manifest.name, str) and bool(manifest.name), "name must be a text", manifest.name)
+    for key in ("name", "data", "licence"):
+        value = getattr(manifest, key)
+        _check(isinstance(value, str) and is_printable(value), f"{key} must be a text in one line", value)
     for name, values in manifest.accuracy.items():
         numbers = [values["images"], values["top1"], values["top5"]]
         _check(all(isinstance(one, int | float) for one in numbers), f"accuracy on {name} must be numbers", numbers)
@@ -169,7 +173,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = _parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except FileNotFoundError as error:
         raise WeightsError("Weights need a {} beside them; {} does not exist.", MANIFEST_NAME, path) from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WeightsError("The manifest {} cannot be read: {}.", path, error) from error
     if named and named != manifest.file:
         raise WeightsError("The manifest {} describes {}, not {}.", path, manifest.file, named)

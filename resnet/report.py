@@ -36,7 +36,7 @@ NOTES = {
 FIGURE_SIDE = 512
 WIDTH_INCHES = 13
 _STEM_BYTES = 200
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[\d¹²³])\s*(\.|$)", re.IGNORECASE)
 """Names that Windows keeps for devices, whatever their suffix."""
 _FONTS = (
     "DejaVu Sans",

@@ -22,6 +22,9 @@ TEMPORARY_SECONDS = 3600.0
 RECENT_SECONDS = 600.0
 """How long a file stays after its last use even where room is short."""
 
+BLOCK_BYTES = 4096
+"""Of a file system: a file takes whole ones."""
+
 IN_HAND = "resnet-export-"
 """How the names of folders begin that are being written; whoever makes them removes them."""
 
@@ -103,17 +106,27 @@ def folder_bytes(folder: Path) -> int:
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, str]]:
-    """Time of change, bytes and path of each file; others may remove files and folders meanwhile.
+    """Time of change, bytes on disk and path of each file; others may remove files and folders meanwhile.
+
+    The first file of a folder counts for the folder as well: Gradio makes one for each upload.
 
     There can be a hundred thousand, and nobody is answered while Python looks at one.
     """
-    folders = [os.fspath(folder)]
+    folders = [(os.fspath(folder), 0)]
     while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+        path, own = folders.pop()
+        with contextlib.suppress(OSError), os.scandir(path) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
+                        folders.append((entry.path, _on_disk(status)))
                     else:
-                        status = entry.stat(follow_symlinks=False)
-                        yield status.st_mtime, status.st_size, entry.path
+                        yield status.st_mtime, _on_disk(status) + own, entry.path
+                        own = 0
+
+
+def _on_disk(status: os.stat_result) -> int:
+    """What a file or a folder takes in bytes, in whole blocks."""
+    blocks = -(-status.st_size // BLOCK_BYTES)
+    return max(blocks * BLOCK_BYTES, 512 * getattr(status, "st_blocks", 0))  # which Windows does not tell

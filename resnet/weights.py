@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet.archives import check_keras, check_npz
 from resnet.errors import WeightsError
 from resnet.manifest import Manifest, verify
 from resnet.model import BATCH_NORM_EPSILON, build_network
@@ -50,7 +51,7 @@ def read_arrays(manifest: Manifest) -> Arrays:
     verify(manifest)
     path = manifest.weights_path
     try:
-        arrays = _read_npz(path) if path.suffix == ".npz" else _read_keras(manifest)
+        arrays = _read_npz(manifest) if path.suffix == ".npz" else _read_keras(manifest)
         faulty = [key for key, values in arrays.items() if not np.isfinite(values).all()]
         if faulty:
             raise ValueError(f"{faulty[0]} is missing, or holds something that is no number.")
@@ -60,7 +61,9 @@ def read_arrays(manifest: Manifest) -> Arrays:
         raise WeightsError("The weights {} do not fit {}: {}", path, manifest.name, reason) from error
 
 
-def _read_npz(path: Path) -> Arrays:
+def _read_npz(manifest: Manifest) -> Arrays:
+    path = manifest.weights_path
+    check_npz(path, manifest)
     with np.load(path, allow_pickle=False) as stored:
         return _numbers({key: stored[key] for key in stored.files})
 
@@ -80,6 +83,7 @@ def _numbers(stored: Mapping[str, NDArray[Any]]) -> Arrays:
 
 
 def _read_keras(manifest: Manifest) -> Arrays:
+    check_keras(manifest.weights_path, manifest)
     # Only the numbers are read, into a network built here: no configuration from the file is run.
     model = network_of(manifest)
     for layer in model.layers:

@@ -12,8 +12,9 @@ from resnet import batch as batch_module
 from resnet.batch import BatchOptions, Classifier, count_rows, find_portions, result_schema, run_batch
 from resnet.cli import main
 from resnet.errors import DataError, OptionError
-from resnet.images import printable, read_photo
+from resnet.images import read_photo
 from resnet.preprocess import prepare
+from resnet.text import printable
 
 ODD_NAME = os.fsdecode(b"caf\xe9.png")  # no UTF-8
 

@@ -128,7 +128,7 @@ def test_a_written_list_is_read_back(tmp_path, photos):
     files, pictures = decode(data, tmp_path / "state")
     chosen = pictures.files_of([1, 4, 7], files)
     write_rows(tmp_path / "list.csv", chosen, data.labels)
-    found = find_labelled(tmp_path / "list.csv", data.labels)
+    found = find_labelled(tmp_path / "list.csv", data.labels, outside=True)
     assert [(file.class_index, file.tile, file.positions) for file in found] == [(0, 32, (1, 4)), (1, 32, (1,))]
     tiles = [np.asarray(image) for file in found for _, image in file.images()]
     assert len(tiles) == 3
@@ -314,3 +314,27 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path, photos):
     data = find_training_data(photos())
     with pytest.raises(DataError, match=r"The disk of .* is full: the decoded pictures need 0 MB"):
         decode_all(data.training, data.labels, SPEC, FullFolder(tmp_path), quiet=True)
+
+
+@pytest.mark.parametrize("kind", ["absolute", "above", "link"])
+def test_a_list_names_no_pictures_outside_of_its_folder_unless_that_is_allowed(tmp_path, photos, kind):
+    root = photos()
+    (tmp_path / "handed").mkdir()
+    names = {"absolute": str(root), "above": "../photos", "link": "link"}
+    if kind == "link":
+        (tmp_path / "handed/link").symlink_to(root)
+    lines = [f"{names[kind]}/{name}/{number}.png,{name}" for name in ("ant", "bee") for number in (1, 2)]
+    path = tmp_path / "handed" / "list.csv"
+    path.write_text("path,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"which lies outside of the list's folder.*--outside"):
+        find_training_data(path)
+    with pytest.raises(DataError, match=r"which lies outside of the list's folder.*--outside"):
+        find_labelled(path, label_classes(["ant", "bee"]))
+    assert len(find_training_data(path, outside=True).training) == 4
+
+
+def test_the_name_of_a_file_in_a_message_never_steers_a_terminal(tmp_path):
+    (tmp_path / "list.csv").write_text("path,label\nx\x1b[2Jy.png,ant\nz.png,bee\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"x\\x1b\[2Jy\.png") as caught:
+        find_training_data(tmp_path / "list.csv")
+    assert str(caught.value).isprintable()

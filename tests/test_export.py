@@ -13,6 +13,7 @@ from resnet.export import Export, answer_many, unused_stem, write_all, zip_folde
 from resnet.heatmaps import ViewOptions
 from resnet.images import read_photo
 from resnet.labels import ASSETS
+from resnet.tables import unguarded, write_table
 
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))[:3]
 
@@ -56,7 +57,7 @@ def test_the_folder_holds_what_was_answered(engine, sources, tmp_path):
     view = ViewOptions("max", colormap="magma")
     export = Export(folder, engine.manifest, view, top_k=2)
     answers = list(write_all(answer_many(sources, engine), export))
-    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "predictions.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 3 + 1
     first = answers[0].observation.predictions(2)
@@ -116,8 +117,31 @@ def test_a_wrong_number_of_classes_is_named_before_anything_is_written(engine, t
 def test_no_cell_is_taken_for_a_formula(engine, tmp_path):
     export = Export(tmp_path / "out", engine.manifest, ViewOptions(), maps=False, figures=False)
     list(write_all(answer_many([(EXAMPLES[0], "=1+1.jpg"), (tmp_path / "gone", "@x")], engine), export))
-    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["photo"] for row in csv.DictReader(file)} == {"'=1+1.jpg", "'@x"}
+
+
+FORMULAS = ["=1", "+1", "-1", "@a", " =1", "\N{FULLWIDTH EQUALS SIGN}1",
+            "\N{FULLWIDTH COMMERCIAL AT}a", "\N{IDEOGRAPHIC SPACE}=1", "\N{NO-BREAK SPACE}-1"]  # fmt: skip
+TEXTS = ["cat", 'a "quoted" cat', "it's", "'", "", "中文", "1,5"]
+
+INSIDE = ["a;=cmd|' /C calc'!A0", "a\n=1", "\t=1", "\r\n=1", "a; \t=1"]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_spreadsheet_sees_no_formula_whichever_separator_it_takes(tmp_path, separator):
+    texts = [*FORMULAS, *TEXTS, *INSIDE]
+    write_table(tmp_path / "t.csv", ["a", "b"], [{"a": text, "b": text, "c": "left out"} for text in texts])
+    content = (tmp_path / "t.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")  # by which Excel knows UTF-8
+    with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as file:
+        text = file.read()
+    cells = [cell for row in csv.reader(text.splitlines(keepends=True), delimiter=separator) for cell in row]
+    assert not any(cell.lstrip().startswith(tuple("=+-@＝＋－＠")) for cell in cells)
+    if separator == ",":
+        assert cells[2 : 2 + 2 * len(FORMULAS) : 2] == [f"'{text}" for text in FORMULAS]
+        assert cells[2 + 2 * len(FORMULAS) : -2 * len(INSIDE) : 2] == TEXTS
+        assert [unguarded(cell) for cell in cells[3::2]] == texts
 
 
 def test_a_name_that_is_no_text_does_not_spoil_the_export(engine, tmp_path):

@@ -7,11 +7,14 @@ import socket
 import time
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
+from gradio.routes import App
 from gradio.utils import get_upload_folder
 from starlette.applications import Starlette
+from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
@@ -30,7 +33,7 @@ def small_app(names):
     def fail(request):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    pages = [Route("/", lambda request: PlainTextResponse("page")), Route("/full", fail)]
+    pages = [Route("/", lambda request: PlainTextResponse("page")), Route("/config", fail)]
     app = Starlette(routes=pages, middleware=[Middleware(Guard, names=names)])
     return TestClient(app, base_url="http://localhost:7860")
 
@@ -44,6 +47,9 @@ def small_app(names):
         {"Origin": "http://localhost.evil.example"},
         {"Origin": "null"},
         {"Origin": "http://["},
+        {"Origin": "http://localhost:3000"},  # another program of this machine
+        {"Origin": "https://127.0.0.1"},
+        {"Host": "127.0.0.1:9000", "Origin": "http://localhost:9000"},
         {"Host": ""},
     ],
     ids=str,
@@ -89,6 +95,40 @@ def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
     assert {"demo.example", "192.0.2.2"} <= set(named.kwargs["names"])  # Gradio asks its own address at the start
 
 
+def test_what_another_site_embeds_is_refused_and_what_it_links_to_is_not():
+    client = small_app(None)
+    embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    answer = client.get("/", headers=embedded)
+    assert (answer.status_code, answer.text) == (403, guard.CROSS_SITE)
+    assert client.get("/", headers={**embedded, "Sec-Fetch-Site": "same-origin"}).text == "page"
+    assert client.get("/", headers={**embedded, "Sec-Fetch-Site": "none"}).text == "page"
+    assert client.get("/", headers={**embedded, "Sec-Fetch-Mode": "navigate"}).text == "page"
+    assert client.get("/").text == "page"  # a program
+
+
+def test_strangers_are_told_only_whether_the_server_is_ready(server):
+    here = httpx.get(f"{server}readyz")
+    assert here.json() == {"status": "ready", "weights": "tiny-imagenet-200", "runtime": "tensorflow"}
+    stranger = httpx.get(f"{server}readyz", headers={"Host": "demo.example"})
+    assert (stranger.status_code, stranger.json()) == (200, {"status": "ready"})
+    scope = {"type": "http", "headers": [(b"host", b"localhost:7860")]}
+    assert guard.is_from_here({**scope, "client": ("127.0.0.1", 1)})
+    assert guard.is_from_here({**scope, "client": ("::1", 1)})
+    assert not guard.is_from_here({**scope, "client": ("192.0.2.1", 1)})
+    assert not guard.is_from_here(scope)
+
+
+def test_every_way_into_gradio_is_known():
+    """A new release may bring further ones: what they do is to be looked at before they are let through."""
+    used = [path for path in App.create_app(gr.Blocks()).openapi()["paths"] if guard._is_used(path)]
+    ways = {path.removeprefix("/gradio_api").strip("/").partition("/")[0].partition("{")[0] for path in used}
+    assert ways == {
+        *("", "api", "app_id", "assets", "call", "cancel", "config", "favicon.ico", "file", "file=", "heartbeat"),
+        *("info", "login_check", "manifest.json", "openapi.json", "pwa_icon", "queue", "reset", "robots.txt", "run"),
+        *("startup-events", "static", "svelte", "theme.css", "token", "upload", "upload_progress", "user"),
+    }
+
+
 def test_who_asks_whether_the_server_is_well_needs_no_name():
     async def page(scope, receive, send):
         await PlainTextResponse("well")(scope, receive, send)
@@ -99,7 +139,7 @@ def test_who_asks_whether_the_server_is_well_needs_no_name():
 
 
 def test_a_full_disk_is_said():
-    answer = small_app(None).get("/full")
+    answer = small_app(None).get("/config")
     assert answer.status_code == 507
     assert answer.text == "The server cannot store files now: No space left on device. Please try later."
 
@@ -146,12 +186,17 @@ def test_no_address_is_fetched_and_handed_on(server, path):
         "stream/123/close",
         "stream/",
         "proxy=%00",
+        "custom_component/1/client/component/%1b[31mforged",
+        "dev/reload",
+        "vibe-code",
+        "runs",
+        "run-history/records",
+        "monitoring/summary",
     ],
 )
 def test_ways_in_that_the_page_has_no_use_for_are_closed(server, path):
     answer = httpx.post(f"{server}gradio_api/{path}", files={"video": ("a.mp4", b"x")})
-    assert answer.status_code == 403
-    assert answer.text.startswith("This server has no use for this")
+    assert (answer.status_code, answer.text) == (404, guard.NOT_HERE)
 
 
 @pytest.mark.parametrize("in_parts", [False, True])
@@ -187,6 +232,63 @@ def test_a_request_of_very_many_values_is_refused(server):
 def test_an_upload_of_other_things_than_files_is_refused(server, query):
     answer = httpx.post(f"{server}gradio_api/upload{query}", files={"files": (None, b"x" * 100)})
     assert (answer.status_code, answer.text) == (400, bodies.ONLY_FILES)
+
+
+def test_an_upload_of_more_files_than_a_batch_takes_is_refused(server, monkeypatch):
+    def send(count):
+        files = [("files", (f"{number}.png", b"tiny")) for number in range(count)]
+        return httpx.post(f"{server}gradio_api/upload", files=files, timeout=60)
+
+    assert len(send(200).json()) == 200
+    stored = set(Path(get_upload_folder()).rglob("*"))
+    answer = send(201)
+    assert (answer.status_code, answer.text) == (
+        400,
+        "An upload may have at most 200 files; please send fewer at a time.",
+    )
+    assert set(Path(get_upload_folder()).rglob("*")) == stored
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_files_are_counted_however_an_upload_is_cut(size):
+    async def send(count):
+        request = httpx.Request("POST", "http://x", files=[("files", (f"{n}.png", b"--tiny--")) for n in range(count)])
+        body = request.read()
+        parts = [body[start : start + size] for start in range(0, len(body), size)]
+
+        async def receive():
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        headers = [(name.lower(), value) for name, value in request.headers.raw]
+        upload = bodies.Body({"path": "/gradio_api/upload", "headers": headers}, receive, set())
+        while parts:
+            await upload.receive()
+
+    with start_blocking_portal() as portal:
+        portal.call(send, 200)
+        with pytest.raises(MultiPartException, match="at most 200 files"):
+            portal.call(send, 201)
+
+
+def test_all_uploads_together_hold_so_many_files_at_most(server, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_FILES_TOGETHER", 3)
+    upload = "upload", "multipart/form-data; boundary=x"
+    stored = set(Path(get_upload_folder()).rglob("*"))
+    with begin(server, *upload, PART * 2), begin(server, *upload, PART * 2) as second:
+        (refused,), _, _ = select.select([second], [], [], 50)
+        assert refused.recv(1000).startswith(b"HTTP/1.1 400 ")
+    wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
+    assert httpx.post(f"{server}gradio_api/upload", files={"files": ("a.png", b"x")}).status_code == 200
+
+
+def test_an_upload_that_comes_slowly_ends_as_well(server, monkeypatch):
+    monkeypatch.setattr(bodies, "LONGEST_UPLOAD", 1.0)
+    with begin(server, "upload", "multipart/form-data; boundary=x", PART) as connection:
+        for _ in range(100):
+            if select.select([connection], [], [], 0.2)[0]:
+                break
+            connection.sendall(b" ")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_upload_that_is_broken_off_leaves_nothing(server):

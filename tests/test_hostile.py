@@ -17,9 +17,10 @@ from resnet.containers import MAXIMUM_SCANS, ExcessError, MeteredBytes, orientat
 from resnet.errors import ImageError
 from resnet.export import Export, answer_many, write_all
 from resnet.heatmaps import ViewOptions
-from resnet.images import printable, read_photo
+from resnet.images import read_photo
 from resnet.labels import ASSETS
 from resnet.preprocess import FRAMINGS, InputSpec, prepare
+from resnet.text import printable
 from tests import hostile
 
 SPEC = InputSpec(size=32, channels="RGB")
@@ -150,7 +151,7 @@ def test_many_photos_are_answered_with_hostile_ones_between(engine, tmp_path, mo
     alone = answers[0].observation.probabilities
     (again,) = answer_many(sources[:1], engine)
     np.testing.assert_allclose(alone, again.observation.probabilities, atol=1e-5)
-    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8-sig", newline="") as file:
         assert not any(row["photo"].startswith(("=", "+", "-", "@")) for row in csv.DictReader(file))
     photos = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["photos"]
     files = [photo["files"]["maps"] for photo in photos if "files" in photo]

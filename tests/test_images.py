@@ -14,7 +14,8 @@ from PIL import Image, ImageCms
 from resnet import images
 from resnet.colours import MAXIMUM_PROFILE_BYTES, NO_PROFILE
 from resnet.errors import ImageError
-from resnet.images import printable, read_photo
+from resnet.images import read_photo
+from resnet.text import printable
 from tests.hostile import chained_profile
 
 QUARTERS = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 0)]]

@@ -60,6 +60,7 @@ class Steps:
                 op.CATEGORY_WORD: letter.isalnum() or letter == "_",
                 op.CATEGORY_DIGIT: letter.isdecimal(),
                 op.CATEGORY_SPACE: letter.isspace(),
+                op.CATEGORY_NOT_SPACE: not letter.isspace(),
             }[value]
         return code == value
 

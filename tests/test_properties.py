@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from resnet.errors import ImageError
-from resnet.images import JOINERS, printable, read_photo
+from resnet.images import read_photo
 from resnet.preprocess import FRAMINGS, LONGEST_SIDE_FACTOR, InputSpec, input_geometry, prepare
 from resnet.report import safe_stem
 from resnet.stages import MINIMUM_SIDE, block_table, stage_table
+from resnet.text import JOINERS, printable
 from tests import hostile
 
 VALID = hostile.valid()

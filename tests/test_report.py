@@ -68,6 +68,8 @@ def test_a_name_is_never_markup(observation):
         ("x" * 79 + ". y.png", "x" * 79),
         ("CON.jpg", "_CON"),
         ("com1.tar.gz", "_com1.tar"),
+        ("COM¹.jpg", "_COM¹"),
+        ("lpt³ .jpg", "_lpt³"),
         ("console.jpg", "console"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from resnet import temporary
 from resnet.errors import OptionError
+from resnet.temporary import BLOCK_BYTES as BLOCK
 from resnet.temporary import IN_HAND, folder_bytes, make_room, temporary_folder, touch
 
 
@@ -51,10 +52,17 @@ def test_folders_may_vanish_while_their_files_are_counted(tmp_path):
     try:
         for _ in range(300):
             make_room(tmp_path)
-            assert folder_bytes(tmp_path) <= 20
+            assert folder_bytes(tmp_path) <= 21 * BLOCK
     finally:
         gone.set()
         thread.join()
+
+
+def test_many_tiny_files_count_as_what_they_take_on_the_disk(tmp_path):
+    for number in range(50):  # as uploads: a folder each
+        aged(tmp_path / str(number) / "a.png", 0)
+    on_disk = sum(512 * path.stat().st_blocks for path in tmp_path.rglob("*"))
+    assert on_disk <= folder_bytes(tmp_path) == 50 * 2 * BLOCK
 
 
 def test_the_oldest_files_make_room(tmp_path):
@@ -63,10 +71,11 @@ def test_the_oldest_files_make_room(tmp_path):
         path = tmp_path / name
         path.write_bytes(bytes(100))
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    assert make_room(tmp_path, 300, age=1e10) == (0, 300)
-    assert make_room(tmp_path, 250, age=1e10) == (100, 200)
+    # Three files of a block each, and a folder.
+    assert make_room(tmp_path, 4 * BLOCK, age=1e10) == (0, 4 * BLOCK)
+    assert make_room(tmp_path, 4 * BLOCK - 1, age=1e10) == (BLOCK, 3 * BLOCK)
     assert not (tmp_path / "old").exists()
-    assert make_room(tmp_path, 50, age=1e10) == (200, 0)
+    assert make_room(tmp_path, 50, age=1e10) == (3 * BLOCK, 0)
     assert list(tmp_path.rglob("*")) == []
 
 
@@ -76,7 +85,9 @@ def test_old_files_go_with_their_folders_and_others_stay(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(10))
         os.utime(path, (time.time() - age, time.time() - age))
-    assert make_room(tmp_path) == (30, 10)
+    removed, left = make_room(tmp_path)
+    assert removed + left == 6 * BLOCK  # four files and two folders, one of which stays
+    assert left in (BLOCK, 2 * BLOCK)  # a folder counts with the first of its files
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["both", "both/new"]
 
 
@@ -91,7 +102,7 @@ def test_what_may_be_in_use_stays_even_where_room_is_short(tmp_path):
     used, idle, old = (aged(tmp_path / str(seconds), seconds) for seconds in (500, 700, 4000))
     in_hand = aged(tmp_path / f"{IN_HAND}x" / "maps.npz", 5000)
     named_alike = aged(tmp_path / "digest" / f"{IN_HAND}1.jpg", 5000)
-    assert make_room(tmp_path, 50) == (300, 100)
+    assert make_room(tmp_path, 50) == (4 * BLOCK, BLOCK)  # with the folder of one of them
     assert used.exists()
     assert in_hand.exists()
     assert not named_alike.exists()
@@ -117,5 +128,5 @@ def test_a_file_that_is_used_is_no_longer_old(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     photo, example = aged(tmp_path / "page" / "photo.jpg", 4000), aged(tmp_path / "assets" / "cat.jpg", 4000)
     touch(str(photo), str(example), str(tmp_path / "page" / "gone.jpg"))
-    assert make_room(tmp_path / "page") == (0, 100)
+    assert make_room(tmp_path / "page") == (0, BLOCK)
     assert time.time() - example.stat().st_mtime > 3000

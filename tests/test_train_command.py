@@ -113,7 +113,7 @@ def test_its_folder_holds_what_the_page_and_a_reader_need(trained):
     content = json.loads((out / "evaluation.json").read_text())
     assert accuracy["images"] == content["images"] == sum(map(sum, content["confusion"])) == 4
     assert accuracy["top1"] == content["top1"]
-    with (out / "validation.csv").open(newline="") as file:
+    with (out / "validation.csv").open(encoding="utf-8-sig", newline="") as file:
         assert sorted(row["label"] for row in csv.DictReader(file)) == ["blue", "blue", "red", "red"]
 
 
@@ -131,7 +131,7 @@ def test_the_result_answers_and_can_be_measured_again(trained, photos, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert {prediction["label"] for prediction in answer["predictions"]} == {"red", "blue"}
     recorded = json.loads((out / "evaluation.json").read_text())
-    assert main(["evaluate", str(out / "validation.csv"), "--weights", str(out), "--json"]) == 0
+    assert main(["evaluate", str(out / "validation.csv"), "--outside", "--weights", str(out), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["confusion"] == recorded["confusion"]
     assert again["calibration_error"] == pytest.approx(recorded["calibration_error"], abs=1e-5)

@@ -35,6 +35,13 @@ def add_framing(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_outside(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add `--outside` to a command that reads lists of pictures."""
+    parser.add_argument(
+        "--outside", action="store_true", help="let a CSV file name pictures outside of its own folder; if you trust it"
+    )
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file.
 

@@ -16,9 +16,10 @@ from resnet.errors import OptionError, ResNetError
 from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
-from resnet.images import find_photos, printable
+from resnet.images import find_photos
 from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
 from resnet.stages import STAGE_NAMES
+from resnet.text import printable
 
 FEW_PHOTOS = 3
 JPEG_QUALITY = 90

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_weights, leave_output, load, positive, without_native_messages
+from resnet.cli.arguments import add_outside, add_weights, leave_output, load, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.export import check_outside, make_folder
 from resnet.sources import SOURCES
@@ -33,6 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_weights(parser)
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="write figures, JSON and a page there")
     parser.add_argument("--tile", type=positive, default=64, help="side of the tiles in pixels (default: 64)")
+    add_outside(parser)
     parser.add_argument("--batch-size", type=positive, default=32, help="images per pass (default: 32)")
     parser.add_argument("--limit", type=positive, help="only the first so many images, class by class")
     parser.add_argument("--size", type=positive, help="another input size in pixels than the weights ask for")
@@ -60,7 +61,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         if not max(32, spec.detail or 0) <= options.size <= 1024:
             raise OptionError("The size must be {} to 1024; received {}.", max(32, spec.detail or 0), options.size)
         engine.manifest = replace(engine.manifest, input=replace(spec, size=options.size))
-    files = find_labelled(options.data, engine.manifest.labels, options.tile)
+    files = find_labelled(options.data, engine.manifest.labels, options.tile, outside=options.outside)
     with tqdm(files, unit="file", file=sys.stderr) as progress:
         result = evaluate(engine, progress, batch_size=options.batch_size, limit=options.limit)
     for sentence in result.skipped:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet.cli.arguments import add_weights, positive, without_native_messages
+from resnet.cli.arguments import add_outside, add_weights, positive, without_native_messages
 from resnet.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="estimate means and variances anew, after rounding, from a data set as evaluate takes it; "
         "not the one to measure with",
     )
+    add_outside(group)
     group.add_argument("--statistics-images", type=positive, default=10_000, help="from how many (default: 10000)")
     group.add_argument("--tile", type=positive, default=64, help="side of the data set's tiles in pixels (default: 64)")
     parser.set_defaults(run=_export)
@@ -79,7 +80,7 @@ def _with_new_statistics(options: argparse.Namespace, manifest: Manifest, arrays
 
     if options.format == "npz":
         arrays = rounded(arrays, options.bits)
-    files = find_labelled(options.statistics, manifest.labels, options.tile)
+    files = find_labelled(options.statistics, manifest.labels, options.tile, outside=options.outside)
     arrays, images = with_new_statistics(manifest, arrays, files, images=options.statistics_images)
     made = {**manifest.training, "statistics": {"data": options.statistics.resolve().name, "images": images}}
     return replace(manifest, training=made), arrays

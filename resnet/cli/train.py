@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_weights, positive, without_native_messages
+from resnet.cli.arguments import add_outside, add_weights, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.export import check_outside
 from resnet.preprocess import InputSpec
@@ -57,6 +57,7 @@ def _option(group: argparse._ArgumentGroup, name: str, kind: Callable[[str], Any
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
     group.add_argument("--tile", type=positive, help="DATA/<class>.jpg are sheets of tiles of this side in pixels")
+    add_outside(group)
     group.add_argument(
         "--size", type=positive, help="side of the network's input in pixels (default: as the start; from scratch: 128)"
     )
@@ -172,6 +173,7 @@ def _train(options: argparse.Namespace) -> int:
         choice=settled_choice(options.weights),
         tile=options.tile,
         soft_labels=options.soft_labels,
+        outside=options.outside,
         resume=options.resume,
     )
     for sentence in (*trained.skipped, *trained.dropped):

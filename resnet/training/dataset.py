@@ -13,8 +13,10 @@ import numpy as np
 from PIL import Image
 
 from resnet.errors import DataError
-from resnet.images import SUFFIXES, find_photos, is_printable, printable, read_photo
+from resnet.images import SUFFIXES, find_photos, read_photo
 from resnet.labels import ClassLabel, imagenet_names, label_classes
+from resnet.tables import unguarded, write_table
+from resnet.text import is_printable, printable
 
 TILE = 64
 TRAINING_NAMES, VALIDATION_NAMES = ("train", "training"), ("val", "validation", "valid")
@@ -91,7 +93,9 @@ def _entries(root: Path) -> list[Path]:
         raise DataError("The data set must be a folder; {} is none: {}.", root, error.strerror) from error
 
 
-def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int | None = TILE) -> list[LabelledFile]:
+def find_labelled(
+    root: Path, labels: Sequence[ClassLabel], tile: int | None = TILE, *, outside: bool = False
+) -> list[LabelledFile]:
     """The pictures of a data set with their classes.
 
     Three layouts are known: `root/<class>/…` with photos, `root/<class>.jpg` with a sheet of square
@@ -102,9 +106,10 @@ def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int | None = T
         root: Folder of the data set, or the CSV file.
         labels: Classes of the network.
         tile: Side of a sheet's tiles in pixels; None where pictures beside the folders are a mistake.
+        outside: Whether a CSV file may name pictures outside of its own folder.
 
     Raises:
-        DataError: There is no such folder, no picture in it, or a class that the network lacks.
+        DataError: There is no such folder, no picture in it, a class that the network lacks, or a picture outside.
     """
     by_name = {key.casefold(): label.index for label in labels for key in (label.wnid, label.name) if key}
 
@@ -114,8 +119,11 @@ def find_labelled(root: Path, labels: Sequence[ClassLabel], tile: int | None = T
         return by_name[name.casefold()]
 
     if root.suffix.lower() == ".csv" and not root.is_dir():
-        return _from_rows(root, [(row, index_of(row["label"])) for row in _read_rows(root)])
-    files: list[LabelledFile] = []
+        files = _from_rows(root, [(row, index_of(row["label"])) for row in _read_rows(root)])
+        if not outside:
+            _check_inside(root, files)
+        return files
+    files = []
     unreadable: list[str] = []
     folders, sheets = _classes_in(root, tile)
     for sheet in sheets:
@@ -152,7 +160,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
             missing = [column for column in COLUMNS[:2] if column not in (reader.fieldnames or ())]
             if missing:
                 raise DataError("{} lacks the column {}; its first line must be path,label.", path, missing[0])
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+            rows = [{key: unguarded((value or "").strip()) for key, value in row.items() if key} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("The list {} cannot be read: {}.", path, getattr(error, "strerror", None) or error) from error
     for line, row in enumerate(rows, start=2):
@@ -180,15 +188,35 @@ def _from_rows(path: Path, rows: Sequence[tuple[dict[str, str], int]]) -> list[L
     ]
 
 
+def _check_inside(path: Path, files: Sequence[LabelledFile]) -> None:
+    """Refuse a list of pictures elsewhere: whoever wrote it may want to see files of whoever runs it.
+
+    Raises:
+        DataError: It names one.
+    """
+    folder = path.parent.resolve()
+    for file in files:
+        if not file.path.resolve().is_relative_to(folder):
+            raise DataError(
+                "{} names {}, which lies outside of the list's folder. If you trust the list, allow it with --outside.",
+                path,
+                file.path,
+            )
+
+
 def write_rows(path: Path, files: Sequence[LabelledFile], labels: Sequence[ClassLabel]) -> None:
     """Write a list of pictures that `find_labelled` reads."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for one in files:
-            label = labels[one.class_index]
-            for position in one.positions or ("",):
-                writer.writerow([one.path.resolve(), label.wnid or label.name, one.tile or "", position])
+    rows = (
+        {
+            "path": str(one.path.resolve()),
+            "label": labels[one.class_index].wnid or labels[one.class_index].name,
+            "tile": one.tile or "",
+            "position": position,
+        }
+        for one in files
+        for position in one.positions or ("",)
+    )
+    write_table(path, COLUMNS, rows)
 
 
 def _class_names(root: Path, tile: int | None) -> list[str]:
@@ -250,12 +278,13 @@ def _parts(root: Path) -> tuple[Path | None, Path | None]:
     return training, validation
 
 
-def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
+def find_training_data(root: Path, tile: int | None = None, *, outside: bool = False) -> LabelledData:
     """The classes and the pictures of a data set to train on.
 
     Args:
         root: A layout of `find_labelled`, or a folder of two: `train` and `val`, as folders or CSV files.
         tile: Side of a sheet's tiles in pixels; None if there are no sheets.
+        outside: Whether CSV files may name pictures outside of their own folder.
 
     Raises:
         DataError: There is no picture, only one class, a class without pictures, or a class that only
@@ -269,14 +298,14 @@ def find_training_data(root: Path, tile: int | None = None) -> LabelledData:
         raise DataError("At least two classes are needed, a folder for each; {} has {}.", source, found)
     _check_names(names, source)
     labels = label_classes(names)
-    files = find_labelled(source, labels, tile)
+    files = find_labelled(source, labels, tile, outside=outside)
     counts = [0] * len(labels)
     for file in files:
         counts[file.class_index] += 1
     empty = [label.name for label in labels if not counts[label.index]]
     if empty:
         raise DataError("The class {} of {} has no pictures; {} classes in all.", empty[0], source, len(labels))
-    measured = find_labelled(validation, labels, tile) if validation is not None else []
+    measured = find_labelled(validation, labels, tile, outside=outside) if validation is not None else []
     for file in (*files, *measured):
         if not is_printable(str(file.path)):
             raise DataError("The name of the file {!r} cannot be written in a list; please rename it.", str(file.path))

@@ -104,6 +104,7 @@ def train(
     choice: str = "",
     tile: int | None = None,
     soft_labels: Path | None = None,
+    outside: bool = False,
     resume: bool = False,
     quiet: bool = False,
 ) -> Trained:
@@ -119,6 +120,7 @@ def train(
         choice: What `start` came from, for a run that goes on.
         tile: Side of the data set's tiles in pixels, if it has sheets.
         soft_labels: File of another classifier's answers, see `soft_labels.read_soft_labels`.
+        outside: Whether CSV files may name pictures outside of their own folder.
         resume: Whether to go on with the run in `out`.
         quiet: Without progress bars.
 
@@ -134,7 +136,7 @@ def train(
         tf.config.experimental.enable_op_determinism()
     if recipe.precision == "auto":  # a stopwatch does not always say the same
         recipe = replace(recipe, precision="float32" if recipe.deterministic else faster_precision())
-    found = find_training_data(data, tile)
+    found = find_training_data(data, tile, outside=outside)
     files = found.training + found.validation
     spec = start.manifest.input
     if resume and not state.exists():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from math import inf
 
 from fastapi import HTTPException
 from gradio.route_utils import GradioMultiPartParser
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
+from resnet.export import MOST_PHOTOS
 from resnet.temporary import TEMPORARY_BYTES, full
 
 NO_ROOM = "The server cannot store files now: {}. Please try later."
@@ -20,6 +22,7 @@ NO_ROOM_FOR_FILES = NO_ROOM.format("visitors' files fill the room that they have
 
 TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files."
 TOO_MANY = "A request may have at most {:,} values."
+TOO_MANY_FILES = "An upload may have at most {} files; please send fewer at a time."
 TOO_SLOW = "The request has come too slowly: nothing of it for {:.0f} s, or not all of it within {:.0f} s."
 BUSY = "The server is receiving as much as it has room for. Please try again in a minute."
 # Gradio answers 413 to what says these words, and removes the parts of the upload that it has stored.
@@ -29,6 +32,12 @@ ONLY_FILES = "An upload may hold files alone."
 
 MOST_UPLOADED = TEMPORARY_BYTES
 """Bytes of one upload, which may be of many photos."""
+
+MOST_FILES = MOST_PHOTOS
+"""Files of one upload: as many as a batch takes."""
+
+MOST_FILES_TOGETHER = 4 * MOST_FILES
+"""Files of all uploads that are being received; each holds a descriptor of the process, of which it has some 1,000."""
 
 MOST_SENT = 64_000_000
 """Bytes of any other request, which Gradio holds in memory: two photos of 20 MB fit as data URLs."""
@@ -48,6 +57,9 @@ PATIENCE = 60.0
 LONGEST = 300.0
 """Seconds in which it has to come whole, if it is no upload: others wait for its room."""
 
+LONGEST_UPLOAD = 1800.0
+"""Seconds in which an upload has to come whole: of two gigabytes at 9 Mbit/s."""
+
 _NAME = "resnet.body"
 
 
@@ -56,6 +68,7 @@ class Body:
 
     Attributes:
         taken: Bytes that have been received.
+        files: Files that have begun to come, if it is an upload.
     """
 
     def __init__(self, scope: Scope, receive: Receive, held: set[Body]) -> None:
@@ -64,13 +77,16 @@ class Body:
         Args:
             scope: Of its request.
             receive: What comes.
-            held: Bodies that are in memory, this one among them when it is a large one and until `forget`.
+            held: Bodies that take room, in memory or of descriptors, this one among them if it does and until `forget`.
         """
         self.taken = 0
         self._receive = receive
         self._held = held
         self._is_upload = is_upload(scope)
+        self.files = 0
         self._values = 0
+        self._longest = LONGEST_UPLOAD if self._is_upload else LONGEST
+        self._boundary, self._tail = _boundary(scope), b""
         self._whole = False
         self._ends = 0.0
         scope[_NAME] = self
@@ -87,12 +103,12 @@ class Body:
 
     async def _part(self) -> Message:
         now = asyncio.get_running_loop().time()
-        self._ends = self._ends or (inf if self._is_upload else now + LONGEST)
+        self._ends = self._ends or now + self._longest
         try:
             async with asyncio.timeout_at(min(now + PATIENCE, self._ends)):
                 message = await self._receive()
         except TimeoutError:
-            raise HTTPException(408, TOO_SLOW.format(PATIENCE, LONGEST)) from None
+            raise HTTPException(408, TOO_SLOW.format(PATIENCE, self._longest)) from None
         self.taken += len(message.get("body", b""))
         self._whole = message["type"] == "http.request" and not message.get("more_body", False)
         return message
@@ -109,7 +125,19 @@ class Body:
             raise MultiPartException(UPLOAD_TOO_LARGE.format(MOST_UPLOADED / 1e6))
         if full.is_set() and not self._whole:
             raise MultiPartException(NO_ROOM_FOR_FILES)
+        self._count_files(message.get("body", b""))
         return message
+
+    def _count_files(self, part: bytes) -> None:
+        """Count the files that begin in a part, each behind a boundary."""
+        text = self._tail + part
+        self.files += text.count(self._boundary)
+        self._tail = text[max(0, len(text) - len(self._boundary) + 1) :]
+        self._held.add(self)
+        if self.files > MOST_FILES + 1:  # the last boundary is the end
+            raise MultiPartException(TOO_MANY_FILES.format(MOST_FILES))
+        if sum(body.files for body in self._held) > MOST_FILES_TOGETHER:
+            raise MultiPartException(BUSY)
 
     async def _part_of_values(self) -> Message:
         message = await self._part()
@@ -120,7 +148,7 @@ class Body:
             raise HTTPException(413, TOO_MANY.format(MOST_VALUES))
         if self.taken > SMALL:
             self._held.add(self)
-            if sum(body.taken for body in self._held) > MOST_SENT_TOGETHER:
+            if sum(body.taken for body in self._held if not body.files) > MOST_SENT_TOGETHER:
                 raise HTTPException(429, BUSY, {"Retry-After": "60"})
         return message
 
@@ -129,6 +157,12 @@ def bytes_of(request: Request) -> int:
     """Bytes of a request's body that have been received."""
     body: Body | None = request.scope.get(_NAME)
     return body.taken if body else 0
+
+
+def _boundary(scope: Scope) -> bytes:
+    """What separates the files of an upload (RFC 2046, 5.1.1)."""
+    _, options = parse_options_header(Headers(scope=scope).get("content-type"))
+    return b"--" + options.get(b"boundary", b"")
 
 
 def is_upload(scope: Scope) -> bool:

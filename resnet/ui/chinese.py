@@ -55,6 +55,7 @@ CHINESE: dict[str, str] = {
     "Choose a photo or an example; the classes appear here.": "请选择照片或示例；类别将显示在这里。",
     "{}, {}×{} px, seen at {}×{} px · forward pass {:.0f} ms · {}": "{}，{}×{} 像素，以 {}×{} 像素输入 · 前向计算 {:.0f} "
     "毫秒 · {}",
+    "The names of classes must be printable; one is {!r}.": "类别名称必须可打印；其中一个是 {!r}。",
     "The photo's colour profile cannot be used; its colours are taken as sRGB.": "无法使用照片的颜色配置文件；其颜色按 sRGB 处理。",
     "browsers do not show TIFF in the field above; the maps show the photo": "浏览器无法在上方显示 TIFF；照片显示在特征图中",
     # Maps

@@ -24,20 +24,30 @@ from resnet.errors import OptionError
 from resnet.metrics import REQUESTS, count_error
 from resnet.temporary import full
 from resnet.ui.bodies import NO_ROOM, NO_ROOM_ERRORS, NO_ROOM_FOR_FILES, Body, is_upload
+from resnet.ui.language import LANGUAGES
 from resnet.ui.turns import arrive
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 NOT_HERE = "There is nothing of that name here."
 MALFORMED = "The request is malformed."
+CROSS_SITE = "Other sites may link to this page, but not use it."
 NO_ENDPOINT = "There is no endpoint of that name."
 WRONG_VALUES = "The values do not fit the parameters of this endpoint; /gradio_api/info lists them."
 
 _TOOLS = "/gradio_api/mcp"
 # What asks whether the server is well may know its address alone, and is told nothing else.
 _PROBES = ("/healthz", "/readyz")
-# Gradio's ways in for components that this page has not, some of them past the bounds.
-_UNUSED = re.compile(r"/gradio_api/(process_recording/?$|component_server/?$|stream/|proxy=)")
+# What the page, programs and language models ask for; Gradio has more ways in, for components and tools of its own
+# that this page lacks, some of them past all bounds.
+_PAGES = {
+    *("", *(language.route for language in LANGUAGES), "config", "theme.css", "favicon.ico", "manifest.json"),
+    *("robots.txt", "assets", "static", "svelte", "pwa_icon", "healthz", "readyz", "metrics"),
+}
+_ENDPOINTS = {
+    *("info", "openapi.json", "app_id", "startup-events", "heartbeat", "queue", "call", "run", "api", "upload"),
+    *("upload_progress", "cancel", "reset", "login_check", "user", "token", "theme.css", "mcp"),
+}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
 # Gradio's page needs inline scripts and `new Function`; what it must not do is load or send anything elsewhere.
@@ -56,6 +66,7 @@ _HEADERS = {
 }
 # Gradio's second name for `/file=` is `/file/`.
 _FILE = re.compile(r"/file[=/]")
+_API = "/gradio_api/"
 # Gradio would fetch it and hand it on, as a page of this server; even if it fetches no addresses of photos.
 _ELSEWHERE = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)
 
@@ -123,15 +134,19 @@ class Guard:
             body.forget()
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        path = scope["path"]
+        path, headers = scope["path"], Headers(scope=scope)
         if self._names is not None and path not in _PROBES:
-            sentence = self._stranger(Headers(scope=scope), self._names)
+            sentence = self._stranger(headers, self._names)
             if sentence:
                 return PlainTextResponse(sentence, 403)
+        # A picture or a script of another site; a link or a frame navigates, and what has an origin is checked by that.
+        embedded = headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
+        if embedded and "origin" not in headers:
+            return PlainTextResponse(CROSS_SITE, 403)
         if _ELSEWHERE.search(path):
             return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
-        if _UNUSED.search(path):
-            return PlainTextResponse("This server has no use for this: no recordings, streams or proxies.", 403)
+        if not _is_used(path.removeprefix(scope.get("root_path", ""))):
+            return PlainTextResponse(NOT_HERE, 404)
         if (is_upload(scope) or _TOOLS in path) and full.is_set():
             return PlainTextResponse(NO_ROOM_FOR_FILES, 507)
         return None
@@ -141,9 +156,18 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if _name_of(f"//{host}") not in names:
             return f"This page does not answer to the name {host!r}. Start it with --name to allow that."
-        if origin not in (None, f"http://{host}", f"https://{host}") and _name_of(origin) not in names:
+        further = _name_of(origin) if _name_of(origin) not in LOOPBACK else ""  # another port is another program
+        if origin not in (None, f"http://{host}", f"https://{host}") and further not in names:
             return f"The site {origin!r} may not use this page. Start it with --name to allow that."
         return None
+
+
+def _is_used(path: str) -> bool:
+    """Tell whether a path is one that the page, programs or language models ask for."""
+    page, is_api, endpoint = path.partition(_API)
+    if is_api:
+        return bool(_FILE.match("/" + endpoint)) or endpoint.partition("/")[0] in _ENDPOINTS
+    return page.lstrip("/").partition("/")[0] in _PAGES
 
 
 def _mended(scope: Scope, error: Exception) -> PlainTextResponse | None:
@@ -167,6 +191,12 @@ def _mended(scope: Scope, error: Exception) -> PlainTextResponse | None:
     if "/call/v2/" in path and isinstance(error, (TypeError, ValueError)):
         return PlainTextResponse(WRONG_VALUES, 422)
     return None
+
+
+def is_from_here(scope: Scope) -> bool:
+    """Tell whether a request comes from this machine, under one of its own names: no proxy, no other site."""
+    host = _name_of(f"//{Headers(scope=scope).get('host', '')}")
+    return host in LOOPBACK and is_loopback((scope.get("client") or ("none",))[0])
 
 
 def _name_of(address: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from resnet.errors import Note, ResNetError
 from resnet.ui.chinese import CHINESE
@@ -36,12 +37,19 @@ class Language:
         return template.format(*values) if values else template
 
     def error(self, error: ResNetError | Note) -> str:
-        """Return what an error or a note says, in this language; the names of options in it are translated as well."""
+        """Return what an error or a note says, in this language; the names of options in it are translated as well.
+
+        A file is named without its folder: visitors need not know where the server keeps it.
+        """
         return self(error.template, *map(self._word, error.values))
 
     def _word(self, value: object) -> object:
         if isinstance(value, ResNetError):
             return self.error(value)
+        if isinstance(value, PurePath):
+            return value.name
+        if isinstance(value, OSError):
+            return value.strerror or type(value).__name__
         return self.catalogue.get(value, value) if isinstance(value, str) else value
 
 

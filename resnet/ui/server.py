@@ -23,6 +23,7 @@ from resnet.errors import ResNetError
 from resnet.explorer import Explorer
 from resnet.metrics import ERRORS, count_error
 from resnet.ui.bodies import NO_ROOM, NO_ROOM_ERRORS, bytes_of
+from resnet.ui.guard import is_from_here
 from resnet.ui.sessions import MOST_UNREAD, Mailboxes, check_name, forget
 from resnet.ui.turns import still_wanted, take, turn_of
 
@@ -238,14 +239,15 @@ def routes(demo: GuardedBlocks) -> list[BaseRoute]:
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    async def ready(_: Request) -> Response:
+    async def ready(request: Request) -> Response:
         status = explorer.provider.status
         answer: dict[str, str] = {"status": status.phase}
-        if status.manifest:
-            answer["weights"] = status.manifest.name
-            answer["runtime"] = explorer.provider.engine().runtime
-        if status.error:
-            answer["error"] = str(status.error)
+        if is_from_here(request.scope):  # strangers are told no more
+            if status.manifest:
+                answer["weights"] = status.manifest.name
+                answer["runtime"] = explorer.provider.engine().runtime
+            if status.error:
+                answer["error"] = str(status.error)
         return JSONResponse(answer, 200 if status.phase == "ready" else 503)
 
     async def metrics(_: Request) -> Response:  # in the queue's own thread, which alone may look at it

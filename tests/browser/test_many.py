@@ -48,7 +48,7 @@ def test_many_photos_become_a_table_and_a_zip(page, tmp_path):
             "figures/cat.png", "figures/espresso.png", "manifest.json", "maps/cat.npz", "maps/espresso.npz",
             "predictions.csv",
         ]  # fmt: skip
-        table = list(csv.DictReader(io.StringIO(packed.read("predictions.csv").decode())))
+        table = list(csv.DictReader(io.StringIO(packed.read("predictions.csv").decode("utf-8-sig"))))
         assert [row["photo"] for row in table] == ["espresso.jpg"] * 5 + ["bad.jpg"] + ["cat.jpg"] * 5
         assert len(json.loads(packed.read("manifest.json"))["photos"]) == 3
 
@@ -78,7 +78,7 @@ def test_a_batch_can_be_stopped_and_gives_what_it_has(page, engine, monkeypatch,
     with page.expect_download() as waiting:
         page.locator("#many-download").click()
     with zipfile.ZipFile(waiting.value.path()) as packed:
-        table = list(csv.DictReader(io.StringIO(packed.read("predictions.csv").decode())))
+        table = list(csv.DictReader(io.StringIO(packed.read("predictions.csv").decode("utf-8-sig"))))
         assert {row["photo"] for row in table} == {f"{number}.png" for number in range(17)}
     assert sum(passes) < 24
 

@@ -29,6 +29,7 @@ from resnet.temporary import touch
 from resnet.ui.api.fields import Fields
 from resnet.ui.classes import likeliest_indices
 from resnet.ui.files import keep_picture
+from resnet.ui.language import ENGLISH
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 from resnet.ui.page import LONG, NETWORK
 from resnet.ui.tabs.compare import other_answer
@@ -48,7 +49,7 @@ def _answer(work: Callable[[], Any]) -> Any:
     try:
         return work()
     except ResNetError as error:
-        raise gr.Error(str(error).translate(_NO_MARKUP), print_exception=False) from error
+        raise gr.Error(ENGLISH.error(error).translate(_NO_MARKUP), print_exception=False) from error
 
 
 class Endpoints:
