@@ -24,7 +24,8 @@ import numpy as np
 from resnet.errors import DataError, ImageError, OptionError, ResNetError
 from resnet.explain import MAXIMUM_TOP_K
 from resnet.export import check_outside
-from resnet.images import find_photos, read_photo
+from resnet.folders import find_pictures
+from resnet.images import read_photo
 from resnet.manifest import Manifest, read_manifest, write_text
 from resnet.options import one_of, whole_number
 from resnet.preprocess import FRAMINGS, prepare
@@ -83,12 +84,13 @@ class Portion:
     parquet: str = ""
 
 
-def find_portions(sources: Sequence[Path], size: int) -> list[Portion]:
+def find_portions(sources: Sequence[Path], size: int, notes: list[str] | None = None) -> list[Portion]:
     """The work in portions, always in the same order.
 
     Args:
         sources: Folders of photos, photos, or Parquet files.
         size: Photos of a portion.
+        notes: Gets sentences about files that are left out.
 
     Raises:
         DataError: A source does not exist, a folder in it cannot be read, or there is nothing to do.
@@ -99,11 +101,14 @@ def find_portions(sources: Sequence[Path], size: int) -> list[Portion]:
         if not source.exists():
             raise DataError("There is no folder or file {}.", source)
         if source.is_dir():
-            unreadable: list[str] = []
-            photos += [str(path.resolve()) for path in find_photos(source, unreadable)]
-            if unreadable:
-                raise DataError(unreadable[0])
-            parquet += sorted(str(path.resolve()) for path in source.rglob("*.parquet"))
+            found = find_pictures(source)
+            if found.unreadable:
+                raise DataError(found.unreadable[0])
+            photos += [str(path.resolve()) for path in found.pictures]
+            parquet += [str(path.resolve()) for path in found.others if path.suffix == ".parquet"]
+            found.others = [path for path in found.others if path.suffix != ".parquet"]
+            if notes is not None and (sentence := found.left_out(source)):
+                notes.append(sentence)
         elif source.suffix == ".parquet":
             parquet.append(str(source.resolve()))
         else:
@@ -200,7 +205,11 @@ def _of_one_shape(
 
 
 def run_batch(
-    sources: Sequence[Path], out: Path, options: BatchOptions, address: str | None = None
+    sources: Sequence[Path],
+    out: Path,
+    options: BatchOptions,
+    address: str | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Answer everything that is not answered yet.
 
@@ -209,6 +218,7 @@ def run_batch(
         out: Folder of the result; one with a part of the same work in it goes on.
         options: How to answer.
         address: Of a Ray cluster that runs already; None starts one on this machine.
+        notes: Gets sentences about files that are left out, before the first portion.
 
     Yields:
         (finished portions, all portions), first as found, then after each.
@@ -223,7 +233,7 @@ def run_batch(
         import ray.data
     except ImportError as error:
         raise OptionError("Many photos at once need Ray: python -m pip install -r requirements-batch.txt") from error
-    portions = find_portions(sources, options.portion)
+    portions = find_portions(sources, options.portion, notes)
     for source in sources:
         check_outside(out, source)
     weights, manifest = _settle(options.weights)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from resnet.colours import to_srgb
 from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip
 from resnet.errors import ImageError, Note
-from resnet.text import escaped, printable
+from resnet.text import printable
 
 MAXIMUM_BYTES = 20_000_000
 MAXIMUM_PIXELS = 50_000_000
@@ -33,7 +32,6 @@ WORKING_LONGER, WORKING_SHORTER = 1000, 512
 """Photos are reduced until one side reaches its number: more than any input or picture here needs."""
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 LARGE_PIXELS = 16_000_000
 MOST_LARGE = 2
@@ -103,22 +101,6 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
     if contents.scans > MAXIMUM_SCANS:
         raise ImageError("{} is a JPEG of {} scans; a photo may have at most {}.", name, contents.scans, MAXIMUM_SCANS)
     return _photo(_open(contents.content, name), name, digest, reduce, contents)
-
-
-def find_photos(folder: Path, unreadable: list[str] | None = None) -> list[Path]:
-    """The pictures in a folder and its sub-folders, by suffix, in the order of their paths.
-
-    Args:
-        folder: Where to look.
-        unreadable: Gets a sentence for each folder that cannot be read.
-    """
-
-    def note(error: OSError) -> None:
-        if unreadable is not None:
-            unreadable.append(f"The folder {escaped(str(error.filename))} cannot be read: {error.strerror}.")
-
-    paths = [Path(root) / name for root, _, names in os.walk(folder, onerror=note) for name in names]
-    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
 
 
 def _check_bytes(count: int, name: str) -> None:

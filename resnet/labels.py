@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from resnet.errors import WeightsError
-from resnet.text import is_printable
+from resnet.text import composed, decode, is_printable, key_of, loose_key_of
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CLASSES_NAME = "classes.txt"
@@ -54,7 +54,7 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
     Raises:
         WeightsError: A line is empty, or stands twice.
     """
-    entries = [line.strip() for line in lines]
+    entries = [composed(line.strip()) for line in lines]
     repeated = [entry for entry, count in Counter(entries).items() if count > 1]
     if "" in entries or repeated:
         fault = "an empty line" if "" in entries else f"{repeated[0]!r} twice"
@@ -69,14 +69,37 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
     )
 
 
+class ClassNames:
+    """Finds classes by the names that people know them by."""
+
+    def __init__(self, labels: Sequence[ClassLabel]) -> None:
+        """Take down all names, the surest first: exact ones, any capitals, any blanks, synonyms."""
+        self._levels: list[tuple[Callable[[str], str], dict[str, list[int]]]] = []
+        names = [(label.index, (label.name, label.wnid)) for label in labels]
+        synonyms = [(label.index, label.synonyms.split(",")) for label in labels]
+        for key, known in ((str, names), (key_of, names), (loose_key_of, names), (loose_key_of, synonyms)):
+            found: dict[str, list[int]] = {}
+            for index, own in known:
+                for name in dict.fromkeys(key(one.strip()) for one in own if one.strip()):
+                    found.setdefault(name, []).append(index)
+            self._levels.append((key, found))
+
+    def find(self, name: str) -> list[int]:
+        """Return the indices of the classes with a name: none, one, or several if it is a synonym of several."""
+        for key, found in self._levels:
+            if indices := found.get(key(name.strip())):
+                return indices
+        return []
+
+
 def read_class_file(path: Path) -> tuple[ClassLabel, ...]:
-    """Labels from a class file of UTF-8 text.
+    """Labels from a class file, a text in UTF-8 or with a byte order mark.
 
     Raises:
-        WeightsError: The file cannot be read, or a line is empty or stands twice.
+        WeightsError: The file cannot be read, or a line is empty, stands twice or is not printable.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decode(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise WeightsError("The class file {} cannot be read: {}.", path.name, error) from error
     return label_classes(text.splitlines())

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from resnet.errors import OptionError, WeightsError
-from resnet.labels import ClassLabel, imagenet_names, label_classes, read_class_file
+from resnet.labels import ClassLabel, ClassNames, imagenet_names, label_classes, read_class_file
 from resnet.options import repr_of
 from resnet.preprocess import InputSpec
 from resnet.stages import DEPTHS, STEM_POOLS
-from resnet.text import is_printable
+from resnet.text import decode, is_printable
 
 MANIFEST_NAME = "manifest.json"
 WEIGHT_SUFFIXES = (".npz", ".weights.h5", ".keras")
@@ -84,16 +84,22 @@ class Manifest:
         return labels
 
     def class_named(self, name: str) -> int:
-        """Index of the class with a name or WordNet id, in any case of letters.
+        """Index of the class with a name, a WordNet id or a synonym; capitals, hyphens and underscores do not matter.
 
         Raises:
-            OptionError: There is none.
+            OptionError: There is none, or several.
         """
-        wanted = name.strip().casefold()
-        for label in self.labels:
-            if wanted and wanted in (label.name.casefold(), label.wnid.casefold()):
-                return label.index
-        raise OptionError("The weights {} know no class {}.", self.name, repr_of(name))
+        found = self._names.find(name)
+        if not found:
+            raise OptionError("The weights {} know no class {}.", self.name, repr_of(name))
+        if len(found) > 1:
+            names = ", ".join(self.labels[index].name for index in found)
+            raise OptionError("Several classes of {} are called {}: {}.", self.name, repr_of(name), names)
+        return found[0]
+
+    @cached_property
+    def _names(self) -> ClassNames:
+        return ClassNames(self.labels)
 
     @property
     def weights_path(self) -> Path:
@@ -170,7 +176,7 @@ def read_manifest(path: Path) -> Manifest:
         _check(path.name.endswith(WEIGHT_SUFFIXES), "weights must be a .npz, .weights.h5 or .keras file", path.name)
         named, path = path.name, path.parent / MANIFEST_NAME
     try:
-        manifest = _parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
+        manifest = _parse(json.loads(decode(path.read_bytes())), path.parent)
     except FileNotFoundError as error:
         raise WeightsError("Weights need a {} beside them; {} does not exist.", MANIFEST_NAME, path) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

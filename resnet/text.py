@@ -1,10 +1,44 @@
-"""Text from elsewhere: file names, class names, manifests. What of it may go to a terminal, a log or a list."""
+"""Text from elsewhere: how files are decoded, which names are equal, and what may go to a terminal, a log or a list."""
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 
 JOINERS = "\u200c\u200d"  # of letters and pictures that are shown as one
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def decode(content: bytes) -> str:
+    """Decode a text file as editors of Windows, macOS and Linux write them: by its byte order mark, else as UTF-8.
+
+    Raises:
+        UnicodeDecodeError: It is neither.
+    """
+    return content.decode(next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8"))
+
+
+def composed(name: str) -> str:
+    """Return a name with composed characters (Unicode's form NFC); macOS often decomposes those of files."""
+    return unicodedata.normalize("NFC", name)
+
+
+def key_of(name: str) -> str:
+    """Return what two names have in common that are equal but for capitals and composition."""
+    return composed(composed(name).casefold())
+
+
+def loose_key_of(name: str) -> str:
+    """Return what two names have in common that are equal but for capitals, hyphens, underscores and blanks."""
+    return " ".join(key_of(name).replace("_", " ").replace("-", " ").split())
 
 
 def is_printable(text: str) -> bool:

@@ -12,6 +12,7 @@ from resnet import batch as batch_module
 from resnet.batch import BatchOptions, Classifier, count_rows, find_portions, result_schema, run_batch
 from resnet.cli import main
 from resnet.errors import DataError, OptionError
+from resnet.folders import Found
 from resnet.images import read_photo
 from resnet.preprocess import prepare
 from resnet.text import printable
@@ -111,7 +112,7 @@ def test_a_result_is_not_mixed_with_other_work(photos, tmp_path, local, change, 
 
 
 def test_a_folder_that_cannot_be_read_is_named(photos, monkeypatch):
-    monkeypatch.setattr(batch_module, "find_photos", lambda folder, unreadable: unreadable.append("It cannot.") or [])
+    monkeypatch.setattr(batch_module, "find_pictures", lambda folder: Found(unreadable=["It cannot."]))
     with pytest.raises(DataError, match=r"It cannot\."):
         find_portions([photos], 8)
 

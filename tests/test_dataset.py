@@ -10,7 +10,8 @@ from PIL import Image
 from resnet.errors import DataError
 from resnet.labels import label_classes
 from resnet.preprocess import InputSpec, prepare
-from resnet.training.dataset import find_labelled, find_training_data, write_rows
+from resnet.training.dataset import find_labelled, find_training_data
+from resnet.training.lists import write_rows
 from resnet.training.pictures import decode_all, side_of
 from resnet.training.split import split
 
@@ -166,7 +167,7 @@ def ambiguous(root):
         (lambda root: [shutil.rmtree(path) for path in root.iterdir()], "At least two classes .* has none"),
         (emptied, "The class bee of .* has no pictures; 3 classes in all"),
         (flat, "holds .* pictures without a folder"),
-        (ambiguous, "holds train and val, and cat beside them: are these classes, or the parts of a data set"),
+        (ambiguous, "holds train, val, and cat beside them: are these classes, or the parts of a data set"),
     ],
     ids=["missing", "one class", "no class", "empty class", "no folders", "ambiguous"],
 )
@@ -338,3 +339,31 @@ def test_the_name_of_a_file_in_a_message_never_steers_a_terminal(tmp_path):
     with pytest.raises(DataError, match=r"x\\x1b\[2Jy\.png") as caught:
         find_training_data(tmp_path / "list.csv")
     assert str(caught.value).isprintable()
+
+
+def test_a_run_goes_on_with_the_same_bytes_wherever_they_lie_and_whenever_they_were_written(tmp_path, photos):
+    root = photos()
+    data = find_training_data(root)
+    _, before = decode(data, tmp_path / "state")
+    for number, place in enumerate(("photos", "elsewhere")):
+        shutil.copytree(root, tmp_path / f"kept{number}", copy_function=shutil.copyfile)  # without its times
+        if place == "photos":
+            shutil.rmtree(root)
+        shutil.copytree(tmp_path / f"kept{number}", tmp_path / place, copy_function=shutil.copyfile)
+        _, after = decode(find_training_data(tmp_path / place), tmp_path / "state")
+        np.testing.assert_array_equal(after.pixels, before.pixels)
+        assert after.items == before.items
+
+
+@pytest.mark.parametrize("kind", ["another picture", "another class", "one less"])
+def test_a_run_does_not_go_on_with_other_bytes(tmp_path, photos, kind):
+    root = photos()
+    decode(find_training_data(root), tmp_path / "state")
+    if kind == "another picture":
+        shutil.copyfile(root / "ant/1.png", root / "bee/1.png")
+    elif kind == "another class":
+        (root / "ant/1.png").rename(root / "bee/0.png")
+    else:
+        (root / "ant/1.png").unlink()
+    with pytest.raises(DataError, match="The data set has changed since the run began"):
+        decode(find_training_data(root), tmp_path / "state")

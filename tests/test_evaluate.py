@@ -6,8 +6,9 @@ from PIL import Image
 
 from resnet.errors import DataError
 from resnet.labels import label_classes
-from resnet.training.dataset import LabelledFile, find_labelled
+from resnet.training.dataset import find_labelled
 from resnet.training.evaluate import evaluate, ranks
+from resnet.training.files import LabelledFile
 
 LABELS = label_classes(["n07920052", "n02123394", "my cat"])
 

@@ -334,22 +334,6 @@ def test_a_null_byte_in_the_path_is_refused():
         read_photo("a\0b.jpg")
 
 
-def test_photos_of_a_folder_are_found_by_suffix(tmp_path, make_photo):
-    make_photo("b.PNG"), make_photo("a.jpg")
-    (tmp_path / "notes.txt").write_text("no photo")
-    (tmp_path / "deep").mkdir()
-    make_photo("deep/c.webp")
-    unreadable = []
-    assert [path.name for path in images.find_photos(tmp_path, unreadable)] == ["a.jpg", "b.PNG", "c.webp"]
-    assert unreadable == []
-
-
-def test_a_folder_that_cannot_be_read_is_said(tmp_path):
-    unreadable = []
-    assert images.find_photos(tmp_path / "none", unreadable) == []
-    assert unreadable == [f"The folder {tmp_path / 'none'} cannot be read: No such file or directory."]
-
-
 def test_a_path_that_cannot_be_looked_up_gets_a_sentence():
     with pytest.raises(ImageError, match="cannot be read: File name too long"):
         read_photo("a" * 300 + ".jpg")

@@ -6,10 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from resnet.cli.arguments import add_framing, add_weights, positive, without_native_messages
 from resnet.explain import MAXIMUM_TOP_K
+from resnet.progress import progress
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,8 +45,11 @@ def _batch(options: argparse.Namespace) -> int:
     names = BatchOptions.__dataclass_fields__
     chosen = BatchOptions(**{name: value for name, value in vars(options).items() if name in names})
     bar = None
-    for done, total in run_batch(options.sources, options.out, chosen, options.address):
-        bar = bar or tqdm(total=total, initial=done, unit="portion", file=sys.stderr)
+    notes: list[str] = []
+    for done, total in run_batch(options.sources, options.out, chosen, options.address, notes):
+        while notes:
+            print(f"resnet: {notes.pop(0)}", file=sys.stderr)
+        bar = bar or progress(total=total, initial=done, unit="portion")
         bar.update(done - bar.n)
     if bar is not None:
         bar.close()

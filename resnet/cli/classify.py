@@ -15,8 +15,9 @@ from resnet.cli.arguments import add_framing, add_weights, leave_output, load
 from resnet.errors import OptionError, ResNetError
 from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
+from resnet.folders import Found, find_pictures, left_out_of
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
-from resnet.images import find_photos
+from resnet.progress import progress
 from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
 from resnet.stages import STAGE_NAMES
 from resnet.text import printable
@@ -84,12 +85,13 @@ def _classify(options: argparse.Namespace) -> int:
     view = ViewOptions(
         aggregation, channel, options.colormap, options.opacity, options.scale, smooth=not options.blocks
     )
-    unreadable: list[str] = []
-    photos = [photo for given in options.photos for photo in _expand(given, unreadable)]
+    sources = [(given, _expand(given)) for given in options.photos]
+    photos = [photo for _, found in sources for photo in found.pictures]
+    unreadable = [sentence for _, found in sources for sentence in found.unreadable]
     _check_targets(options, photos)
     if options.heatmaps:
         make_folder(options.heatmaps)
-    for sentence in unreadable:
+    for sentence in (*unreadable, *left_out_of(sources)):
         print(f"resnet: {sentence}", file=sys.stderr)
     engine = load(options.weights)
     export = None
@@ -100,18 +102,18 @@ def _classify(options: argparse.Namespace) -> int:
     write = _as_line if options.json else _as_table
     print_answer = _Printer(goes_on=bool(options.export or options.heatmaps))
     answers = answer_many([(path, str(path)) for path in photos], engine, options.framing)
-    progress = tqdm(answers, total=len(photos), unit="photo", disable=len(photos) <= FEW_PHOTOS, file=sys.stderr)
+    bar = progress(answers, total=len(photos), unit="photo", quiet=len(photos) <= FEW_PHOTOS)
     try:
-        for answer in progress:
+        for answer in bar:
             try:
-                found = _result(answer, export)
+                observation = _result(answer, export)
                 if options.heatmaps:
-                    _write_pictures(found, view, options.top_k, options.heatmaps, unused_stem(answer.name, stems))
+                    _write_pictures(observation, view, options.top_k, options.heatmaps, unused_stem(answer.name, stems))
             except ResNetError as error:
                 failed += 1
                 tqdm.write(f"resnet: {error}", file=sys.stderr)
                 continue
-            print_answer(write(found, view, options.top_k))
+            print_answer(write(observation, view, options.top_k))
     finally:  # also where it is interrupted: what has been answered is kept, and nothing takes the place of more
         if export and (export.begun or not photos):
             export.finish()
@@ -184,9 +186,9 @@ def _result(answer: Answer, export: Export | None) -> Observation:
     return answer.observation
 
 
-def _expand(given: Path, unreadable: list[str]) -> list[Path]:
+def _expand(given: Path) -> Found:
     # os.path.isdir, unlike Path.is_dir, takes a path that cannot be looked up for none.
-    return find_photos(given, unreadable) if os.path.isdir(given) else [given]  # noqa: PTH112
+    return find_pictures(given) if os.path.isdir(given) else Found([given])  # noqa: PTH112
 
 
 def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, folder: Path, stem: str) -> None:

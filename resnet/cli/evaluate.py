@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from resnet.cli.arguments import add_outside, add_weights, leave_output, load, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.export import check_outside, make_folder
+from resnet.progress import progress
 from resnet.sources import SOURCES
 
 if TYPE_CHECKING:
     from resnet.manifest import Manifest
     from resnet.training.evaluate import Evaluation
+    from resnet.training.files import LabelledFile
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +42,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.set_defaults(run=_evaluate)
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace) -> None:
     if options.record and (options.limit is not None or options.size is not None):
         raise OptionError("Only a whole data set at the weights' own size can be recorded; leave out {}.",
                           "--limit" if options.limit is not None else "--size")  # fmt: skip
@@ -51,8 +51,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.report:
         check_outside(options.report, options.data)
         make_folder(options.report)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    _check(options)
     with without_native_messages():
-        from resnet.training.dataset import find_labelled
         from resnet.training.evaluate import evaluate
         from resnet.training.report import write_report
     engine = load(options.weights)
@@ -61,9 +64,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         if not max(32, spec.detail or 0) <= options.size <= 1024:
             raise OptionError("The size must be {} to 1024; received {}.", max(32, spec.detail or 0), options.size)
         engine.manifest = replace(engine.manifest, input=replace(spec, size=options.size))
-    files = find_labelled(options.data, engine.manifest.labels, options.tile, outside=options.outside)
-    with tqdm(files, unit="file", file=sys.stderr) as progress:
-        result = evaluate(engine, progress, batch_size=options.batch_size, limit=options.limit)
+    files = _files(options, engine.manifest)
+    with progress(files, unit="file") as bar:
+        result = evaluate(engine, bar, batch_size=options.batch_size, limit=options.limit)
     for sentence in result.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
     # First of all what was measured, as long as it may have taken: a disk may be full.
@@ -76,6 +79,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     if failure:
         raise failure
     return 1 if result.skipped else 0
+
+
+def _files(options: argparse.Namespace, manifest: Manifest) -> list[LabelledFile]:
+    """The pictures to measure with: those of the test or the validation part, where there are parts."""
+    from resnet.training.dataset import find_labelled
+    from resnet.training.layout import find_parts
+
+    parts = find_parts(options.data, options.tile)
+    data = parts.measured or parts.training
+    notes = [*parts.notes, *([f"measuring with {data}, not with {parts.training}."] if parts.measured else [])]
+    files = find_labelled(data, manifest.labels, options.tile, outside=options.outside, notes=notes)
+    for note in notes:
+        print(f"resnet: {note}", file=sys.stderr)
+    return files
 
 
 def _print(manifest: Manifest, result: Evaluation, *, as_json: bool) -> OSError | None:

@@ -75,12 +75,14 @@ def _export(options: argparse.Namespace) -> int:
 
 def _with_new_statistics(options: argparse.Namespace, manifest: Manifest, arrays: Arrays) -> tuple[Manifest, Arrays]:
     from resnet.training.dataset import find_labelled
+    from resnet.training.layout import find_parts
     from resnet.training.statistics import with_new_statistics
     from resnet.weights import rounded
 
     if options.format == "npz":
         arrays = rounded(arrays, options.bits)
-    files = find_labelled(options.statistics, manifest.labels, options.tile, outside=options.outside)
+    data = find_parts(options.statistics, options.tile).training
+    files = find_labelled(data, manifest.labels, options.tile, outside=options.outside)
     arrays, images = with_new_statistics(manifest, arrays, files, images=options.statistics_images)
     made = {**manifest.training, "statistics": {"data": options.statistics.resolve().name, "images": images}}
     return replace(manifest, training=made), arrays

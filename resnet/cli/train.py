@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from resnet.cli.arguments import add_outside, add_weights, positive, without_native_messages
 from resnet.errors import OptionError
 from resnet.export import check_outside
 from resnet.preprocess import InputSpec
+from resnet.progress import progress
 from resnet.sources import read_weights, settled_choice
 from resnet.stages import DEPTHS, STAGE_NAMES
 from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
@@ -176,7 +175,7 @@ def _train(options: argparse.Namespace) -> int:
         outside=options.outside,
         resume=options.resume,
     )
-    for sentence in (*trained.skipped, *trained.dropped):
+    for sentence in (*trained.notes, *trained.skipped, *trained.dropped):
         print(f"resnet: {sentence}", file=sys.stderr)
     if worker == 0:
         _finish(trained, options.data)
@@ -209,8 +208,8 @@ def _finish(trained: Trained, data: Path) -> None:
 
     out = trained.manifest.folder
     name = f"{data.resolve().name}, validation"
-    with tqdm(trained.validation, unit="file", desc="measuring", file=sys.stderr) as progress:
-        result = evaluate(Engine.load(trained.manifest), progress)
+    with progress(trained.validation, unit="file", desc="measuring") as bar:
+        result = evaluate(Engine.load(trained.manifest), bar)
     manifest = replace(trained.manifest, accuracy={name: result.accuracy})
     write_manifest(manifest, out)
     page = write_report(out, manifest, name, result, trained.history)

@@ -18,7 +18,7 @@ from resnet.engine import Engine
 from resnet.errors import DataError, ImageError
 from resnet.labels import ClassLabel
 from resnet.preprocess import prepare
-from resnet.training.dataset import LabelledFile
+from resnet.training.files import LabelledFile
 from resnet.training.measures import (
     CalibrationBin,
     ClassMeasure,

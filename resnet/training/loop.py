@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from resnet.errors import OptionError
 from resnet.preprocess import InputSpec
+from resnet.progress import progress
 from resnet.training.checkpoints import Checkpoints, Progress
 from resnet.training.events import EventLog
 from resnet.training.pictures import Pictures
@@ -230,7 +231,7 @@ class Loop:
         return bool(self._recipe.patience) and since >= self._recipe.patience
 
     def _bar(self, name: str, done: int, total: int) -> tqdm[Any]:
-        return tqdm(initial=done, total=total, unit="step", desc=name, disable=self._quiet, mininterval=0.5)
+        return progress(initial=done, total=total, unit="step", desc=name, quiet=self._quiet, mininterval=0.5)
 
 
 def _sample(rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from resnet.errors import DataError, ImageError
 from resnet.labels import ClassLabel
 from resnet.manifest import write_text
 from resnet.preprocess import InputSpec, input_geometry
-from resnet.training.dataset import LabelledFile
+from resnet.progress import progress
+from resnet.training.files import LabelledFile
 
 MARGIN = 1.15
 """Squares are this much larger than the network's input, so that a random crop need not be enlarged much."""
@@ -102,17 +102,44 @@ def _square(image: Image.Image, spec: InputSpec, side: int) -> NDArray[np.uint8]
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
-def _decode(file: LabelledFile, spec: InputSpec, side: int) -> tuple[list[tuple[int, str, NDArray[np.uint8]]], str]:
-    """(position, digest, pixels) of each picture of a file, and a sentence if it cannot be read."""
+Decoded = tuple[list[tuple[int, str, NDArray[np.uint8]]], str, str]
+"""(position, digest, pixels) of each picture of a file; a sentence if it cannot be read; the digest of the file."""
+
+
+def _decode(file: LabelledFile, spec: InputSpec, side: int) -> Decoded:
+    content = _content_of(file)
     try:
-        return [(position, digest_of(image), _square(image, spec, side)) for position, image in file.images()], ""
+        found = [(position, digest_of(image), _square(image, spec, side)) for position, image in file.images()]
     except ImageError as error:
-        return [], str(error)
+        return [], str(error), content
+    return found, "", content
 
 
-def _listing(files: Sequence[LabelledFile], labels: Sequence[ClassLabel], side: int) -> str:
-    """Changes with every file that comes, goes, moves or is written, and with every class and its place."""
-    lines = [f"{side} {[(label.wnid, label.name) for label in labels]}"]
+def _content_of(file: LabelledFile) -> str:
+    """Hexadecimal hash of a file's bytes, empty if it cannot be read."""
+    try:
+        with file.path.open("rb") as source:
+            return hashlib.file_digest(source, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _contents(files: Sequence[LabelledFile], digests: Iterable[str]) -> str:
+    """Changes with the bytes, the class and the place in the order of every file, but not with its name or time."""
+    lines = (
+        f"{file.class_index} {file.tile} {file.positions} {digest}" for file, digest in zip(files, digests, strict=True)
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _classes(labels: Sequence[ClassLabel], side: int) -> str:
+    """Changes with every class and its place."""
+    return f"{side} {[(label.wnid, label.name) for label in labels]}"
+
+
+def _listing(files: Sequence[LabelledFile], classes: str) -> str:
+    """Changes with every file that comes, goes, moves or is written: while it is the same, no file need be read."""
+    lines = [classes]
     for file in files:
         about = file.path.stat()
         place = f"{file.path.resolve()!r} {file.class_index} {file.tile} {file.positions}"
@@ -142,12 +169,17 @@ def decode_all(
             data set is another one than that of the earlier call.
     """
     side = side_of(spec)
-    listing = _listing(files, labels, side)
+    classes = _classes(labels, side)
+    listing = _listing(files, classes)
     if not (folder / INDEX_NAME).exists():
-        _write(files, spec, side, folder, listing, quiet)
+        _write(files, spec, side, folder, {"listing": listing, "classes": classes}, quiet)
     content = json.loads((folder / INDEX_NAME).read_text(encoding="utf-8"))
     if content["listing"] != listing:
-        raise DataError("The data set has changed since the run began: a file or a class is another one now.")
+        # Copied back, or to another machine, files have other places and times: their bytes decide.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            contents = _contents(files, pool.map(_content_of, files))
+        if (content.get("classes"), content.get("contents")) != (classes, contents):
+            raise DataError("The data set has changed since the run began: a file or a class is another one now.")
     items = tuple(Picture(*item) for item in content["items"])
     try:
         pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r", shape=(len(items), side, side, 3))
@@ -156,26 +188,30 @@ def decode_all(
     return Pictures(pixels, items, tuple(content["skipped"]))
 
 
-def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Path, listing: str, quiet: bool) -> None:
+def _write(
+    files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Path, about: dict[str, str], quiet: bool
+) -> None:
     items: list[Picture] = []
     skipped: list[str] = []
+    digests: list[str] = []
     try:
         with (
             (folder / PIXELS_NAME).open("wb") as target,
             ThreadPoolExecutor(os.cpu_count()) as pool,
-            tqdm(total=len(files), unit="file", desc="decoding", disable=quiet) as progress,
+            progress(total=len(files), unit="file", desc="decoding", quiet=quiet) as bar,
         ):
             # In pieces, so that decoded pictures do not pile up before they are written.
             for start in range(0, len(files), 64):
                 piece = files[start : start + 64]
-                for number, (found, sentence) in enumerate(
+                for number, (found, sentence, content) in enumerate(
                     pool.map(lambda file: _decode(file, spec, side), piece), start=start
                 ):
+                    digests.append(content)
                     skipped += [sentence] if sentence else []
                     for position, digest, pixels in found:
                         target.write(pixels.tobytes())
                         items.append(Picture(number, position, files[number].class_index, digest))
-                progress.update(len(piece))
+                bar.update(len(piece))
             target.flush()
             os.fsync(target.fileno())
         if not items:
@@ -185,7 +221,8 @@ def _write(files: Sequence[LabelledFile], spec: InputSpec, side: int, folder: Pa
             json.dumps({
                 "items": [[item.file, item.position, item.class_index, item.digest] for item in items],
                 "skipped": skipped,
-                "listing": listing,
+                "contents": _contents(files, digests),
+                **about,
             }),
         )  # fmt: skip
     except OSError as error:

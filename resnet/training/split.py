@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resnet.errors import DataError
 from resnet.labels import ClassLabel
-from resnet.training.dataset import LabelledFile
+from resnet.training.files import LabelledFile
 from resnet.training.pictures import Pictures
 
 

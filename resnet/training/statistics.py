@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from resnet.errors import DataError
 from resnet.manifest import Manifest
-from resnet.training.dataset import LabelledFile
+from resnet.progress import progress
+from resnet.training.files import LabelledFile
 from resnet.training.pictures import decode_all
 from resnet.training.pipeline import in_training_units, validation_batches
 from resnet.weights import Arrays, assign, network_of
@@ -104,5 +104,5 @@ def with_new_statistics(
         assign(model, in_training_units(arrays, spec))
         batches = (batch for batch, _, _ in validation_batches(pictures, rows, spec, BATCH))
         steps = -(-len(rows) // BATCH)
-        found = estimate_statistics(model, tqdm(batches, total=steps, unit="step", desc="statistics", disable=quiet))
+        found = estimate_statistics(model, progress(batches, total=steps, unit="step", desc="statistics", quiet=quiet))
     return {**arrays, **found}, len(rows)

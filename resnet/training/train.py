@@ -20,7 +20,9 @@ from resnet.labels import CLASSES_NAME, ClassLabel, write_class_file
 from resnet.manifest import Manifest, file_sha256, write_manifest, write_text
 from resnet.model import build_network
 from resnet.stages import blocks_of_depth
-from resnet.training.dataset import LabelledData, LabelledFile, find_training_data, write_rows
+from resnet.training.dataset import LabelledData, find_training_data
+from resnet.training.files import LabelledFile
+from resnet.training.lists import write_rows
 from resnet.training.loop import Loop
 from resnet.training.machine import faster_precision, policy
 from resnet.training.pictures import Pictures, decode_all
@@ -45,6 +47,7 @@ class Trained:
         validation: The files that were set aside.
         skipped: Sentences about files that could not be read.
         dropped: Sentences about pictures that were there twice.
+        notes: Sentences about files of the data set that are left out.
     """
 
     manifest: Manifest
@@ -52,6 +55,7 @@ class Trained:
     validation: list[LabelledFile]
     skipped: tuple[str, ...]
     dropped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def prepare_folder(out: Path, worker: int = 0) -> None:
@@ -199,7 +203,7 @@ def train(
     )
     if worker == 0:
         manifest = _write(manifest, found.labels, arrays, history, measured)
-    return Trained(manifest, history, measured, pictures.skipped, parts.dropped)
+    return Trained(manifest, history, measured, pictures.skipped, parts.dropped, found.notes)
 
 
 def _check_same(

@@ -12,7 +12,8 @@ from gradio.data_classes import ImageData
 from gradio.processing_utils import ssrf_protected_download
 
 from resnet.export import MOST_PHOTOS
-from resnet.images import MAXIMUM_BYTES, SUFFIXES
+from resnet.folders import SUFFIXES
+from resnet.images import MAXIMUM_BYTES
 from resnet.temporary import full
 from resnet.ui.files import is_stored, keep
 from resnet.ui.language import ENGLISH, Language
