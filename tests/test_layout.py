@@ -88,9 +88,7 @@ def test_a_class_may_be_called_like_a_part(part, tmp_path, make_photo):
     assert [label.name for label in find_training_data(tmp_path / "data").labels] == ["plane", "train"]
 
 
-@pytest.mark.parametrize(
-    "names", [("2019", "2020"), ("fold1", "fold2"), ("good photos", "bad photos"), ("val", "test")]
-)
+@pytest.mark.parametrize("names", [("2019", "2020"), ("fold1", "fold2"), ("good", "bad"), ("val", "test")])
 def test_folders_of_the_same_sub_folders_are_never_taken_for_classes(part, names):
     for name in names:
         root = part(name)
