@@ -27,6 +27,8 @@ _MOST_VALUES = 200_000
 """Of one TIFF tag: more than the offsets of 16 x 16 tiles in the largest picture."""
 
 _ORIENTATION = 0x0112
+_BITS, _BANDS, _NUMBERS = 258, 277, 339
+_NUMBER_NAMES = {1: "integers", 2: "signed integers", 3: "floating point", 5: "complex integers", 6: "complex numbers"}
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 # Size, samples, compression, where the pixels are, colours, and the profile; neither resolution nor metadata.
 _PIXEL_TAGS = {
@@ -181,6 +183,29 @@ class _Directory:
     def number(self, kind: int, value: bytes) -> int:
         """A single short or long number of an entry."""
         return int(struct.unpack_from(f"{self.order}{'H' if kind == 3 else 'L'}", value)[0])
+
+
+def tiff_layout(content: bytes) -> tuple[int, int, str] | None:
+    """Tell how a TIFF stores its pixels: how many bands, bits of each, and what its numbers are; None for other files.
+
+    Args:
+        content: The file, which no decoder knows.
+    """
+    if content[:2] not in (b"II", b"MM") or content[2:4] not in (b"*\0", b"\0*", b"+\0", b"\0+"):
+        return None
+    try:
+        directory = _Directory(content)
+    except (struct.error, ValueError, ExcessError):
+        return None
+    found = {_BANDS: 1, _BITS: 1, _NUMBERS: 1}
+    for tag, kind, count, value in directory.entries:
+        if tag in found and kind == 3:
+            # More than fit into the entry lie elsewhere; of those the first says enough.
+            fits = 2 * count <= len(value)
+            place = 0 if fits else directory.number(4, value)
+            field = value if fits else content[place : place + 2]
+            found[tag] = directory.number(3, field) if len(field) >= 2 else 0
+    return found[_BANDS], found[_BITS], _NUMBER_NAMES.get(found[_NUMBERS], "unknown numbers")
 
 
 def _strip_tiff(content: bytes) -> Contents:

@@ -10,18 +10,19 @@ import contextlib
 import hashlib
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pi_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from resnet.colours import to_srgb
-from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip
+from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip, tiff_layout
 from resnet.errors import ImageError, Note
+from resnet.grey import to_eight_bits
+from resnet.signatures import kind_of
 from resnet.text import printable
 
 MAXIMUM_BYTES = 20_000_000
@@ -31,14 +32,21 @@ MAXIMUM_RUN_LENGTH_PIXELS = 10_000_000
 WORKING_LONGER, WORKING_SHORTER = 1000, 512
 """Photos are reduced until one side reaches its number: more than any input or picture here needs."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 LARGE_PIXELS = 16_000_000
 MOST_LARGE = 2
 """How many photos of more pixels are decoded at a time: each may take a gigabyte meanwhile."""
-_BAND_PIXELS = 2_000_000
+MOST_LOST = 0.1
+"""Share of a JPEG's rows that may be missing at its end."""
+
+_JPEG, _JPEG_END, _ENDS_EARLY = b"\xff\xd8", b"\xff\xd9", "truncated"
+_FILLED, _FILLING = 8, 128
 _large = threading.BoundedSemaphore(MOST_LARGE)
 _ROTATED_BY_90 = {5, 6, 7, 8}
+
+# Only the picture itself: neither its thumbnails nor its maps of depth.
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 # Pillow warns of what is either refused here or does no harm. A filter for all threads, once: to change
 # filters around each call is not safe among threads.
@@ -100,7 +108,40 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
         raise _excess(name) from error
     if contents.scans > MAXIMUM_SCANS:
         raise ImageError("{} is a JPEG of {} scans; a photo may have at most {}.", name, contents.scans, MAXIMUM_SCANS)
-    return _photo(_open(contents.content, name), name, digest, reduce, contents)
+    try:
+        return _photo(_open(contents.content, name), name, digest, reduce, contents)
+    except ImageError as error:
+        if not (content.startswith(_JPEG) and _ENDS_EARLY in str(error.__cause__)):
+            raise
+        return _without_end(contents, name, digest, reduce, error)
+
+
+def _without_end(contents: Contents, name: str, digest: str, reduce: bool, refusal: ImageError) -> Photo:
+    """A JPEG that ends too early, if no more than its last rows are missing; browsers show such as well.
+
+    Raises:
+        ImageError: `refusal`, if more is missing.
+    """
+    image = _open(contents.content + _JPEG_END, name)
+    lost = [0.0]
+
+    def look(loaded: Image.Image) -> None:
+        lost[0] = _lost_rows(loaded) / loaded.height
+
+    photo = _photo(image, name, digest, reduce, contents, look)
+    if lost[0] > MOST_LOST:
+        raise refusal
+    note = Note("The file ends too early: the last {:.1%} of its rows are missing, and count as grey.", (lost[0],))
+    return replace(photo, notes=(*photo.notes, note)) if lost[0] else photo
+
+
+def _lost_rows(image: Image.Image) -> int:
+    """How many rows at the bottom the decoder has filled, at their right end at least."""
+    if image.mode not in ("L", "RGB"):
+        return image.height
+    right = np.asarray(image.crop((max(0, image.width - _FILLED), 0, image.width, image.height)))
+    filled = (right.reshape(image.height, -1) == _FILLING).all(axis=1)
+    return image.height if filled.all() else int(np.argmin(filled[::-1]))
 
 
 def _check_bytes(count: int, name: str) -> None:
@@ -126,15 +167,17 @@ def _read_file(path: Path, name: str) -> bytes:
 
 
 def _unknown_format(content: bytes, name: str) -> ImageError:
-    start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in start:
+    if layout := tiff_layout(content):
+        return ImageError(
+            "{} is a TIFF of {} bands of {} bits ({}); a photo has one band, or 3 or 4 of 8 or 16-bit integers.",
+            name,
+            *layout,
+        )
+    kind = kind_of(content)
+    if kind == "an SVG drawing":
         return ImageError("{} is an SVG drawing; please export it as PNG or JPEG first.", name)
-    if b"\0" not in start:
-        try:
-            content[:4096].decode("utf-8", errors="strict" if len(content) <= 4096 else "ignore")
-            return ImageError("{} is text, not a photo; please use {}.", name, FORMAT_NAMES)
-        except UnicodeDecodeError:
-            pass
+    if kind:
+        return ImageError("{} is {}, not a photo; please use {}.", name, kind, FORMAT_NAMES)
     return ImageError("{} is no picture in a known format; please use {}.", name, FORMAT_NAMES)
 
 
@@ -159,7 +202,14 @@ def _open(content: bytes, name: str) -> Image.Image:
         raise ImageError("{} is damaged: its header cannot be read.", name) from error
 
 
-def _photo(image: Image.Image, name: str, digest: str, reduce: bool, contents: Contents | None = None) -> Photo:
+def _photo(
+    image: Image.Image,
+    name: str,
+    digest: str,
+    reduce: bool,
+    contents: Contents | None = None,
+    look: Callable[[Image.Image], None] | None = None,
+) -> Photo:
     width, height = image.size
     run_lengths = any(part[0] == "bmp_rle" for part in getattr(image, "tile", ()))
     limit = MAXIMUM_RUN_LENGTH_PIXELS if run_lengths else MAXIMUM_PIXELS
@@ -181,12 +231,14 @@ def _photo(image: Image.Image, name: str, digest: str, reduce: bool, contents: C
         # A JPEG that is decoded at a part of its size is no longer large.
         with _large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
             image.load()
+            if look is not None:
+                look(image)
             orientation = _orientation(image, contents)
             upright, notes = _decode(image, reduce, orientation)
     except ExcessError as error:
         raise _excess(name) from error
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken
-        reason = "it ends too early" if "truncated" in str(error) else "its pixels cannot be decoded"
+        reason = "it ends too early" if _ENDS_EARLY in str(error) else "its pixels cannot be decoded"
         raise ImageError("{} is damaged: {}.", name, reason) from error
     if orientation in _ROTATED_BY_90:
         width, height = height, width
@@ -204,20 +256,20 @@ def _orientation(image: Image.Image, contents: Contents | None) -> int:
             return 1
     if image.format == "TIFF":
         return contents.orientation
-    exif = image.info.get("exif", b"")
+    exif = image.info.get("exif") or b""
     if not exif and "Raw profile type exif" in image.info:
         with contextlib.suppress(ValueError):
             exif = bytes.fromhex("".join(str(image.info["Raw profile type exif"]).split("\n")[3:]))
-    return orientation_of(exif, image.info.get("XML:com.adobe.xmp", "").encode() or image.info.get("xmp", b""))
+    return orientation_of(exif, image.info.get("XML:com.adobe.xmp", "").encode() or image.info.get("xmp") or b"")
 
 
 def _decode(image: Image.Image, reduce: bool, orientation: int) -> tuple[Image.Image, tuple[Note, ...]]:
     profile = image.info.get("icc_profile") or None
-    image = _eight_bit(image)
+    image, notes = to_eight_bits(image)
     if reduce:
         image = _reduce(image)
     colours, alpha = _split_alpha(image)
-    colours, notes = to_srgb(colours, profile)
+    colours, more = to_srgb(colours, profile)
     if alpha is not None:
         white = Image.new("RGB", colours.size, "white")
         white.paste(colours, mask=alpha)
@@ -228,47 +280,7 @@ def _decode(image: Image.Image, reduce: bool, orientation: int) -> tuple[Image.I
     colours.info["exif"] = exif.tobytes()
     upright = ImageOps.exif_transpose(colours)
     upright.info.clear()
-    return upright, notes
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits or floating point as 8 bits.
-
-    Integers up to 65,535 are taken as 16 bit, larger ones by their own range. Floating point within
-    0 to 1 is taken as such, other values by their own range; NaN counts as the lowest value.
-    """
-    if image.mode == "1":
-        return image.convert("L")
-    if not image.mode.startswith(("I", "F")):
-        return image
-    # Band by band: a copy of all pixels as numbers would take hundreds of megabytes.
-    low, high = np.inf, -np.inf
-    for _, values in _bands(image):
-        finite = values[np.isfinite(values)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if low > high:
-        low = high = 0.0
-    elif image.mode == "F" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    sixteen = image.mode.startswith("I") and low >= 0 and high <= 65535
-    shown = np.empty((image.height, image.width), np.uint8)
-    for top, values in _bands(image):
-        if sixteen:
-            band = values >> 8
-        else:
-            scaled = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-            band = np.rint((scaled - low) * (255 / ((high - low) or 1.0)))
-        shown[top : top + len(values)] = band
-    return Image.fromarray(shown)
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Rows of a grey image, some at a time: the first's number, and their values."""
-    rows = max(1, _BAND_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        bottom = min(top + rows, image.height)
-        yield top, np.asarray(image.crop((0, top, image.width, bottom)))
+    return upright, notes + more
 
 
 def _working_size(size: tuple[int, int]) -> tuple[int, int]:

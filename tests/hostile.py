@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -76,6 +77,8 @@ def valid() -> dict[str, bytes]:
         "plain.tif": encoded(image, "TIFF", exif=exif, icc_profile=profile),
         "float.tif": encoded(Image.fromarray(np.asarray(grey, np.float32)), "TIFF"),
         "plain.avif": encoded(image, "AVIF", exif=exif, speed=10),
+        "plain.heic": (Path(__file__).parent / "photos" / "quarters.heic").read_bytes(),
+        "turned.heic": (Path(__file__).parent / "photos" / "turned.heic").read_bytes(),
     }
     # Not zstd: Pillow ends the process where it was built without.
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from resnet.comparison import CHANGES
 from resnet.report import AGGREGATION_NAMES, NOTES
+from resnet.signatures import KINDS
 from resnet.ui import layout
 from resnet.ui.photo import EXAMPLES
 from resnet.ui.tabs import compare, learn, model
@@ -47,6 +48,7 @@ def listed():
     yield from filter(None, NOTES.values())
     yield from (*learn.TENDS_TO_SHOW, *learn.READING, *learn.RESIDUAL, *learn.CAMS)
     yield from (path.stem for path in EXAMPLES)
+    yield from (*(kind for _, _, kind in KINDS), "a web page", "text")
 
 
 def all_sentences():

@@ -6,6 +6,7 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from resnet.colours import MAXIMUM_PROFILE_BYTES, NO_PROFILE
 from resnet.errors import ImageError
 from resnet.images import read_photo
 from resnet.text import printable
+from tests import hostile
 from tests.hostile import chained_profile
 
 QUARTERS = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 0)]]
@@ -295,7 +297,7 @@ def bomb(width, height):
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", r"bad\.jpg is an SVG drawing; please export"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", r"bad\.jpg is an SVG drawing"),
         (b"\0\1\2\3" * 100, r"bad\.jpg is no picture in a known format"),
-        (b"PK\3\4" + b"\0" * 100, r"bad\.jpg is no picture in a known format"),
+        (b"PK\3\4" + b"\0" * 100, r"bad\.jpg is a ZIP archive or an office document, not a photo"),
         (bomb(9000, 9000), r"bad\.jpg has 9000 x 9000 = 81 million pixels; a photo may have at most 50 million"),
         (bomb(60_000, 60_000), r"bad\.jpg has .* pixels.*at most 50 million"),
         (b"\xff\xd8\xff\xe0garbage", r"bad\.jpg is (damaged|no picture)"),
@@ -358,3 +360,91 @@ def test_few_large_photos_are_decoded_at_a_time(monkeypatch):
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(read_photo, [encoded(Image.new("RGB", (20, 20)), "PNG")] * 18))
         assert (max(most) <= images.MOST_LARGE) == within
+
+
+def gradient():
+    """A photo without grey of 128, which is what a decoder fills in."""
+    rows, columns = np.mgrid[0:240, 0:320]
+    return Image.fromarray(np.stack([rows // 2 + 130, columns // 3 + 20, 250 - rows], axis=2).astype(np.uint8))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=str)
+def test_a_jpeg_without_its_end_mark_is_read_without_a_word(options):
+    content = encoded(gradient(), "JPEG", quality=90, **options)
+    assert content.endswith(b"\xff\xd9")
+    photo = read_photo(content[:-2])
+    assert photo.notes == ()
+    np.testing.assert_array_equal(np.asarray(photo.image), np.asarray(read_photo(content).image))
+
+
+@pytest.mark.parametrize("format_name", ["RGB", "L"])
+def test_a_jpeg_that_lacks_its_last_rows_is_read_with_a_note_and_one_that_lacks_more_is_refused(format_name):
+    content = encoded(gradient().convert(format_name), "JPEG", quality=90)
+    scan = content.index(b"\xff\xda") + 14
+    whole = np.asarray(read_photo(content).image).astype(int)
+    sentences = []
+    for part in np.linspace(0.02, 0.99, 40):
+        try:
+            photo = read_photo(content[: scan + int((len(content) - scan) * part)], "cut.jpg")
+        except ImageError as error:
+            sentences.append(str(error))
+            continue
+        (note,) = photo.notes
+        lost = float(str(note).split("the last ")[1].split("%")[0]) / 100
+        assert 0 < lost <= 0.1
+        kept = round(240 * (1 - lost)) - 16
+        assert np.abs(np.asarray(photo.image)[:kept].astype(int) - whole[:kept]).max() <= 30
+        assert part > 0.8
+    assert set(sentences) == {"cut.jpg is damaged: it ends too early."}
+    assert 25 <= len(sentences) <= 38
+
+
+@pytest.mark.parametrize("name", ["quarters", "turned"])
+def test_heic_photos_are_read_upright(name):
+    photo = read_photo(Path(__file__).parent / "photos" / f"{name}.heic")
+    assert (photo.size, photo.format) == ((64, 48), "HEIF")
+    assert_quarters(photo.image, 30)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"P6\n4 4\n255\n" + bytes(48), "a Netpbm picture"),
+        (b"P3\n1 1\n255\n1 2 3\n", "a Netpbm picture"),
+        (b"see <svg> in this letter", "text"),
+        (b"<html><body><svg></svg></body></html>", "a web page"),
+        (b"\xff\x0a" + bytes(50), "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "a JPEG 2000 picture"),
+        (b"\0\0\0\x18ftypmp42" + bytes(50), "a film"),
+        (bytes(128) + b"DICM" + bytes(50), "a DICOM picture"),
+        (b"8BPS\0\1" + bytes(50), "a Photoshop file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_file_is_is_told_by_its_first_bytes(content, kind):
+    with pytest.raises(ImageError, match=f"photo.jpg is {kind}, not a photo; please use"):
+        read_photo(content, "photo.jpg")
+
+
+@pytest.mark.parametrize(
+    ("bands", "dtype", "words"),
+    [
+        (5, "u1", "5 bands of 8 bits (integers)"),
+        (3, "f4", "3 bands of 32 bits (floating point)"),
+        (13, "u2", "13 bands of 16 bits (integers)"),
+        (3, "i4", "3 bands of 32 bits (signed integers)"),
+        (1, "c8", "1 bands of 64 bits (complex numbers)"),
+    ],
+)
+def test_an_unusual_tiff_is_described(bands, dtype, words):
+    numbers = {"u": 1, "i": 2, "f": 3, "c": 6}[dtype[0]]
+    bits = 8 * np.dtype(dtype).itemsize
+    body = np.zeros((4, 4, bands), dtype).tobytes()
+    content = hostile.tiff(
+        4, 4, [(277, 3, 1, bands), (258, 3, 1, bits), (262, 3, 1, 1 if bands == 1 else 2), (273, 4, 1, 200),
+               (279, 4, 1, len(body)), (339, 3, 1, numbers)], bytes(300) + body
+    )  # fmt: skip
+    with pytest.raises(ImageError) as caught:
+        read_photo(content, "scan.tif")
+    assert f"scan.tif is a TIFF of {words}; a photo has one band, or 3 or 4" in str(caught.value)

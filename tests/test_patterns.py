@@ -116,6 +116,7 @@ def hostile_pieces(pattern):
 
     kinds = [op.CATEGORY_SPACE, op.CATEGORY_DIGIT, op.CATEGORY_WORD]
     gather(parser.parse(pattern, re.DOTALL))
+    found = found or [ord("a"), ord(" ")]
     pieces = [[one] for one in dict.fromkeys(found)] + [found[:end] for end in range(2, len(found) + 1)]
     return [bytes(piece) if isinstance(pattern, bytes) else "".join(map(chr, piece)) for piece in pieces]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from math import isfinite
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import gradio as gr
 from gradio.data_classes import ImageData
@@ -18,6 +18,8 @@ from resnet.temporary import full
 from resnet.ui.files import is_stored, keep
 from resnet.ui.language import ENGLISH, Language
 from resnet.ui.server import MISFIT, NO_ADDRESSES
+
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
 
 
 def _as_it_is(_: gr.Slider | gr.Number, payload: float | None) -> float | None:
@@ -65,7 +67,7 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
     def preprocess(payload: ImageData | None) -> str | None:
         if payload is None:
             return None
-        if payload.url and payload.url.startswith("data:"):
+        if payload.url and _is_data_url(payload.url):
             return _store(payload.url, t)
         return _stored(payload.path)
 
@@ -100,7 +102,7 @@ def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
     field.api_info = lambda: schema  # type: ignore[method-assign]
 
     def path_of(item: Any) -> str:
-        if isinstance(item, str) and item.startswith("data:"):
+        if _is_data_url(item):
             path = _store(item, ENGLISH)
         elif isinstance(item, str) and item.startswith(("http://", "https://")):
             if not fetch:
@@ -126,19 +128,31 @@ def photo_list_input(*, fetch: bool, **options: Any) -> gr.File:
     return field
 
 
+def _is_data_url(text: Any) -> bool:
+    return isinstance(text, str) and text.lstrip()[:5].lower() == "data:"
+
+
 def _store(url: str, t: Language) -> str:
-    """Write the content of a data URL to a file; its decoder checks it like any other."""
+    """Write the content of a data URL (RFC 2397) to a file; its decoder checks it like any other.
+
+    As browsers do, it takes capitals, line breaks and blanks, percent escapes, and base64 without its padding or with
+    the letters that are meant for addresses.
+    """
     header, _, body = url.partition(",")
+    header = header.strip().lower()
     kind = header.removeprefix("data:image/").split(";")[0]
     if full.is_set():
         raise gr.Error(t("There is no room for files now; please try again in some minutes."), print_exception=False)
     suffix = kind if f".{kind}" in SUFFIXES else "bin"
-    if len(body) > MAXIMUM_BYTES * 4 // 3 + 4:
+    content = unquote_to_bytes(body)
+    if header.endswith(";base64"):
+        letters = b"".join(content.split()).translate(_TO_BASE64).rstrip(b"=")
+        try:
+            content = base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
+        except ValueError:
+            raise gr.Error(t("The photo's data URL is no valid base64."), print_exception=False) from None
+    if len(content) > MAXIMUM_BYTES:
         raise gr.Error(
             t("The photo has over {:.0f} MB, the most that is taken.", MAXIMUM_BYTES / 1e6), print_exception=False
         )
-    try:
-        content = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        raise gr.Error(t("The photo's data URL is no valid base64."), print_exception=False) from None
     return keep(content, f"image.{suffix}")

@@ -17,6 +17,7 @@ from resnet.ui.files import keep
 from resnet.ui.inputs import photo_input
 from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
 
+_NOT_IN_BROWSERS = (".tif", ".tiff", ".heic", ".heif", ".hif")
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 
 
@@ -37,6 +38,7 @@ class PhotoColumn:
             t,
             label=t("Photo"),
             sources=["upload", "webcam", "clipboard"],
+            webcam_options=gr.WebcamOptions(mirror=False),  # or text would read backwards
             placeholder=t("Drop a photo here, paste one, or click to choose"),
             buttons=["fullscreen"],
             height=300,
@@ -95,8 +97,8 @@ class PhotoColumn:
             observation.forward_milliseconds,
             observation.manifest.name,
         )
-        if Path(path).suffix.lower() in (".tif", ".tiff"):
-            sentence += " · " + t("browsers do not show TIFF in the field above; the maps show the photo")
+        if Path(path).suffix.lower() in _NOT_IN_BROWSERS:
+            sentence += " · " + t("many browsers do not show this format in the field above; the maps show the photo")
         return markup.message(" · ".join([sentence, *map(t.error, observation.notes)])), shown
 
     def classes(self, shown: Shown | None, top_k: Any) -> Any:

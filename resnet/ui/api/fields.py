@@ -11,6 +11,7 @@ from resnet.comparison import CHANGES
 from resnet.evidence import EVIDENCE_SCALES, METHODS
 from resnet.explain import MAXIMUM_TOP_K
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES
+from resnet.images import FORMAT_NAMES
 from resnet.occlusion import FILLS
 from resnet.preprocess import FRAMINGS
 from resnet.provider import EngineProvider
@@ -18,7 +19,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui.inputs import photo_input, photo_list_input
 from resnet.ui.tabs.hold import HIDING_MAPS
 
-PHOTO = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, at most 20 MB and 50 million pixels"
+PHOTO = f"{FORMAT_NAMES}, at most 20 MB and 50 million pixels"
 
 
 def _raw(component: gr.components.Component) -> Any:
