@@ -18,6 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from resnet.errors import ResNetError
+from resnet.logs import write_logs
 from resnet.memory import keep_little
 from resnet.onnx_network import chosen_runtime
 from resnet.provider import EngineProvider
@@ -63,7 +64,7 @@ def main() -> int:
         signal.signal(number, _leave)  # until the server is up and can end better
     keep_little()
     gc.disable()  # until the page answers: what is imported stays, and looking through it takes a fifth of the time
-    logging.basicConfig(format="%(message)s")
+    write_logs(logging.WARNING)
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
         check_choice(options.weights)

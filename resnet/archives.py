@@ -6,6 +6,7 @@ A file of 100 kB can unpack to gigabytes, name files elsewhere on the machine, o
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def check_npz(path: Path, manifest: Manifest) -> None:
     most = 4 * parameters_of(manifest)
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        _check_packing(members)
         _check_size(sum(max(0, member.file_size - _MEMBER_BYTES) for member in members), most)
         for member in members:
             name = member.filename.removesuffix(".npy")
@@ -54,6 +56,13 @@ def check_npz(path: Path, manifest: Manifest) -> None:
                 raise ValueError(f"{name!r} holds no numbers but {kind}.")
             if size != member.file_size:
                 raise ValueError(f"{name!r} says that it has shape {shape} of {kind}, which its size contradicts.")
+
+
+def _check_packing(members: Iterable[zipfile.ZipInfo]) -> None:
+    """Refuse methods of packing that give more than a member says of its size, however little of it is wanted."""
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{member.filename!r} is packed by a method that weights do not use.")
 
 
 def _array_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -75,31 +84,45 @@ def check_keras(path: Path, manifest: Manifest) -> None:
         _check_hdf5(path, most)
         return
     with zipfile.ZipFile(path) as archive:
+        _check_packing(archive.infolist())
         _check_size(sum(member.file_size for member in archive.infolist()), most + _TEXT_BYTES)
         with archive.open("model.weights.h5") as file:
             _check_hdf5(file, most)
 
 
 def _check_hdf5(file: Any, most: int) -> None:
+    seen: set[int] = set()
     total = 0
 
     def visit(group: h5py.Group) -> None:
         nonlocal total
         for name in group:
-            link = group.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"it names another file or place as {name!r}.")
             item = group[name]
+            place = h5py.h5o.get_info(item.id).addr
+            if place in seen:  # or a few of them, each twice in the one before, would be as many as one likes
+                raise ValueError(f"it holds {name!r} in two places.")
+            seen.add(place)
             if isinstance(item, h5py.Group):
                 visit(item)
                 continue
-            if item.external or item.is_virtual:
-                raise ValueError(f"the numbers of {name!r} lie in another file.")
-            total += item.nbytes
+            total += _size_of(name, item)
             _check_size(total, most)
 
     with h5py.File(file, "r") as stored:
         visit(stored)
+
+
+def _size_of(name: str, item: Any) -> int:
+    """Bytes of a data set, which takes as many of its file: neither packed nor elsewhere."""
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
+        raise ValueError(f"{name!r} holds no numbers.")
+    if item.external or item.is_virtual:
+        raise ValueError(f"the numbers of {name!r} lie in another file.")
+    if item.chunks is not None:
+        raise ValueError(f"{name!r} is packed, which those of Keras are not.")
+    return int(item.nbytes)
 
 
 def _check_size(size: int, most: int) -> None:

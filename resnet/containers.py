@@ -7,19 +7,16 @@ before a pixel is decoded. Here such files are cut down to their pixels, or end 
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from resnet.boxes import check_boxes
+from resnet.metered import ExcessError
+
 MAXIMUM_SCANS = 100
 """Of a JPEG. Programs write some ten; each costs a walk through all of the picture."""
-
-READS = {b"GIF8": 5_000, b"BM": 2_000_000, b"": 400_000}
-"""By how a file begins. Pillow joins a GIF's comment piece by piece, which takes the square of their number,
-and reads each run of a BMP on its own, which takes little.
-"""
 
 _MOST_SEGMENTS = 10_000
 _MOST_TAGS = 1_000
@@ -35,37 +32,26 @@ _PIXEL_TAGS = {
     *(256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332, 338, 339),
     *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 34675, 37439, 50674),
 }
+_BYTE_TAGS = {347, 34675}  # tables of a JPEG, and the profile
 _SCAN, _END = 0xDA, 0xD9
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_MOST_COMPONENTS = b"\x04"
+_PROFILE = b"ICC_PROFILE\0"
+# What Pillow needs of the segments that programs define: colours, the turn, and the profile, which comes in parts.
+_APPLICATION = {
+    0xE0: (b"JFIF\0",),
+    0xE1: (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"),
+    0xE2: (_PROFILE,),
+    0xEE: (b"Adobe",),
+}
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 400_000
 # One 0xFF, though fill bytes may make it many: the last of a run matches, and each byte is looked at once. With
 # `\xff+` a run would be walked through again from each of its bytes.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
 _JPEG_AFTER_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 _AVIF_EXIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
-
-
-class ExcessError(Exception):
-    """A file that asks for more work than any photo needs."""
-
-
-class MeteredBytes(io.BytesIO):
-    """A file in memory that can be read only so often and so much.
-
-    This bounds every loop over a file in Pillow's Python code, whatever the format.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self._reads = next(count for start, count in READS.items() if content.startswith(start))
-        self._bytes = 8 * len(content) + 1_000_000
-
-    def read(self, size: int | None = -1, /) -> bytes:  # noqa: D102 - as of any file
-        data = super().read(size)
-        self._reads -= 1
-        self._bytes -= len(data)
-        if self._reads < 0 or self._bytes < 0:
-            raise ExcessError
-        return data
 
 
 @dataclass(frozen=True)
@@ -93,7 +79,10 @@ def strip(content: bytes) -> Contents:
         return _strip_jpeg(content)
     if content[:2] in (b"II", b"MM") and content[2:4] in (b"*\0", b"\0*", b"+\0", b"\0+"):  # in either order, as Pillow
         return _strip_tiff(content)
+    if content.startswith(_PNG):
+        _check_png(content)
     if content[4:8] == b"ftyp":
+        check_boxes(content)
         # Pillow reads the whole EXIF block, only to set its orientation to that of the AVIF itself.
         return Contents(_AVIF_EXIF.sub(rb"\1none", content))
     return Contents(content)
@@ -120,18 +109,37 @@ def _checked(orientation: int) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
+def _check_png(content: bytes) -> None:
+    """Refuse more than one colour profile, of which the standard allows one and Pillow unpacks each."""
+    place, profiles = len(_PNG), 0
+    for _ in range(_MOST_CHUNKS):
+        size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
+        profiles += kind == b"iCCP"
+        if profiles > 1:
+            raise ExcessError
+        place += 12 + size
+        if kind == b"IEND" or place >= len(content):
+            return
+    raise ExcessError
+
+
 def _strip_jpeg(content: bytes) -> Contents:
-    """Count the scans, and hide all EXIF segments but the first: Pillow joins and reads them."""
-    changed, has_exif, first_scan = bytearray(), False, len(content)
+    """Count the scans, and hide all segments that Pillow would read and the pixels do not need."""
+    changed, known, first_scan = bytearray(), set(), len(content)
     for marker, place in _segments(content, 2):
         if marker == _SCAN:
             first_scan = place
             break
-        if marker == 0xE1 and content[place + 2 : place + 8] == b"Exif\0\0":
-            if has_exif:
+        if marker in _FRAMES and content[place + 7 : place + 8] > _MOST_COMPONENTS:
+            raise ExcessError
+        if 0xE0 <= marker <= 0xEF:
+            start = next((start for start in _APPLICATION.get(marker, ()) if content.startswith(start, place + 2)), b"")
+            if not start or (start in known and start != _PROFILE):
                 changed = changed or bytearray(content)
-                changed[place + 2 : place + 6] = b"none"
-            has_exif = True
+                # No further than the segment, whose length may be a lie.
+                end = min(place + 6, place + max(2, int.from_bytes(content[place : place + 2], "big")))
+                changed[place + 2 : end] = b"none"[: end - place - 2]
+            known.add(start)
     # These two bytes cannot stand inside a scan. Where they are rare enough, the scans need not be walked
     # through, which would take as long as to decode them.
     scans = content.count(b"\xff\xda", first_scan - 2)
@@ -141,14 +149,16 @@ def _strip_jpeg(content: bytes) -> Contents:
 
 
 def _segments(content: bytes, place: int) -> Iterator[tuple[int, int]]:
-    """Marker and start, behind the marker, of each of a JPEG's segments."""
+    """Marker and start, behind the marker, of each of a JPEG's segments, up to the end that follows a scan.
+
+    An end before the first scan ends nothing: the decoder goes on behind it.
+    """
     pattern, count = _JPEG_MARKER, 0
     while found := pattern.search(content, place):
-        pattern, place = _JPEG_MARKER, found.end()
-        marker = found[1][0]
-        if marker == _END:
+        marker, place = found[1][0], found.end()
+        if marker == _END and pattern is _JPEG_AFTER_SCAN:
             return
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+        if marker == _END or marker == 0x01 or 0xD0 <= marker <= 0xD8:
             continue
         count += 1
         if count > _MOST_SEGMENTS:
@@ -221,7 +231,7 @@ def _strip_tiff(content: bytes) -> Contents:
             orientation = _checked(directory.number(kind, value))
         if tag not in _PIXEL_TAGS or kind not in _VALUE_BYTES:
             continue
-        if count > _MOST_VALUES and _VALUE_BYTES[kind] > 1:
+        if count > _MOST_VALUES and not (tag in _BYTE_TAGS and kind in (1, 7)):  # of others Pillow makes numbers
             raise ExcessError
         kept[tag] = directory.entry.pack(tag, kind, count, value)
     head = 16 if directory.big else 8

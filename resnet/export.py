@@ -147,6 +147,8 @@ class Export:
         Raises:
             OptionError: A file cannot be written.
         """
+        if full.is_set() and self._folder.parent.name.startswith(IN_HAND):  # a server's, with others' files beside it
+            raise OptionError("There is no room for files now; please try again in some minutes.")
         if answer.observation is None:
             self._photos.append({"image": answer.name, "error": str(answer.error)})
             self._rows.append({"photo": answer.name, "error": str(answer.error)})

@@ -19,9 +19,10 @@ import pi_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from resnet.colours import to_srgb
-from resnet.containers import MAXIMUM_SCANS, Contents, ExcessError, MeteredBytes, orientation_of, strip, tiff_layout
+from resnet.containers import MAXIMUM_SCANS, Contents, orientation_of, strip, tiff_layout
 from resnet.errors import ImageError, Note
 from resnet.grey import to_eight_bits
+from resnet.metered import ExcessError, MeteredBytes
 from resnet.signatures import kind_of
 from resnet.text import printable
 
@@ -32,7 +33,7 @@ MAXIMUM_RUN_LENGTH_PIXELS = 10_000_000
 WORKING_LONGER, WORKING_SHORTER = 1000, 512
 """Photos are reduced until one side reaches its number: more than any input or picture here needs."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 LARGE_PIXELS = 16_000_000
 MOST_LARGE = 2
@@ -228,8 +229,9 @@ def _photo(
     try:
         if contents is not None and reduce:
             image.draft(None, _working_size(image.size))  # JPEG decodes at 1/2, 1/4 or 1/8 of its size
-        # A JPEG that is decoded at a part of its size is no longer large.
-        with _large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
+        # A JPEG that is decoded at a part of its size is no longer large, unless all of its scans are held meanwhile.
+        pixels = width * height if image.info.get("progressive") else image.width * image.height
+        with _large if pixels > LARGE_PIXELS else contextlib.nullcontext():
             image.load()
             if look is not None:
                 look(image)

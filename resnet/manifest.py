@@ -20,6 +20,9 @@ from resnet.stages import DEPTHS, STEM_POOLS
 from resnet.text import decode, is_printable
 
 MANIFEST_NAME = "manifest.json"
+MOST_CLASSES = 22_000
+"""Of a network; ImageNet as a whole has 21,843."""
+
 WEIGHT_SUFFIXES = (".npz", ".weights.h5", ".keras")
 
 
@@ -136,13 +139,15 @@ def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
     depths = ", ".join(map(str, DEPTHS))
     _check(manifest.depth in DEPTHS, f"depth must be one of {depths}", manifest.depth)
     _check(manifest.stem_pool in STEM_POOLS, "stem_pool must be same or centered", manifest.stem_pool)
-    _check(isinstance(manifest.classes, int) and manifest.classes >= 2, "classes must be at least 2", manifest.classes)
+    counted = isinstance(manifest.classes, int) and 2 <= manifest.classes <= MOST_CLASSES
+    _check(counted, f"classes must be 2 to {MOST_CLASSES:,}", manifest.classes)
     _check(isinstance(spec.size, int) and 32 <= spec.size <= 1024, "input size must be 32 to 1024", spec.size)
     _check(0 < spec.crop_fraction <= 1, "crop_fraction must be above 0 and at most 1", spec.crop_fraction)
     _check(spec.detail is None or 1 <= spec.detail <= spec.size, "detail must be 1 to the size", spec.detail)
     _check(spec.channels in ("RGB", "BGR"), "channels must be RGB or BGR", spec.channels)
     _check(len(spec.mean) == 3 and all(map(isfinite, spec.mean)), "mean must have three numbers", spec.mean)
-    _check(isinstance(spec.scale, int | float) and isfinite(spec.scale), "scale must be a number", spec.scale)
+    _check(isinstance(spec.scale, int | float) and abs(spec.scale) < 1e9, "scale must be a number", spec.scale)
+    _check(isinstance(manifest.sha256, str), "sha256 must be a text", manifest.sha256)
     _check(isinstance(manifest.name, str) and bool(manifest.name), "name must be a text", manifest.name)
     for key in ("name", "data", "licence"):
         value = getattr(manifest, key)
@@ -179,7 +184,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = _parse(json.loads(decode(path.read_bytes())), path.parent)
     except FileNotFoundError as error:
         raise WeightsError("Weights need a {} beside them; {} does not exist.", MANIFEST_NAME, path) from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise WeightsError("The manifest {} cannot be read: {}.", path, error) from error
     if named and named != manifest.file:
         raise WeightsError("The manifest {} describes {}, not {}.", path, manifest.file, named)

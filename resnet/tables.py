@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# At the start, and also behind what other spreadsheets than those that take commas begin a cell with.
-_FORMULA = re.compile(r"(^|[;\t\r\n])([^\S\t\r\n]*[=+\-@＝＋－＠])")
-_GUARDED = re.compile(r"(^|[;\t\r\n])'([^\S\t\r\n]*[=+\-@＝＋－＠])")
+# At the start, and also behind what other spreadsheets than those that take commas begin a cell with; blanks and
+# quotes between that and the sign are no part of the cell. The second group is the guard, where there is one.
+_FORMULA = re.compile(
+    r"(^|[;\t\r\n])('?)"
+    r"([\"' \x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000]*[=+\-@＝＋－＠])"
+)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -35,9 +38,9 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 def guarded(value: Any) -> Any:
     """Return a value that no spreadsheet takes for a formula."""
-    return _FORMULA.sub(r"\1'\2", value) if isinstance(value, str) else value
+    return _FORMULA.sub(r"\1'\2\3", value) if isinstance(value, str) else value
 
 
 def unguarded(text: str) -> str:
     """Return a text as it was before `guarded`."""
-    return _GUARDED.sub(r"\1\2", text)
+    return _FORMULA.sub(r"\1\3", text)

@@ -28,6 +28,9 @@ BLOCK_BYTES = 4096
 IN_HAND = "resnet-export-"
 """How the names of folders begin that are being written; whoever makes them removes them."""
 
+_come = 0
+_counting = threading.Lock()
+
 full = threading.Event()
 """Set while visitors' files take more than they may although none can be removed yet: no more are taken."""
 
@@ -82,11 +85,12 @@ def make_room(
         recent: Seconds since its last use up to which a file stays, even if the limit is exceeded.
 
     Returns:
-        Bytes that were removed, and bytes that are left, without those in hand.
+        Bytes that were removed, and bytes that are left, those in hand as well.
     """
     in_hand = os.fspath(folder / IN_HAND)
-    files = sorted(one for one in _files(folder) if not one[2].startswith(in_hand))
-    now, removed, whole = time.time(), 0, sum(size for _, size, _ in files)
+    found = list(_files(folder))
+    files = sorted(one for one in found if not one[2].startswith(in_hand))
+    now, removed, whole = time.time(), 0, sum(size for _, size, _ in found)
     for changed, size, path in files:
         if now - changed <= (min(age, recent) if whole - removed > limit else age):
             break
@@ -98,6 +102,33 @@ def make_room(
             if Path(path).parent != folder:
                 Path(path).parent.rmdir()
     return removed, whole - removed
+
+
+def look(folder: Path) -> int:
+    """Remove what is old, and set or clear `full` by what is left; returns the bytes that were removed.
+
+    Args:
+        folder: Of `temporary_folder`.
+    """
+    global _come
+    removed, left = make_room(folder)
+    with _counting:
+        _come = left
+        (full.set if left > TEMPORARY_BYTES else full.clear)()
+    return removed
+
+
+def count(size: int) -> None:
+    """Count bytes that come between two looks, and set `full` as soon as they are too many.
+
+    Args:
+        size: In bytes.
+    """
+    global _come
+    with _counting:
+        _come += size
+        if _come > TEMPORARY_BYTES:
+            full.set()
 
 
 def folder_bytes(folder: Path) -> int:

@@ -408,6 +408,33 @@ def corpus() -> Iterator[Item]:
         yield name, good[:60]
 
 
+def many_items(count: int) -> bytes:
+    """An AVIF that says it has so many items more."""
+    content = encoded(noise(), "AVIF", speed=10)
+
+    def find(kind: bytes) -> tuple[int, int]:
+        at = content.index(kind) - 4
+        return at, struct.unpack_from(">I", content, at)[0]
+
+    (meta, meta_size), (items, items_size) = find(b"meta"), find(b"iinf")
+    old, known = content[items + 14 : items + items_size], struct.unpack_from(">H", content, items + 12)[0]
+    body = b"".join(struct.pack(">I4sIHH4sx", 21, b"infe", 2 << 24, 100 + n % 60_000, 0, b"none") for n in range(count))
+    new = struct.pack(">I4sII", 16 + len(old) + len(body), b"iinf", 1 << 24, known + count) + old + body
+    grown = struct.pack(">I", meta_size + len(new) - items_size)
+    return content[:meta] + grown + content[meta + 4 : items] + new + content[items + items_size :]
+
+
+def end_first(content: bytes) -> bytes:
+    """A JPEG behind an end that ends nothing."""
+    return b"\xff\xd8\xff\xd9" + content
+
+
+def pictures_in_a_jpeg(tags: int) -> bytes:
+    """A JPEG with a list of further pictures whose tags all hold the same bytes."""
+    content = encoded(noise(8, 8), "JPEG")
+    return content[:2] + segment(0xE2, b"MPF\0" + same_stretch(tags, 64_900).replace(b"\7\0", b"\3\0")) + content[2:]
+
+
 SLOW: dict[str, Callable[[], bytes]] = {
     "comment.gif": lambda: gif(b"!\xfe" + (b"\xff" + b"a" * 255) * 70_000 + b"\0"),
     "comments.gif": lambda: gif(b"!\xfe\1a\0" * 1_000_000),
@@ -417,6 +444,13 @@ SLOW: dict[str, Callable[[], bytes]] = {
     "fill bytes.jpg": lambda: b"\xff\xd8" + b"\xff" * 18_000_000 + b"\0",
     "chained profile.png": lambda: encoded(noise(), "PNG", icc_profile=chained_profile(100_000)),
     "chained profile.jpg": lambda: encoded(noise(), "JPEG", icc_profile=chained_profile(400_000)),
+    "end first, scans.jpg": lambda: end_first(progressive_jpeg(7000, 7000, 1_000)),
+    "end first, exif.jpg": lambda: end_first(jpeg_with_exif(same_stretch(5_000, 18_000_000))),
+    "pictures.jpg": lambda: pictures_in_a_jpeg(4_000),
+    "components.jpg": lambda: b"\xff\xd8" + segment(0xC0, bytes([8, 0, 9, 0, 9, 255]) + bytes(63_000)) * 300,
+    "items.avif": lambda: many_items(200_000),
+    "profiles.png": lambda: png(1, 1, before=chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(1_000_000))) * 19_000),
+    "signed bytes.tif": lambda: tiff(1, 1, [(273, 6, 18_000_000, 200), (279, 4, 1, 1)], bytes(18_001_000)),
     "segments.jpg": lambda: b"\xff\xd8" + b"\xff\xfe\0\2" * 4_900_000,
     "exif.jpg": lambda: jpeg_with_exif(same_stretch(5_000, 18_000_000)),
     "exif.png": lambda: png(1, 1, before=chunk(b"eXIf", same_stretch(65_000, 18_000_000))),

@@ -85,17 +85,54 @@ def test_other_members_are_refused(tmp_path, manifest):
     refused(manifest("other.npz"), "holds '../../evil.py', which this network does not have")
 
 
-@pytest.mark.parametrize("file", ["bomb.weights.h5", "bomb.keras"])
-def test_keras_files_that_unpack_to_more_than_the_network_are_refused(tmp_path, manifest, file):
+def write_keras(tmp_path, file, fill):
+    """A file of Keras' kind whose inside a function fills."""
     with h5py.File(tmp_path / "inner.h5", "w") as stored:
-        # No number of it is written: its size is what it says.
-        stored.create_dataset("layers/vars/0", (10**10,), "f4", chunks=(10**6,), compression="gzip")
+        fill(stored)
     if file.endswith(".keras"):
         with zipfile.ZipFile(tmp_path / file, "w") as archive:
             archive.write(tmp_path / "inner.h5", "model.weights.h5")
     else:
         (tmp_path / "inner.h5").rename(tmp_path / file)
-    refused(manifest(file), "unpacks to 40,000 MB; this network has at most")
+
+
+def twice_in_each(stored):
+    group = stored
+    for level in range(40):
+        inner = group.create_group(f"a{level}")
+        group[f"b{level}"] = inner
+        group = inner
+
+
+@pytest.mark.parametrize("file", ["bomb.weights.h5", "bomb.keras"])
+@pytest.mark.parametrize(
+    ("fill", "sentence"),
+    [
+        # No number of it is written: its size is what it says.
+        (
+            lambda stored: stored.create_dataset("a/0", (10**10,), "f4"),
+            "unpacks to 40,000 MB; this network",
+        ),
+        (lambda stored: stored.create_dataset("a/0", (64,), "f4", compression="gzip"), "'0' is packed"),
+        (lambda stored: stored.create_dataset("a/0", (64,), "f4", chunks=(64,)), "'0' is packed"),
+        (lambda stored: stored.create_dataset("a/0", (2,), h5py.string_dtype()), "'0' holds no numbers"),
+        (lambda stored: stored.__setitem__("a", np.dtype("f4")), "'a' holds no numbers"),
+        (twice_in_each, "holds 'b\\d+' in two places"),
+    ],
+    ids=["large", "gzip", "chunks", "text", "type", "links"],
+)
+def test_keras_files_made_to_do_harm_are_refused(tmp_path, manifest, file, fill, sentence):
+    write_keras(tmp_path, file, fill)
+    refused(manifest(file), sentence)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("file", ["bomb.npz", "bomb.keras"])
+def test_archives_packed_by_other_methods_are_refused_unopened(tmp_path, manifest, file, method):
+    # What is unpacked of these is not bounded by what a member says of its size.
+    with zipfile.ZipFile(tmp_path / file, "w", method) as archive:
+        archive.writestr("conv1_conv/kernel.npy" if file.endswith("npz") else "model.weights.h5", bytes(30_000_000))
+    refused(manifest(file), "is packed by a method that weights do not use")
 
 
 @pytest.mark.parametrize("kind", ["external link", "soft link", "external numbers", "virtual"])

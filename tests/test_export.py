@@ -125,7 +125,17 @@ FORMULAS = ["=1", "+1", "-1", "@a", " =1", "\N{FULLWIDTH EQUALS SIGN}1",
             "\N{FULLWIDTH COMMERCIAL AT}a", "\N{IDEOGRAPHIC SPACE}=1", "\N{NO-BREAK SPACE}-1"]  # fmt: skip
 TEXTS = ["cat", 'a "quoted" cat', "it's", "'", "", "中文", "1,5"]
 
-INSIDE = ["a;=cmd|' /C calc'!A0", "a\n=1", "\t=1", "\r\n=1", "a; \t=1"]
+INSIDE = [
+    "a;=cmd|' /C calc'!A0",
+    "a\n=1",
+    "\t=1",
+    "\r\n=1",
+    "a; \t=1",
+    'a;"=1+1;x',
+    'a;"\N{NO-BREAK SPACE}=1;',
+    "a;'=1",
+    "=1;=2",
+]
 
 
 @pytest.mark.parametrize("separator", [",", ";"])

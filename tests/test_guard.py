@@ -29,12 +29,12 @@ from resnet.ui.guard import Guard, is_loopback, middleware
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(300_000)
 
 
-def small_app(names):
+def small_app(names, further=()):
     def fail(request):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     pages = [Route("/", lambda request: PlainTextResponse("page")), Route("/config", fail)]
-    app = Starlette(routes=pages, middleware=[Middleware(Guard, names=names)])
+    app = Starlette(routes=pages, middleware=[Middleware(Guard, names=names, further=further)])
     return TestClient(app, base_url="http://localhost:7860")
 
 
@@ -50,12 +50,13 @@ def small_app(names):
         {"Origin": "http://localhost:3000"},  # another program of this machine
         {"Origin": "https://127.0.0.1"},
         {"Host": "127.0.0.1:9000", "Origin": "http://localhost:9000"},
+        {"Origin": "https://demo.example:8443"},
         {"Host": ""},
     ],
     ids=str,
 )
 def test_other_sites_cannot_use_a_local_page(headers):
-    answer = small_app(["localhost", "127.0.0.1"]).get("/", headers=headers)
+    answer = small_app(["localhost", "127.0.0.1", "demo.example"], ["demo.example"]).get("/", headers=headers)
     assert answer.status_code == 403
     assert "--name" in answer.text
 
@@ -74,7 +75,8 @@ def test_other_sites_cannot_use_a_local_page(headers):
     ids=str,
 )
 def test_its_own_names_can(headers):
-    assert small_app(["localhost", "127.0.0.1", "::1", "demo.example"]).get("/", headers=headers).text == "page"
+    app = small_app(["localhost", "127.0.0.1", "::1", "demo.example"], ["demo.example"])
+    assert app.get("/", headers=headers).text == "page"
 
 
 def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
@@ -102,7 +104,11 @@ def test_what_another_site_embeds_is_refused_and_what_it_links_to_is_not():
     assert (answer.status_code, answer.text) == (403, guard.CROSS_SITE)
     assert client.get("/", headers={**embedded, "Sec-Fetch-Site": "same-origin"}).text == "page"
     assert client.get("/", headers={**embedded, "Sec-Fetch-Site": "none"}).text == "page"
-    assert client.get("/", headers={**embedded, "Sec-Fetch-Mode": "navigate"}).text == "page"
+    linked = {**embedded, "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/", headers=linked).text == "page"
+    for path in ("/readyz", "/metrics", "/gradio_api/info", "/config"):  # which no link leads to
+        assert client.get(path, headers=linked).status_code == 403
+    assert client.get("/", headers={**embedded, "Sec-Fetch-Site": "same-site"}).status_code == 403  # another port
     assert client.get("/").text == "page"  # a program
 
 
@@ -274,8 +280,8 @@ def test_all_uploads_together_hold_so_many_files_at_most(server, monkeypatch):
     monkeypatch.setattr(bodies, "MOST_FILES_TOGETHER", 3)
     upload = "upload", "multipart/form-data; boundary=x"
     stored = set(Path(get_upload_folder()).rglob("*"))
-    with begin(server, *upload, PART * 2), begin(server, *upload, PART * 2) as second:
-        (refused,), _, _ = select.select([second], [], [], 50)
+    with begin(server, *upload, PART * 2) as first, begin(server, *upload, PART * 2) as second:
+        (refused,), _, _ = select.select([first, second], [], [], 50)  # whichever has come later
         assert refused.recv(1000).startswith(b"HTTP/1.1 400 ")
     wait_for(lambda: set(Path(get_upload_folder()).rglob("*")) == stored)
     assert httpx.post(f"{server}gradio_api/upload", files={"files": ("a.png", b"x")}).status_code == 200

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet.containers import MAXIMUM_SCANS, ExcessError, MeteredBytes, orientation_of, strip
+from resnet.containers import MAXIMUM_SCANS, orientation_of, strip
 from resnet.errors import ImageError
 from resnet.export import Export, answer_many, write_all
 from resnet.heatmaps import ViewOptions
 from resnet.images import read_photo
 from resnet.labels import ASSETS
+from resnet.metered import ExcessError, MeteredBytes
 from resnet.preprocess import FRAMINGS, InputSpec, prepare
 from resnet.text import printable
 from tests import hostile
@@ -132,7 +133,7 @@ def test_slow_files_are_bounded():
     assert run.returncode == 0, (run.stdout, run.stderr)
     found = run.stdout.splitlines()
     assert [line.split(" photo ")[0].split(" error ")[0] for line in found] == list(hostile.SLOW)
-    assert sum(" error " in line for line in found) == 13, found
+    assert sum(" error " in line for line in found) == 18, found
 
 
 def test_many_photos_are_answered_with_hostile_ones_between(engine, tmp_path, monkeypatch):

@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    "text", "progress", "tables", "errors", "temporary", "memory", "options", "metrics", "stages", "labels",
-    "containers", "colours", "folders", "grey", "signatures", "images", "preprocess", "manifest", "archives",
-    "model", "weights", "imagenet", "gradients", "batching", "onnx_network", "engine", "formats", "sources",
-    "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence", "occlusion", "comparison",
-    "explorer", "charts", "report", "figures", "export", "batch", "training", "cli", "ui",
+    "text", "logs", "progress", "tables", "errors", "temporary", "memory", "options", "metrics", "stages", "labels",
+    "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess",
+    "manifest", "archives", "model", "weights", "imagenet", "gradients", "batching", "onnx_network", "engine",
+    "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",
+    "occlusion", "comparison", "explorer", "charts", "report", "figures", "export", "batch", "training", "cli",
+    "ui",
 ]  # fmt: skip
 TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
 GRADIO_ALLOWED = {"ui"}

@@ -190,7 +190,7 @@ def test_keras_weights_of_another_network_are_refused(tmp_path, tiny, blocks, fi
     ("change", "sentence"),
     [
         ({"depth": 34}, "depth must be one of 50, 101, 152; it is 34"),
-        ({"classes": 1}, "classes must be at least 2; it is 1"),
+        ({"classes": 1}, "classes must be 2 to 22,000; it is 1"),
         ({"stem_pool": "valid"}, "stem_pool must be same or centered; it is 'valid'"),
         ({"file": "../secret.npz"}, "'file' must be a file name without a folder"),
         ({"file": "/etc/passwd"}, "'file' must be a file name without a folder"),

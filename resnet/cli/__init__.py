@@ -12,6 +12,8 @@ from resnet import __version__
 from resnet.cli import batch, classify, compare, evaluate, evidence, export, info, train
 from resnet.cli.arguments import leave_output
 from resnet.errors import ImageError, ResNetError
+from resnet.logs import write_logs
+from resnet.text import escaped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if photos failed, 2 for wrong usage, weights that do not load, or a result that cannot
         be written.
     """
-    logging.basicConfig(format="resnet: %(message)s", level=logging.WARNING)
+    write_logs(logging.WARNING, "resnet: %(message)s")
     # None where the caller has closed it.
     sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leave_output()
         return 1
     except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
+        place = f" ({escaped(str(error.filename))})" if error.filename else ""
         print(f"resnet: Reading or writing failed: {error.strerror or error}{place}.", file=sys.stderr)
         leave_output()
         return 1

@@ -10,6 +10,7 @@ from resnet.cli.arguments import add_weights, without_native_messages
 from resnet.manifest import Manifest, read_manifest, verify
 from resnet.sources import BUNDLED, SOURCES
 from resnet.stages import block_table, head_multiply_accumulates, head_parameters, stage_table
+from resnet.text import escaped
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,8 +41,9 @@ def _info(options: argparse.Namespace) -> int:
         print(f"{name:<16}{shape:<16}{block.stride:>7}{block.receptive_field:>7}{cost:>14,.1f}{numbers:>13,}")
     print(f"{'head':<16}{manifest.classes:<16}{'':>14}{head / 1e6:>14,.1f}{head_parameters(manifest.classes):>13,}")
     place = manifest.weights_path if manifest.sha256 else "loaded by Keras when they are first used"
-    print(f"\nweights: {place}")
-    print(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False))
+    print(f"\nweights: {escaped(str(place))}")
+    # JSON escapes the control characters of ASCII alone.
+    print("\n".join(map(escaped, json.dumps(manifest.to_json(), indent=2, ensure_ascii=False).split("\n"))))
     return 0
 
 

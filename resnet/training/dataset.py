@@ -12,7 +12,7 @@ from resnet.labels import ClassLabel, ClassNames, imagenet_names, label_classes
 from resnet.text import composed, escaped, is_printable, key_of
 from resnet.training.files import LabelledFile
 from resnet.training.layout import check_classes, entries_of, find_parts
-from resnet.training.lists import check_inside, files_of_rows, read_rows
+from resnet.training.lists import files_of_rows, read_rows
 
 TILE = 64
 
@@ -68,10 +68,7 @@ def find_labelled(
         return found[0]
 
     if root.suffix.lower() == ".csv" and not root.is_dir():
-        files = files_of_rows(root, [(row, index_of(row["label"])) for row in read_rows(root)])
-        if not outside:
-            check_inside(root, files)
-        return files
+        return files_of_rows(root, [(row, index_of(row["label"])) for row in read_rows(root)], outside=outside)
     files = []
     folders, sheets = _classes_in(root, tile)
     for sheet in sheets:

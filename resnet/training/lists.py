@@ -57,21 +57,27 @@ def _existing(folder: Path, name: str) -> Path:
     """The file that a list names: with Windows' separators and composed or decomposed characters, too."""
     slashes = name.replace("\\", "/")
     for form in (name, slashes, unicodedata.normalize("NFC", slashes), unicodedata.normalize("NFD", slashes)):
-        if os.path.exists(folder / form):  # noqa: PTH110 - takes any text
+        if os.path.isfile(folder / form):  # noqa: PTH113 - takes any text
             return folder / form
     return folder / name
 
 
-def files_of_rows(path: Path, rows: Sequence[tuple[dict[str, str], int]]) -> list[LabelledFile]:
+def files_of_rows(
+    path: Path, rows: Sequence[tuple[dict[str, str], int]], *, outside: bool = False
+) -> list[LabelledFile]:
     """Return the files that a list names.
 
     Args:
         path: Of the list.
         rows: Of `read_rows`, each with the index of its class.
+        outside: Whether they may lie outside of the list's folder.
 
     Raises:
-        DataError: A file does not exist, or a tile's number is none.
+        DataError: A file lies outside, does not exist, or a tile's number is none.
     """
+    if not outside:
+        for row, _ in rows:
+            _check_inside(path, row["path"])
     grouped: dict[tuple[Path, int, int | None], list[int]] = defaultdict(list)
     for row, index in rows:
         numbers = [row.get(column, "") for column in COLUMNS[2:]]
@@ -79,7 +85,7 @@ def files_of_rows(path: Path, rows: Sequence[tuple[dict[str, str], int]]) -> lis
             raise DataError("{}: tile and position of {} must be whole numbers.", path, row["path"])
         tile, position = (int(number) if number else None for number in numbers)
         grouped[_existing(path.parent, row["path"]), index, tile or None].append(-1 if position is None else position)
-    lost = [file for file, _, _ in grouped if not os.path.exists(file)]  # noqa: PTH110 - takes any text
+    lost = [file for file, _, _ in grouped if not os.path.isfile(file)]  # noqa: PTH113 - takes any text
     if lost:
         raise DataError("{} lists {} pictures that do not exist; the first is {}.", path, len(lost), lost[0])
     return [
@@ -88,20 +94,23 @@ def files_of_rows(path: Path, rows: Sequence[tuple[dict[str, str], int]]) -> lis
     ]
 
 
-def check_inside(path: Path, files: Sequence[LabelledFile]) -> None:
-    """Refuse a list of pictures elsewhere: whoever wrote it may want to see files of whoever runs it.
+def _check_inside(path: Path, name: str) -> None:
+    """Refuse a picture elsewhere: whoever wrote the list may want to see files of whoever runs it.
+
+    By its name at first, since to look at some names asks other machines, then by where links lead.
 
     Raises:
-        DataError: It names one.
+        DataError: It lies outside of the list's folder.
     """
-    folder = path.parent.resolve()
-    for file in files:
-        if not file.path.resolve().is_relative_to(folder):
-            raise DataError(
-                "{} names {}, which lies outside of the list's folder. If you trust the list, allow it with --outside.",
-                path,
-                file.path,
-            )
+    folder = os.path.realpath(path.parent)
+    file = os.path.normpath(os.path.join(folder, name.replace("\\", "/")))  # noqa: PTH118 - takes any text
+    inside = folder.rstrip(os.sep) + os.sep
+    if not file.startswith(inside) or not os.path.realpath(file).startswith(inside):
+        raise DataError(
+            "{} names {}, which lies outside of the list's folder. If you trust the list, allow it with --outside.",
+            path,
+            name,
+        )
 
 
 def write_rows(path: Path, files: Sequence[LabelledFile], labels: Sequence[ClassLabel]) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from resnet.export import MOST_PHOTOS
-from resnet.temporary import TEMPORARY_BYTES, full
+from resnet.temporary import TEMPORARY_BYTES, count, full
 
 NO_ROOM = "The server cannot store files now: {}. Please try later."
 NO_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -126,6 +126,7 @@ class Body:
         if full.is_set() and not self._whole:
             raise MultiPartException(NO_ROOM_FOR_FILES)
         self._count_files(message.get("body", b""))
+        count(len(message.get("body", b"")))
         return message
 
     def _count_files(self, part: bytes) -> None:

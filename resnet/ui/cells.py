@@ -162,8 +162,12 @@ class CellAnswer:
         )
 
 
-def _pointed(event: gr.EventData) -> Point:
-    return min(max(float(event.x), 0.0), 1.0), min(max(float(event.y), 0.0), 1.0)
+def _pointed(event: gr.EventData) -> Any:
+    try:
+        x, y = (min(max(float(getattr(event, axis)), 0.0), 1.0) for axis in "xy")
+    except (AttributeError, TypeError, ValueError):
+        return gr.skip()  # no click of the page's
+    return x, y
 
 
 def cell_at(observation: Observation, block: Block, point: Point) -> tuple[int, int]:

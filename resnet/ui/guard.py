@@ -40,6 +40,7 @@ _TOOLS = "/gradio_api/mcp"
 _PROBES = ("/healthz", "/readyz")
 # What the page, programs and language models ask for; Gradio has more ways in, for components and tools of its own
 # that this page lacks, some of them past all bounds.
+_NAVIGABLE = {language.route for language in LANGUAGES}
 _PAGES = {
     *("", *(language.route for language in LANGUAGES), "config", "theme.css", "favicon.ico", "manifest.json"),
     *("robots.txt", "assets", "static", "svelte", "pwa_icon", "healthz", "readyz", "metrics"),
@@ -57,7 +58,7 @@ _PAGE_POLICY = (
     f"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {_PARENTS}"
 )
 # A visitor's file is shown, but nothing in it runs.
-_FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
+_FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -79,16 +80,18 @@ class Guard:
     https://owasp.org/www-community/attacks/csrf. Programs send no `Origin` and are not concerned.
     """
 
-    def __init__(self, app: ASGIApp, names: Sequence[str] | None) -> None:
+    def __init__(self, app: ASGIApp, names: Sequence[str] | None, further: Sequence[str] = ()) -> None:
         """Wrap an application.
 
         Args:
             app: The application.
             names: Hosts that it answers to; None for all, where others are meant to reach it.
+            further: Those of them that a proxy has, whose pages at the usual port may ask.
         """
         self._app = app
         self._zipped = GZipMiddleware(app, compresslevel=5)
         self._names = names
+        self._further = further
         self._held: set[Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,12 +139,13 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         path, headers = scope["path"], Headers(scope=scope)
         if self._names is not None and path not in _PROBES:
-            sentence = self._stranger(headers, self._names)
+            sentence = self._stranger(headers, self._names, self._further)
             if sentence:
                 return PlainTextResponse(sentence, 403)
-        # A picture or a script of another site; a link or a frame navigates, and what has an origin is checked by that.
-        embedded = headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
-        if embedded and "origin" not in headers:
+        # What has an origin is checked by that; a link or a frame of another site has none, and may lead to the page.
+        foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+        is_page = path.removeprefix(scope.get("root_path", "")).strip("/") in _NAVIGABLE
+        if foreign and "origin" not in headers and not (is_page and headers.get("sec-fetch-mode") == "navigate"):
             return PlainTextResponse(CROSS_SITE, 403)
         if _ELSEWHERE.search(path):
             return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
@@ -152,12 +156,13 @@ class Guard:
         return None
 
     @staticmethod
-    def _stranger(headers: Headers, names: Sequence[str]) -> str | None:
+    def _stranger(headers: Headers, names: Sequence[str], further: Sequence[str]) -> str | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if _name_of(f"//{host}") not in names:
             return f"This page does not answer to the name {host!r}. Start it with --name to allow that."
-        further = _name_of(origin) if _name_of(origin) not in LOOPBACK else ""  # another port is another program
-        if origin not in (None, f"http://{host}", f"https://{host}") and further not in names:
+        # Another port is another program, unless it is that of a proxy with a name of its own.
+        own = {f"{scheme}://{name}" for scheme in ("http", "https") for name in (host, *further)}
+        if origin is not None and origin not in own:
             return f"The site {origin!r} may not use this page. Start it with --name to allow that."
         return None
 
@@ -249,4 +254,4 @@ def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
             names[further.index("")],
         )
     allowed = (*LOOPBACK, _place(host), *further) if is_loopback(host) or names else None
-    return [Middleware(Guard, names=allowed)]
+    return [Middleware(Guard, names=allowed, further=further)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnet.memory import give_back
-from resnet.temporary import TEMPORARY_BYTES, full, make_room
+from resnet.temporary import look
 from resnet.ui.layout import launch_options
 from resnet.ui.server import GuardedBlocks
 
@@ -46,11 +46,7 @@ def serve(
     demo.launch(server_port=port, prevent_thread_lock=True, **launch_options(demo, host, names))
     gc.enable()  # `app.py` starts without
     while not stop.wait(LOOK_EVERY):
-        removed, left = make_room(folder)
-        if left > TEMPORARY_BYTES:
-            full.set()
-        else:
-            full.clear()
+        removed = look(folder)
         if removed:
             _log.info("Removed %.0f MB of old temporary files.", removed / 1e6)
         give_back()

@@ -323,4 +323,5 @@ def _drawn(shown: Shown, stage: str, block: Any, order: str, target: int | None,
 
 
 def _chosen_channel(event: gr.EventData) -> int:
-    return int(str(getattr(event, "choice", "0")))
+    choice = str(getattr(event, "choice", ""))
+    return int(choice) if choice.isdecimal() and len(choice) < 6 else 0

@@ -308,5 +308,6 @@ def _drawn(shown: Shown, classes: Sequence[int]) -> str:
 
 
 def _chosen_map(event: gr.EventData) -> tuple[int, int]:
-    row, _, stage = str(getattr(event, "choice", "0:4")).partition(":")
-    return int(row), int(stage)
+    row, _, stage = str(getattr(event, "choice", "")).partition(":")
+    places = int(row) if row.isdecimal() else 0, int(stage) if stage.isdecimal() else len(STAGE_NAMES)
+    return min(places[0], MAXIMUM_CLASSES - 1), min(places[1], len(STAGE_NAMES) - 1)
