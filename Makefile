@@ -45,7 +45,9 @@ load: $(VENV)/load
 	$(BIN)/python -m benchmarks.load
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
+	  "Python 3.11, 3.12 or 3.13 is needed, for which there is TensorFlow; $(PYTHON) is " + v + \
+	  ". With another one: make PYTHON=python3.12 demo")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: requirements.txt | $(BIN)/python

@@ -23,7 +23,9 @@ _SYSTEM = {
 """Names that macOS, Windows and storage boxes give to what they keep for themselves, in small letters."""
 
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+"""Of AVIF and HEIF files; other files of boxes are films."""
+
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _MOST_BOXES, _LARGEST_BOX = 16, 1 << 40
 _NAMED = 3
@@ -76,7 +78,7 @@ def is_picture(path: Path) -> bool:
         with path.open("rb") as file:
             start = file.read(16)
             if start[4:8] == b"ftyp":
-                return start[8:12] in _BRANDS and _has_items(file)
+                return start[8:12] in BRANDS and _has_items(file)
     except OSError:
         return suffix in SUFFIXES  # what is wrong with it is said when it is read
     return start.startswith(_STARTS) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")

@@ -74,7 +74,8 @@ def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
             self.variables_of_network = network.variables
 
         def run(self, image: tf.Tensor) -> list[tf.Tensor]:
-            pixels = tf.cast(image, tf.float32)
+            # Without the batch's dimension a convolution would end the process that serves it.
+            pixels = tf.cast(tf.ensure_shape(image, (None, None, None, 3)), tf.float32)
             pixels = pixels[..., ::-1] if spec.channels == "BGR" else pixels
             return network((pixels - tf.constant(spec.mean)) * spec.scale, training=False)
 

@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from resnet.colours import to_srgb
 from resnet.containers import MAXIMUM_SCANS, Contents, orientation_of, strip, tiff_layout
 from resnet.errors import ImageError, Note
+from resnet.folders import BRANDS
 from resnet.grey import to_eight_bits
 from resnet.metered import ExcessError, MeteredBytes
 from resnet.signatures import kind_of
@@ -174,6 +175,8 @@ def _unknown_format(content: bytes, name: str) -> ImageError:
             name,
             *layout,
         )
+    if content[4:8] == b"ftyp" and content[8:12] in BRANDS:
+        return ImageError("{} is damaged: its header cannot be read.", name)
     kind = kind_of(content)
     if kind == "an SVG drawing":
         return ImageError("{} is an SVG drawing; please export it as PNG or JPEG first.", name)

@@ -1,6 +1,8 @@
 """The public endpoints, used as a program uses them."""
 
+import base64
 import zipfile
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -296,3 +298,42 @@ def test_values_of_any_length_get_a_short_sentence(client):
 def test_lists_where_a_value_belongs_are_named(client, options):
     with pytest.raises(AppError, match="must be"):
         client.predict(handle_file(str(ESPRESSO)), api_name="/hold", **options)
+
+
+CONTENT = ESPRESSO.read_bytes() + b"\0" * (1 - len(ESPRESSO.read_bytes()) % 3 % 2)
+TEXT = base64.b64encode(CONTENT + b"\0" * (len(CONTENT) % 3 == 0)).decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:image/jpeg;base64," + TEXT,
+        "data:image/jpeg;base64," + "\r\n".join(TEXT[at : at + 76] for at in range(0, len(TEXT), 76)),
+        "data:image/jpeg;base64," + TEXT.rstrip("="),
+        "data:image/jpeg;base64," + quote(TEXT, safe=""),
+        "data:image/jpeg;base64, " + TEXT,
+        "DATA:Image/JPEG;Base64," + TEXT,
+        "data:image/jpeg;base64," + TEXT.replace("+", "-").replace("/", "_"),
+        "data:image/jpeg;charset=utf-8;base64," + TEXT,
+        "data:;base64," + TEXT,
+        "data:image/jpeg," + quote(CONTENT),
+        " data:image/jpeg;base64," + TEXT,
+    ],
+    ids=["plain", "lines", "no padding", "percent", "blank", "capitals", "for addresses", "parameter", "no type",
+         "no base64", "blank before"],
+)  # fmt: skip
+def test_data_urls_are_taken_as_browsers_take_them(server, url):
+    for endpoint, values in (
+        ("classify", [{"url": url, "meta": {"_type": "gradio.FileData"}}, 1, "crop", "server"]),
+        ("batch", [[url], 1, "crop", "server", False, False]),
+    ):
+        event = httpx.post(f"{server}gradio_api/call/{endpoint}", json={"data": values}).json()["event_id"]
+        text = httpx.get(f"{server}gradio_api/call/{endpoint}/{event}", timeout=60).text
+        assert "event: complete" in text, text
+        assert "espresso" in text
+
+
+def test_the_webcam_does_not_mirror(server):
+    for component in httpx.get(f"{server}config").json()["components"]:
+        if "webcam" in (component["props"].get("sources") or []):
+            assert component["props"]["webcam_options"]["mirror"] is False

@@ -339,3 +339,27 @@ def test_a_port_in_use_gets_a_sentence(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["app.py", "--weights", "bundled", "--host", "127.0.0.1", "--port", port])
         assert app.main() == 2
     assert "The page cannot be served" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp936", "ascii", "utf-8", "utf-16"])
+def test_json_is_valid_whatever_the_console_writes(tmp_path, make_photo, monkeypatch, encoding):
+    name = make_photo("猫 é 🐈.png")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    assert main(["classify", str(name), "--json"]) == 0
+    sys.stdout.flush()
+    text = written.getvalue().decode(encoding)
+    assert json.loads(text)["image"] == str(name)
+    assert ("猫" in text) == encoding.startswith("utf")
+
+
+def test_no_progress_is_drawn_into_a_file(tmp_path, make_photo, capsys):
+    for number in range(5):
+        make_photo(f"{number}.png", seed=number)
+    assert main(["classify", str(tmp_path), "--json"]) == 0
+    assert capsys.readouterr().err == ""
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        assert main(["classify", str(tmp_path), "--json"]) == 0
+    assert "5/5" in capsys.readouterr().err

@@ -48,6 +48,14 @@ def test_its_signature_takes_pictures_of_any_size(saved):
     assert tuple(stages["C5"].shape) == (1, 3, 5, 2048)
 
 
+@pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 1), (64, 3), (1, 1, 64, 64, 3)], ids=str)
+def test_a_picture_of_another_shape_is_an_error_and_not_the_end_of_the_process(saved, shape):
+    served = tf.saved_model.load(str(saved / "1"))
+    for signature in ("scores", "stages", "serving_default"):
+        with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
+            served.signatures[signature](image=tf.zeros(shape, tf.uint8))
+
+
 def test_classes_and_manifest_lie_where_tensorflow_serving_keeps_extras(saved, engine):
     extra = saved / "1" / "assets.extra"
     lines = (extra / "classes.txt").read_text().splitlines()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from resnet import weights
-from resnet.errors import WeightsError
-from resnet.labels import imagenet_names, label_classes
+from resnet.errors import OptionError, WeightsError
+from resnet.labels import ClassNames, imagenet_names, label_classes, read_class_file
 from resnet.manifest import Manifest, file_sha256, read_manifest, verify, write_manifest
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
@@ -265,3 +265,40 @@ def test_classes_of_ones_own_keep_their_names():
 def test_class_files_with_faults_are_refused(lines, fault):
     with pytest.raises(WeightsError, match=fault):
         label_classes(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("golden_retriever", "golden retriever"),
+        ("Golden-Retriever", "golden retriever"),
+        ("  GOLDEN   RETRIEVER ", "golden retriever"),
+        ("n02099601", "golden retriever"),
+        ("N02099601", "golden retriever"),
+        ("tabby cat", "tabby"),
+        ("Indian elephant", "Indian elephant"),
+        ("cardigan", "cardigan"),
+        ("Cardigan", "Cardigan"),
+    ],
+)
+def test_classes_are_found_by_the_names_that_people_know_them_by(name, found):
+    labels = label_classes(imagenet_names())
+    (index,) = ClassNames(labels).find(name)
+    assert labels[index].name == found
+
+
+def test_a_name_of_several_classes_is_refused_and_they_are_named(tmp_path, tiny):
+    labels = label_classes(imagenet_names())
+    assert len(ClassNames(labels).find("crane")) == 2
+    assert ClassNames(labels).find("no such thing") == ClassNames(labels).find("") == []
+    manifest = dataclasses.replace(read_manifest(BUNDLED), class_file="", classes=1000)
+    with pytest.raises(OptionError, match=r"Several classes of .* are called 'crane': crane \(bird\), crane"):
+        manifest.class_named("crane")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_class_files_are_read_as_editors_write_them(tmp_path, encoding):
+    text = "cafe\u0301\r\nbar\r\n"
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    (tmp_path / "classes.txt").write_bytes(mark + text.encode(encoding))
+    assert [label.name for label in read_class_file(tmp_path / "classes.txt")] == ["café", "bar"]

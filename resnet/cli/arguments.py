@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resnet.errors import OptionError
 from resnet.preprocess import FRAMINGS
@@ -40,6 +41,17 @@ def add_outside(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> No
     parser.add_argument(
         "--outside", action="store_true", help="let a CSV file name pictures outside of its own folder; if you trust it"
     )
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Return a value as JSON that is valid wherever it is written: in ASCII where stdout is not in UTF-8.
+
+    Args:
+        value: Plain values.
+        options: Of `json.dumps`.
+    """
+    unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    return json.dumps(value, ensure_ascii=not unicode, **options)
 
 
 def write_file(path: Path, content: bytes) -> None:

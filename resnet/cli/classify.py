@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from resnet.cli.arguments import add_framing, add_weights, leave_output, load
+from resnet.cli.arguments import add_framing, add_weights, json_text, leave_output, load
 from resnet.errors import OptionError, ResNetError
 from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
@@ -204,7 +203,7 @@ def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, fol
 
 
 def _as_line(observation: Observation, view: ViewOptions, top_k: int) -> str:
-    return json.dumps(as_dictionary(observation, view, top_k), ensure_ascii=False)
+    return json_text(as_dictionary(observation, view, top_k))
 
 
 def _as_table(observation: Observation, view: ViewOptions, top_k: int) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet.cli.arguments import add_outside, add_weights, leave_output, load, positive, without_native_messages
+from resnet.cli.arguments import (
+    add_outside,
+    add_weights,
+    json_text,
+    leave_output,
+    load,
+    positive,
+    without_native_messages,
+)
 from resnet.errors import OptionError
 from resnet.export import check_outside, make_folder
 from resnet.progress import progress
@@ -99,7 +106,7 @@ def _print(manifest: Manifest, result: Evaluation, *, as_json: bool) -> OSError 
     """Print the result; where nobody reads or a disk is full, gives the error, since a report may still be wanted."""
     if as_json:
         weights = {"name": manifest.name, "sha256": manifest.sha256}
-        lines = [json.dumps({"weights": weights, **result.to_json()}, ensure_ascii=False)]
+        lines = [json_text({"weights": weights, **result.to_json()})]
     else:
         lines = [
             f"weights      {manifest.name}",

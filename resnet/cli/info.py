@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from resnet.cli.arguments import add_weights, without_native_messages
+from resnet.cli.arguments import add_weights, json_text, without_native_messages
 from resnet.manifest import Manifest, read_manifest, verify
 from resnet.sources import BUNDLED, SOURCES
 from resnet.stages import block_table, head_multiply_accumulates, head_parameters, stage_table
@@ -43,7 +42,7 @@ def _info(options: argparse.Namespace) -> int:
     place = manifest.weights_path if manifest.sha256 else "loaded by Keras when they are first used"
     print(f"\nweights: {escaped(str(place))}")
     # JSON escapes the control characters of ASCII alone.
-    print("\n".join(map(escaped, json.dumps(manifest.to_json(), indent=2, ensure_ascii=False).split("\n"))))
+    print("\n".join(map(escaped, json_text(manifest.to_json(), indent=2).split("\n"))))
     return 0
 
 

@@ -62,7 +62,8 @@ def photo_input(t: Language = ENGLISH, **options: Any) -> gr.Image:
         t: Language of what is said about a data URL that is none.
         options: Of `gr.Image`.
     """
-    field = gr.Image(type="filepath", **options)
+    # A mirrored photo would have its text backwards, and left and right exchanged.
+    field = gr.Image(type="filepath", webcam_options=gr.WebcamOptions(mirror=False), **options)
 
     def preprocess(payload: ImageData | None) -> str | None:
         if payload is None:

@@ -46,7 +46,8 @@ REASONS = {
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
 _SCRIPTS = [
-    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("order.js", "languages.js", "keyboard.js")
+    Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8")
+    for name in ("order", "languages", "keyboard", "files")
 ]
 
 

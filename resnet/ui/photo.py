@@ -38,7 +38,6 @@ class PhotoColumn:
             t,
             label=t("Photo"),
             sources=["upload", "webcam", "clipboard"],
-            webcam_options=gr.WebcamOptions(mirror=False),  # or text would read backwards
             placeholder=t("Drop a photo here, paste one, or click to choose"),
             buttons=["fullscreen"],
             height=300,

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -217,7 +218,7 @@ def test_a_bad_file_gets_a_sentence_and_a_good_one_works(page, tmp_path):
 def test_a_tiff_is_answered_though_browsers_do_not_show_it(page, make_photo):
     upload(page, make_photo("scan.tiff"))
     shown(page, "scan.tiff")
-    expect(page.locator("#message")).to_contain_text("browsers do not show TIFF")
+    expect(page.locator("#message")).to_contain_text("browsers do not show this format")
 
 
 def test_a_photo_taken_away_leaves_an_empty_page(answered):
@@ -296,3 +297,27 @@ def test_two_visitors_see_their_own_photos(open_page):
     first.get_by_role("radio", name="C1").check()
     expect(first.locator(".large img")).to_have_attribute("alt", re.compile("C1 .* cat.jpg"))
     expect(second.locator(".large img")).to_have_attribute("alt", re.compile("C5 .* raccoon.jpg"))
+
+
+def test_a_photo_that_browsers_do_not_know_is_taken(page):
+    upload(page, Path(__file__).parent.parent / "photos" / "quarters.heic")
+    expect(page.locator("#message")).to_contain_text("quarters.heic, 64×48 px")
+    expect(page.locator("#message")).to_contain_text("many browsers do not show this format")
+    expect(page.locator(".strip img")).to_have_count(5)
+
+
+def test_a_picture_is_pasted_from_the_clipboard(page):
+    paste = """(name) => fetch(document.querySelector(`[data-choice="${name}"] img`).src).then(async (answer) => {
+      const data = new DataTransfer();
+      data.items.add(new File([await answer.blob()], "image.png", { type: "image/png" }));
+      const where = document.activeElement ?? document.body;
+      where.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    })"""
+    page.locator("#top-k input[type=number]").focus()
+    page.evaluate(paste, "cat")  # into a text: nothing of the photo's
+    page.locator("#top-k input[type=number]").blur()
+    page.evaluate(paste, "espresso")
+    shown(page, "image.png")
+    first = pictures(page)
+    page.evaluate(paste, "cat")
+    changed(page, first)
