@@ -334,6 +334,11 @@ def test_data_urls_are_taken_as_browsers_take_them(server, url):
 
 
 def test_the_webcam_does_not_mirror(server):
-    for component in httpx.get(f"{server}config").json()["components"]:
-        if "webcam" in (component["props"].get("sources") or []):
-            assert component["props"]["webcam_options"]["mirror"] is False
+    config = httpx.get(f"{server}config").json()
+    taken = {component for dependency in config["dependencies"] for component in dependency["inputs"]}
+    cameras = [
+        component["props"]["webcam_options"]["mirror"]
+        for component in config["components"]
+        if component["id"] in taken and "webcam" in (component["props"].get("sources") or [])
+    ]
+    assert cameras == [False] * len(cameras) != []
