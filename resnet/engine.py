@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from resnet.batching import Batcher
+from resnet.calibration import tempered
 from resnet.gradients import BackwardPass, Gradients
 from resnet.manifest import Manifest
 from resnet.metrics import BATCH, PASSES, PHASES
@@ -171,6 +172,7 @@ class Engine:
     def _timed(self, pixels: NDArray[np.float32]) -> PassResult:
         start = time.perf_counter()
         probabilities, *maps = self._run(pixels)
+        probabilities = tempered(probabilities, self.manifest.temperature)
         elapsed = time.perf_counter() - start
         self._count(len(pixels))
         PHASES.labels("forward").observe(elapsed)
@@ -200,7 +202,7 @@ class Engine:
         """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
         with self._lock:
             self._count(len(pixels), passes=len(pixels))
-            return self._run(pixels)[0]
+            return tempered(self._run(pixels)[0], self.manifest.temperature)
 
     def trace(self, first_map: NDArray[np.float32]) -> Trace:
         """Every block's output, by a pass from C1 on.

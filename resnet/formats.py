@@ -77,7 +77,10 @@ def write_saved_model(manifest: Manifest, arrays: Arrays, folder: Path) -> Path:
             # Without the batch's dimension a convolution would end the process that serves it.
             pixels = tf.cast(tf.ensure_shape(image, (None, None, None, 3)), tf.float32)
             pixels = pixels[..., ::-1] if spec.channels == "BGR" else pixels
-            return network((pixels - tf.constant(spec.mean)) * spec.scale, training=False)
+            probabilities, *maps = network((pixels - tf.constant(spec.mean)) * spec.scale, training=False)
+            if manifest.temperature != 1:
+                probabilities = tf.nn.softmax(tf.math.log(probabilities) / manifest.temperature)
+            return [probabilities, *maps]
 
         def scores(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"probabilities": self.run(image)[0]}

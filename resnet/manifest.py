@@ -12,6 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from resnet.calibration import HIGHEST, LOWEST
 from resnet.errors import OptionError, WeightsError
 from resnet.labels import ClassLabel, ClassNames, imagenet_names, label_classes, read_class_file
 from resnet.options import repr_of
@@ -43,6 +44,7 @@ class Manifest:
         data: What the weights were trained on.
         accuracy: Name of a data set → {"images": count, "top1": share, "top5": share}.
         licence: Under which the weights may be used.
+        temperature: What the logits are divided by before they become probabilities, see `resnet.calibration`.
         training: How they were made by `python -m resnet train`: start, data, options, versions.
         folder: Where the manifest was read from; not part of the file.
     """
@@ -58,6 +60,7 @@ class Manifest:
     data: str = ""
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     licence: str = ""
+    temperature: float = 1.0
     training: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
 
@@ -68,7 +71,8 @@ class Manifest:
         Raises:
             WeightsError: The classes cannot be read.
         """
-        parts = (self.sha256, self.name, self.depth, self.classes, self.stem_pool, self.input, self.labels)
+        about = (self.sha256, self.name, self.depth, self.classes, self.stem_pool, self.input, self.temperature)
+        parts = (*about, self.labels)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @cached_property
@@ -115,6 +119,8 @@ class Manifest:
         del content["folder"]
         if not content["training"]:
             del content["training"]
+        if content["temperature"] == 1:
+            del content["temperature"]
         return content
 
 
@@ -147,6 +153,8 @@ def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
     _check(spec.channels in ("RGB", "BGR"), "channels must be RGB or BGR", spec.channels)
     _check(len(spec.mean) == 3 and all(map(isfinite, spec.mean)), "mean must have three numbers", spec.mean)
     _check(isinstance(spec.scale, int | float) and abs(spec.scale) < 1e9, "scale must be a number", spec.scale)
+    warm = isinstance(manifest.temperature, int | float) and LOWEST <= manifest.temperature <= HIGHEST
+    _check(warm, f"temperature must be {LOWEST:g} to {HIGHEST:g}", manifest.temperature)
     _check(isinstance(manifest.sha256, str), "sha256 must be a text", manifest.sha256)
     _check(isinstance(manifest.name, str) and bool(manifest.name), "name must be a text", manifest.name)
     for key in ("name", "data", "licence"):

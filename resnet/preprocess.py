@@ -30,7 +30,7 @@ class InputSpec:
     Attributes:
         size: Side of the square input in pixels that the network was trained with.
         crop_fraction: Side of the centre crop as a share of the photo's shorter side.
-        detail: If given, the crop is first reduced to this side, then enlarged to `size`: the
+        detail: If given, the crop is first reduced to this side, unless it is smaller, then enlarged to `size`: the
             weights were trained on enlarged small pictures.
         channels: "RGB" or "BGR", the order of the input's channels.
         mean: Subtracted per channel, in that order, on the scale 0 to 255.
@@ -208,15 +208,17 @@ def prepare(
     left, top, right, bottom = (round(edge) for edge in geometry.to_input(geometry.seen))
     inner = (right - left, bottom - top)
     factor_x, factor_y = (image.size[axis] / geometry.photo_size[axis] for axis in (0, 1))
-    box: Box | None = (
+    part: Box = (
         geometry.seen[0] * factor_x,
         geometry.seen[1] * factor_y,
         geometry.seen[2] * factor_x,
         geometry.seen[3] * factor_y,
     )
+    box: Box | None = part
     if spec.detail is not None:
         width, height = (max(1, round(side * spec.detail / spec.size)) for side in inner)
-        image, box = image.resize((width, height), Image.Resampling.BILINEAR, box=box), None
+        if part[2] - part[0] > width or part[3] - part[1] > height:
+            image, box = image.resize((width, height), Image.Resampling.BILINEAR, box=part), None
     resized = image.resize(inner, Image.Resampling.BILINEAR, box=box)
     pixels = np.zeros((geometry.input_size[1], geometry.input_size[0], 3), np.float32)
     pixels[top:bottom, left:right] = normalise(np.asarray(resized), spec)

@@ -23,6 +23,9 @@ from resnet.stages import blocks_of_depth
 
 Arrays = dict[str, NDArray[np.float32]]
 
+CLIPPING = tuple(1 - step / 50 for step in range(26))
+"""Shares of a channel's largest weight that are tried as the largest that is kept."""
+
 _NORM_PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -165,7 +168,8 @@ def quantise(arrays: Mapping[str, NDArray[np.float32]], bits: int = 8) -> dict[s
     """Arrays for a small `.npz`: convolutions as integers of `bits` bits, dense kernels as float16.
 
     Each output channel has its own scale, symmetric around 0 (Krishnamoorthi 2018,
-    https://arxiv.org/abs/1806.08342, section 3). Biases of 0 are left out.
+    https://arxiv.org/abs/1806.08342, section 3), by which the squares of the errors are least: its largest weights may
+    be clipped (Banner et al. 2019, https://arxiv.org/abs/1810.05723, section 4). Biases of 0 are left out.
 
     Args:
         arrays: By layer and part, float32.
@@ -175,14 +179,33 @@ def quantise(arrays: Mapping[str, NDArray[np.float32]], bits: int = 8) -> dict[s
     levels = 2 ** (bits - 1) - 1
     for key, values in arrays.items():
         if key.endswith("_conv/kernel"):
-            scale = np.maximum(np.abs(values).max(axis=(0, 1, 2)), np.finfo(np.float32).tiny) / levels
-            stored[key] = np.round(values / scale).astype(np.int8)
-            stored[f"{key}_scale"] = scale.astype(np.float32)
+            stored[key], stored[f"{key}_scale"] = _rounded_kernel(values, levels)
         elif key.endswith("/kernel"):
             stored[key] = values.astype(np.float16)
         elif not (key.endswith("/bias") and not values.any()):
             stored[key] = values
     return stored
+
+
+def _rounded_kernel(values: NDArray[np.float32], levels: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Integers from `-levels` to `levels` and the scale of each output channel.
+
+    Args:
+        values: (height, width, in, out).
+        levels: The largest integer.
+    """
+    axes = (0, 1, 2)
+    top = np.maximum(np.abs(values).max(axis=axes), np.finfo(np.float32).tiny)
+    best, least = top / levels, np.full(top.shape, np.inf, np.float32)
+    for share in CLIPPING:
+        scale = top * np.float32(share / levels)
+        error = ((np.clip(np.round(values / scale), -levels, levels) * scale - values) ** 2).sum(axis=axes)
+        best, least = np.where(error < least, scale, best), np.minimum(error, least)
+    whole = np.clip(np.round(values / best), -levels, levels)
+    # For these integers, the scale that fits best.
+    squares = (whole * whole).sum(axis=axes)
+    fitted = np.where(squares > 0, (whole * values).sum(axis=axes) / np.maximum(squares, 1), best)
+    return whole.astype(np.int8), fitted.astype(np.float32)
 
 
 def rounded(arrays: Mapping[str, NDArray[np.float32]], bits: int) -> Arrays:

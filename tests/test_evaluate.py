@@ -71,7 +71,9 @@ def test_unreadable_photos_are_listed_and_skipped(engine, tmp_path, make_photo):
     bad.write_text("no photo")
     result = evaluate(engine, [LabelledFile(bad, 0), LabelledFile(make_photo(), 0)])
     assert result.images == 1
-    assert result.skipped == ("bad.jpg is text, not a photo; please use JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",)
+    assert result.skipped == (
+        "bad.jpg is text, not a photo; please use JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.",
+    )
     with pytest.raises(DataError, match="No image of the data set could be read"):
         evaluate(engine, [LabelledFile(bad, 0)])
 

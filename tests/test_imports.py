@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     "text", "logs", "progress", "tables", "errors", "temporary", "memory", "options", "metrics", "stages", "labels",
     "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess",
-    "manifest", "archives", "model", "weights", "imagenet", "gradients", "batching", "onnx_network", "engine",
-    "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",
+    "calibration", "manifest", "archives", "model", "weights", "imagenet", "gradients", "batching", "onnx_network",
+    "engine", "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",
     "occlusion", "comparison", "explorer", "charts", "report", "figures", "export", "batch", "training", "cli",
     "ui",
 ]  # fmt: skip

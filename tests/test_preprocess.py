@@ -84,6 +84,17 @@ def test_detail_goes_through_the_small_size():
     assert np.array_equal(prepare(image, spec).pixels, expected)
 
 
+@pytest.mark.parametrize("size", [(64, 64), (96, 60), (96, 96)], ids=str)
+def test_a_picture_of_no_more_detail_goes_straight_to_the_input(size):
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8))
+    spec = InputSpec(128, detail=96, channels="RGB", mean=(0, 0, 0))
+    straight = InputSpec(128, channels="RGB", mean=(0, 0, 0))
+    for framing in ("crop", "whole") if size[0] == size[1] else ("crop",):
+        assert np.array_equal(prepare(image, spec, framing).pixels, prepare(image, straight, framing).pixels)
+    larger = image.resize((97, 97))
+    assert not np.array_equal(prepare(larger, spec).pixels, prepare(larger, straight).pixels)
+
+
 def test_callers_image_is_not_changed():
     image = Image.new("RGB", (50, 40), "red")
     before = image.tobytes()

@@ -15,7 +15,7 @@ from resnet.manifest import Manifest, file_sha256, read_manifest, verify, write_
 from resnet.model import build_network
 from resnet.preprocess import InputSpec
 from resnet.sources import BUNDLED
-from resnet.weights import arrays_of, assign, fold, quantise, read_arrays, write_npz
+from resnet.weights import arrays_of, assign, fold, quantise, read_arrays, rounded, write_npz
 from tests.networks import TINY_FILTERS, randomise, tiny_network
 
 
@@ -77,18 +77,27 @@ def test_folding_keeps_the_answer(tiny):
 
 
 @pytest.mark.parametrize("bits", [8, 6, 4])
-def test_quantised_weights_are_within_half_a_step(tmp_path, tiny, bits):
+def test_quantised_weights_have_the_least_squares_of_errors(tmp_path, tiny, bits):
     arrays = arrays_of(tiny)
     write_npz(quantise(arrays, bits), tmp_path / "small.npz")
     again = read_arrays(store(tmp_path, "small.npz"))
+    better = 0
     for key, values in arrays.items():
         if key.endswith("_conv/kernel"):
+            # No worse than without clipping, where each error is at most half a step.
             step = np.abs(values).max(axis=(0, 1, 2)) / (2 ** (bits - 1) - 1)
-            assert (np.abs(again[key] - values) <= step * 0.501).all()
+            plain = ((np.round(values / step) * step - values) ** 2).sum(axis=(0, 1, 2))
+            errors = ((again[key] - values) ** 2).sum(axis=(0, 1, 2))
+            assert (errors <= plain * 1.0001 + 1e-12).all()
+            better += (errors < plain * 0.99).sum()
         elif key.endswith("/kernel"):
             assert again[key] == pytest.approx(values, rel=1e-3, abs=1e-6)
         else:
             assert np.array_equal(again[key], values)
+    assert better > 20
+    twice = rounded(again, bits)  # what has been rounded stays as it is
+    for key, values in again.items():
+        np.testing.assert_allclose(twice[key], values, rtol=1e-5, atol=1e-7)
 
 
 def test_a_damaged_file_is_refused(tmp_path, tiny):
@@ -204,6 +213,10 @@ def test_keras_weights_of_another_network_are_refused(tmp_path, tiny, blocks, fi
         ({"input": {"size": 64, "mean": [0, 0, float("nan")]}}, "mean must have three numbers"),
         ({"input": {"size": 64, "mean": [0, 0, 0], "scale": "1"}}, "scale must be a number"),
         ({"name": 5}, "name must be a text"),
+        ({"temperature": 0}, "temperature must be 0.05 to 20; it is 0"),
+        ({"temperature": "1"}, "temperature must be 0.05 to 20; it is '1'"),
+        ({"sha256": 5}, "sha256 must be a text"),
+        ({"classes": 10**6}, "classes must be 2 to 22,000"),
         ({"accuracy": {"val": {"images": 5}}}, "cannot be read"),
         ({"accuracy": {"val": 0.4}}, "cannot be read"),
         ({"accuracy": [1]}, "cannot be read"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from resnet.manifest import Manifest
     from resnet.training.evaluate import Evaluation
     from resnet.training.files import LabelledFile
+    from resnet.training.measures import Calibration
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,6 +46,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--limit", type=positive, help="only the first so many images, class by class")
     parser.add_argument("--size", type=positive, help="another input size in pixels than the weights ask for")
     parser.add_argument("--record", action="store_true", help="write the accuracy into the manifest of the weights")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="fit the temperature that makes probabilities true on half of the pictures, measure it on the others; "
+        "with --record it goes into the manifest",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=_evaluate)
 
@@ -64,6 +71,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     _check(options)
     with without_native_messages():
         from resnet.training.evaluate import evaluate
+        from resnet.training.measures import calibrate
         from resnet.training.report import write_report
     engine = load(options.weights)
     if options.size is not None:
@@ -71,18 +79,21 @@ def _evaluate(options: argparse.Namespace) -> int:
         if not max(32, spec.detail or 0) <= options.size <= 1024:
             raise OptionError("The size must be {} to 1024; received {}.", max(32, spec.detail or 0), options.size)
         engine.manifest = replace(engine.manifest, input=replace(spec, size=options.size))
+    if options.calibrate:
+        engine.manifest = replace(engine.manifest, temperature=1.0)
     files = _files(options, engine.manifest)
     with progress(files, unit="file") as bar:
-        result = evaluate(engine, bar, batch_size=options.batch_size, limit=options.limit)
+        result = evaluate(engine, bar, batch_size=options.batch_size, limit=options.limit, keep=options.calibrate)
     for sentence in result.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
     # First of all what was measured, as long as it may have taken: a disk may be full.
-    failure = _print(engine.manifest, result, as_json=options.json)
+    found = None if result.probabilities is None else calibrate(result.probabilities, result.truth)
+    failure = _print(engine.manifest, result, found, as_json=options.json)
     if options.report:
         page = write_report(options.report, engine.manifest, options.data.resolve().name, result)
         print(f"resnet: wrote {page}", file=sys.stderr)
     if options.record:
-        _record(options, result)
+        _record(options, result, found)
     if failure:
         raise failure
     return 1 if result.skipped else 0
@@ -102,11 +113,12 @@ def _files(options: argparse.Namespace, manifest: Manifest) -> list[LabelledFile
     return files
 
 
-def _print(manifest: Manifest, result: Evaluation, *, as_json: bool) -> OSError | None:
+def _print(manifest: Manifest, result: Evaluation, found: Calibration | None, *, as_json: bool) -> OSError | None:
     """Print the result; where nobody reads or a disk is full, gives the error, since a report may still be wanted."""
     if as_json:
         weights = {"name": manifest.name, "sha256": manifest.sha256}
-        lines = [json_text({"weights": weights, **result.to_json()})]
+        more = {} if found is None else {"temperature": asdict(found)}
+        lines = [json_text({"weights": weights, **result.to_json(), **more})]
     else:
         lines = [
             f"weights      {manifest.name}",
@@ -116,6 +128,11 @@ def _print(manifest: Manifest, result: Evaluation, *, as_json: bool) -> OSError 
             f"calibration  {result.calibration_error:.2%} expected error",
             f"speed        {result.images_per_second:.1f} images/s",
         ]
+        if found is not None:
+            lines.append(
+                f"temperature  {found.temperature:g}, fitted on half of them; expected error of the others "
+                f"{found.before:.2%} before, {found.after:.2%} with it"
+            )
     try:
         print("\n".join(lines), flush=True)
     except OSError as error:
@@ -124,9 +141,10 @@ def _print(manifest: Manifest, result: Evaluation, *, as_json: bool) -> OSError 
     return None
 
 
-def _record(options: argparse.Namespace, result: Evaluation) -> None:
+def _record(options: argparse.Namespace, result: Evaluation, found: Calibration | None) -> None:
     from resnet.manifest import read_manifest, write_manifest
 
     manifest = read_manifest(Path(options.weights))
     accuracy = {**manifest.accuracy, options.data.resolve().name: result.accuracy}
-    write_manifest(replace(manifest, accuracy=accuracy), manifest.folder)
+    temperature = manifest.temperature if found is None else found.temperature
+    write_manifest(replace(manifest, accuracy=accuracy, temperature=temperature), manifest.folder)

@@ -65,6 +65,7 @@ class Evaluation:
         mistakes: The most confident ones, most confident first.
         skipped: Sentences about files that could not be read.
         seconds: For everything, decoding included.
+        probabilities: (images, classes) float32, where they were to be kept.
     """
 
     labels: tuple[ClassLabel, ...]
@@ -75,6 +76,7 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     skipped: tuple[str, ...]
     seconds: float
+    probabilities: NDArray[np.float32] | None = None
 
     @property
     def images(self) -> int:
@@ -177,7 +179,12 @@ class _Mistakes:
 
 
 def evaluate(
-    engine: Engine, files: Iterable[LabelledFile], *, batch_size: int = 32, limit: int | None = None
+    engine: Engine,
+    files: Iterable[LabelledFile],
+    *,
+    batch_size: int = 32,
+    limit: int | None = None,
+    keep: bool = False,
 ) -> Evaluation:
     """Classify every picture, framed as the manifest says, and measure.
 
@@ -186,6 +193,7 @@ def evaluate(
         files: From `find_labelled`.
         batch_size: Pictures per forward pass.
         limit: Stop after so many pictures.
+        keep: Whether to keep all probabilities.
 
     Raises:
         DataError: Not one picture could be read, or a sheet does not fit its tiles.
@@ -193,6 +201,7 @@ def evaluate(
     skipped: list[str] = []
     mistakes = _Mistakes()
     truths, answers, confidences, found = [], [], [], []
+    kept: list[NDArray[np.float32]] = []
     stream = islice(_labelled_images(files, skipped), limit)
     start = time.perf_counter()
     while batch := list(islice(stream, batch_size)):
@@ -207,6 +216,8 @@ def evaluate(
         answers.append(answer)
         confidences.append(confidence)
         found.append(ranks(probabilities, truth))
+        if keep:
+            kept.append(probabilities)
     elapsed = time.perf_counter() - start
     if not found:
         raise DataError("No image of the data set could be read; the first fault: {}", (skipped or ["none"])[0])
@@ -219,4 +230,5 @@ def evaluate(
         mistakes=mistakes.sorted(),
         skipped=tuple(skipped),
         seconds=elapsed,
+        probabilities=np.concatenate(kept) if keep else None,
     )

@@ -197,6 +197,7 @@ def train(
         sha256="",
         data=f"{len(parts.training):,} pictures of {len(found.labels)} classes from {data.resolve().name}",
         accuracy={},
+        temperature=1.0,
         licence="",
         training=record,
         folder=out,
