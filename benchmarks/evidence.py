@@ -68,12 +68,12 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
                 part.numpy() for part in by_tape(observation, classes)
             ],
             "all 33 blocks": lambda: trace_blocks(observation, engine),
-            "a part hidden": lambda: hide(observation, engine, heatmap, 4, 20, "blur"),
+            "a part hidden": lambda: hide(observation, engine, heatmap, 20, "blur"),
             "similarity of two answers": lambda: similarities(observation, other),
         },
         rounds,
     )
-    curves = medians({"curves": lambda: measure_curves(observation, engine, heatmap, 4, classes[0])}, 1)
+    curves = medians({"curves": lambda: measure_curves(observation, engine, heatmap, classes[0])}, 1)
     return {**found, "deletion and insertion curves, 136 photos": curves["curves"]}
 
 

@@ -19,7 +19,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from resnet.channels import ChannelFacts
 from resnet.comparison import Similarity
-from resnet.occlusion import Curve, Curves
+from resnet.occlusion import TESTED_SHARE, Curves
 from resnet.stages import Block
 
 # The browser draws the letters with its own fonts; matplotlib only measures them.
@@ -192,11 +192,11 @@ def curves_chart(
     titles: tuple[str, str],
     description: str,
 ) -> str:
-    """Deletion and insertion side by side, the map's line over the range of random regions.
+    """Deletion and insertion side by side, with the range of moved copies where they were measured.
 
     Args:
         curves: What was measured.
-        names: Of the map and of the random regions.
+        names: Of the map and of its moved copies.
         axis: Name of the vertical axis.
         horizontals: Names of the two horizontal axes.
         titles: Of the two charts.
@@ -205,25 +205,22 @@ def curves_chart(
     figure = Figure(figsize=(7.2, 2.5), layout="constrained")
     figure.patch.set_alpha(0)
     both = figure.subplots(1, 2, sharey=True)
-    parts = ((curves.deletion, curves.random_deletion), (curves.insertion, curves.random_insertion))
-    for axes, (curve, randoms), horizontal, title in zip(both, parts, horizontals, titles, strict=True):
+    chances = (curves.chance, None)  # copies hide alone
+    parts = zip(both, (curves.deletion, curves.insertion), chances, horizontals, titles, strict=True)
+    for axes, curve, chance, horizontal, title in parts:
         axes.patch.set_alpha(0)
-        _draw_curve(axes, curve, randoms, names)
+        if chance is not None and len(chance.copies):
+            low, high = chance.copies.min() * 100, chance.copies.max() * 100
+            width = TESTED_SHARE * 100
+            axes.fill_betweenx([low, high], width - 4, width + 4, color=QUIET, alpha=0.4, linewidth=0, label=names[1])
+        percents = curve.shares * 100, curve.probabilities * 100
+        axes.plot(*percents, "o-", markersize=3, color=ACCENT, label=names[0], clip_on=False)
         axes.set_xlabel(horizontal)
         axes.set_title(title, fontsize=9)
     both[0].set_ylim(0, both[0].get_ylim()[1])
     both[0].set_ylabel(axis)
     both[0].legend(fontsize=8)
     return _as_svg(figure, description)
-
-
-def _draw_curve(axes: Axes, curve: Curve, randoms: Sequence[Curve], names: tuple[str, str]) -> None:
-    percents = curve.shares * 100
-    rows = [random.probabilities * 100 for random in randoms]
-    low, high = [min(values) for values in zip(*rows, strict=True)], [max(values) for values in zip(*rows, strict=True)]
-    axes.fill_between(percents, low, high, color=QUIET, alpha=0.3, linewidth=0)
-    axes.plot(percents, [sum(values) / len(values) for values in zip(*rows, strict=True)], color=QUIET, label=names[1])
-    axes.plot(percents, curve.probabilities * 100, "o-", markersize=3, color=ACCENT, label=names[0])
 
 
 @_drawn

@@ -84,6 +84,7 @@ class Engine:
         self.manifest = manifest
         self.runtime = runtime or chosen_runtime()
         self.passes = 0
+        self._rests: dict[int, tf.types.experimental.Callable] = {}
         self._together = Batcher(self._run_together)
         # One pass already keeps all cores busy; two at once would only make both slower.
         self._lock = self._together.lock
@@ -225,6 +226,33 @@ class Engine:
         with self._lock:
             self._count(1)
             return self._backward.run(first_map, classes)
+
+    def from_stage(self, stage: int, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the rest of the network behind a stage: (classes,) float32 probabilities and logits.
+
+        Args:
+            stage: 0 for C1 to 4 for C5.
+            values: Its output, (height, width, channels) float32.
+        """
+        with self._lock:
+            self._count(1)
+            logits = self._rest(stage)(tf.constant(values[None])).numpy()[0]
+        shares = np.exp(logits.astype(np.float64) - logits.max())
+        return tempered(shares / shares.sum(), self.manifest.temperature), logits
+
+    def _rest(self, stage: int) -> tf.types.experimental.Callable:
+        """What comes behind a stage, up to the logits; compiled when it is first asked for."""
+        if stage not in self._rests:
+            start = block_output(self._model, stage_table(self._blocks)[stage].name)
+            hidden = keras.Model(start, self._model.get_layer("dense_1024").output)
+            last = self._model.get_layer("predictions")
+
+            def run(values: tf.Tensor) -> tf.Tensor:
+                return tf.matmul(hidden(values, training=False), last.kernel) + last.bias
+
+            signature = tf.TensorSpec((1, None, None, start.shape[3]), tf.float32)
+            self._rests[stage] = tf.function(run, input_signature=[signature])
+        return self._rests[stage]
 
     def blocks(self, input_size: tuple[int, int]) -> tuple[Block, ...]:
         """The stem and every residual block for an input of (width, height) pixels."""

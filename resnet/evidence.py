@@ -2,12 +2,18 @@
 
 All start from the gradient of the class's logit, before softmax, with respect to a stage's output;
 one backward pass gives it for all five stages and several classes (`resnet.gradients`).
+
+What the maps are: at C5, gradient times activation is what a cell adds to the logit, exactly, since only averaging and
+two dense layers follow, whose hidden units that answer stay the same. At C1 to C4 it is a slope: what a small change of
+the cell would do, to first order. It is no share of the score, and does not say what the answer would be without the
+cell: `resnet.without` does. Of C2 to C4 only every second row and column is read (`stages.READ_STEPS`); the others have
+no influence at all, and the maps leave them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +21,18 @@ from numpy.typing import NDArray
 
 from resnet.errors import OptionError
 from resnet.explain import Observation
-from resnet.heatmaps import Heatmap, heatmap_of
-from resnet.options import one_of
-from resnet.stages import Block
+from resnet.heatmaps import Heatmap, HeatmapNote, heatmap_of
+from resnet.options import one_of, repr_of
+from resnet.stages import READ_STEPS, Block, read_cells
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
 
 METHODS = ("gradcam", "gradcam++", "hirescam", "layercam")
 METHOD_NAMES = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "hirescam": "HiResCAM", "layercam": "LayerCAM"}
+LINEAR_METHODS = ("gradcam", "hirescam")
+"""In the gradient: the difference of two maps is the map of the logits' difference."""
+
 EVIDENCE_SCALES = ("stage", "each")
 MAXIMUM_CLASSES = 10
 
@@ -62,10 +71,11 @@ def grad_cam_plus_plus(activations: NDArray[np.float32], gradients: NDArray[np.f
 
 
 def hires_cam(activations: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Activation times gradient, summed over the channels: what each cell adds to the logit.
+    """Activation times gradient, summed over the channels: at C5 what each cell adds to the logit, before it a slope.
 
     Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of
-    convolutional neural networks" (https://arxiv.org/abs/2011.08891), section 3.3, before ReLU.
+    convolutional neural networks" (https://arxiv.org/abs/2011.08891), section 3.3, before ReLU. That the sum is the
+    logit (but for the biases) is shown there for a last convolution before one dense layer.
 
     Args and result: as `grad_cam`, in units of the logit.
     """
@@ -93,7 +103,7 @@ class Evidence:
     Attributes:
         classes: Indices of the network's outputs, in the order asked.
         logits: (all classes,) float32.
-        blocks: The stages C1 to C5.
+        blocks: The stages C1 to C5, of C2 to C4 the grid of the cells that are read.
         maps: Method → per class → per stage (height, width) float32, signed where the method is.
         contributions: Per block, the stem first: the sum over cells of gradient times activation,
             (classes, channels) float32 in units of the logit.
@@ -158,24 +168,28 @@ class Evidence:
         highest = [max(float(row[stage].max()) for row in rows) for stage in range(len(self.blocks))]
         return tuple(
             tuple(
-                heatmap_of(block, values, 0.0, highest[stage] if scale == "stage" else float(values.max()))
-                for stage, (block, values) in enumerate(zip(self.blocks, row, strict=True))
+                _speaking_for(block, values, highest[stage] if scale == "stage" else None, signed)
+                for stage, (block, values, signed) in enumerate(zip(self.blocks, row, whole, strict=True))
             )
-            for row in rows
+            for row, whole in zip(rows, self.maps[method], strict=True)
         )
 
     def difference(self, method: str, one: int, other: int) -> tuple[Heatmap, ...]:
         """Per stage what speaks for one class minus what speaks for another, centred on 0.
 
         For Grad-CAM and HiResCAM, which are linear in the gradient, this is the map of the
-        difference of the two logits.
+        difference of the two logits; for other methods it would be that of nothing.
 
         Args:
-            method: One of `METHODS`.
+            method: One of `LINEAR_METHODS`.
             one: Place in `classes`, from 0, of the class with positive values.
             other: Place of the class with negative values.
+
+        Raises:
+            OptionError: The method is not linear.
         """
-        one_of("method", method, METHODS)
+        if method not in LINEAR_METHODS:
+            raise OptionError("The difference is that of Grad-CAM or HiResCAM; received {}.", repr_of(method))
         rows = self.maps[method]
         differences = [first - second for first, second in zip(rows[one], rows[other], strict=True)]
         reach = [float(np.abs(values).max()) for values in differences]
@@ -198,16 +212,26 @@ def find_evidence(observation: Observation, engine: Engine, classes: Sequence[in
     """
     chosen = check_classes(classes, observation.manifest.classes)
     found = engine.gradients(observation.maps[0], chosen)
+    stages = list(zip(READ_STEPS, observation.maps, found.stages, strict=True))
     maps = {
         method: tuple(
-            tuple(
-                make(values, gradients[place]) for values, gradients in zip(observation.maps, found.stages, strict=True)
-            )
+            # By the papers' formulas over all cells; then without those that nothing reads.
+            tuple(make(values, gradients[place])[::step, ::step] for step, values, gradients in stages)
             for place in range(len(chosen))
         )
         for method, make in _MAPS.items()
     }
-    return Evidence(chosen, found.logits, observation.blocks, maps, found.contributions)
+    blocks = tuple(read_cells(block, step) for step, block in zip(READ_STEPS, observation.blocks, strict=True))
+    return Evidence(chosen, found.logits, blocks, maps, found.contributions)
+
+
+def _speaking_for(
+    block: Block, values: NDArray[np.float32], high: float | None, signed: NDArray[np.float32]
+) -> Heatmap:
+    """A map without its negative parts, which knows them."""
+    found = heatmap_of(block, values, 0.0, float(values.max()) if high is None else high)
+    note: HeatmapNote = "against" if found.note == "zero" and signed.any() else found.note
+    return replace(found, note=note, signed=signed)
 
 
 def check_classes(classes: Sequence[int], known: int) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from resnet.preprocess import FRAMINGS
 from resnet.provider import EngineProvider
 from resnet.sources import SERVER
 from resnet.temporary import touch
+from resnet.without import Without, answer_without
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
@@ -134,21 +135,24 @@ class Explorer:
                 self.cache.keep(("evidence", shown.key, index), found.only(place))
         return Evidence.join([part for part in parts.values() if isinstance(part, Evidence)])
 
-    def hidden(self, shown: Shown, heatmap: Heatmap, stage: int, percent: float, fill: str) -> Hidden:
+    def without(self, shown: Shown, stage: int, row: int, column: int) -> Without:
+        """The answer with one cell of a stage set to 0."""
+        observation = self.held(shown)
+        key = ("without", shown.key, stage, row, column)
+        return self.cache.get_or_make(key, lambda: answer_without(observation, self._engine(shown), stage, row, column))
+
+    def hidden(self, shown: Shown, heatmap: Heatmap, percent: float, fill: str) -> Hidden:
         """The answer with the hottest part of a map hidden."""
         observation = self.held(shown)
         percent = number("hidden part in percent", percent, 0, 100)
         one_of("fill", fill, FILLS)
-        key = ("hidden", shown.key, heatmap.values.tobytes(), stage, percent, fill)
-        return self.cache.get_or_make(
-            key, lambda: hide(observation, self._engine(shown), heatmap, stage, percent, fill)
-        )
+        key = ("hidden", shown.key, heatmap.values.tobytes(), heatmap.block, percent, fill)
+        return self.cache.get_or_make(key, lambda: hide(observation, self._engine(shown), heatmap, percent, fill))
 
     def curves(
         self,
         shown: Shown,
         heatmap: Heatmap,
-        stage: int,
         target: int,
         fill: str,
         progress: Callable[[float], None] | None = None,
@@ -156,10 +160,10 @@ class Explorer:
         """Deletion and insertion curves of a map."""
         observation = self.held(shown)
         one_of("fill", fill, FILLS)
-        key = ("curves", shown.key, heatmap.values.tobytes(), stage, target, fill)
+        key = ("curves", shown.key, heatmap.values.tobytes(), heatmap.block, target, fill)
         return self.cache.get_or_make(
             key,
-            lambda: measure_curves(observation, self._engine(shown), heatmap, stage, target, fill, progress),
+            lambda: measure_curves(observation, self._engine(shown), heatmap, target, fill, progress),
         )
 
     def _engine(self, shown: Shown) -> Engine:

@@ -26,7 +26,7 @@ FLAT_TOLERANCE = 1e-5
 NOISE = 1e-6
 MAXIMUM_ITERATIONS, ITERATIONS_A_CHECK, SETTLED = 8, 4, 1e-5
 
-Note = Literal["", "flat", "zero", "no_channel"]
+HeatmapNote = Literal["", "flat", "zero", "against", "no_channel"]
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class Heatmap:
             the stage lacks the channel.
         minimum, maximum, mean: Of `values`, in units of the activation.
         low, high: The values at the two ends of the colour scale.
-        note: "flat" or "zero" where there is nothing to spread over the colours, "no_channel" where
-            the stage has no such channel, else empty.
+        note: "flat" or "zero" where there is nothing to spread over the colours, "against" where that is because all
+            is negative and left out, "no_channel" where the stage has no such channel, else empty.
+        signed: The values before negative ones were left out, or None if none were.
         explained: For principal components, the share of the variance that the three explain.
     """
 
@@ -85,8 +86,14 @@ class Heatmap:
     mean: float
     low: float
     high: float
-    note: Note = ""
+    note: HeatmapNote = ""
     explained: float | None = None
+    signed: NDArray[np.float32] | None = None
+
+    @property
+    def whole(self) -> NDArray[np.float32]:
+        """The values with their signs, (height, width) float32, or those of principal components."""
+        return self.values if self.signed is None else self.signed
 
 
 def aggregate(activations: NDArray[np.float32], options: ViewOptions) -> NDArray[np.float32]:
@@ -229,7 +236,7 @@ def heatmap_of(
     minimum, maximum = float(values.min()), float(values.max())
     low, high = minimum if low is None else low, maximum if high is None else high
     size = max(abs(minimum), abs(maximum)) if largest is None else largest
-    note: Note = ""
+    note: HeatmapNote = ""
     if size == 0:
         note = "zero"
     elif maximum - minimum <= FLAT_TOLERANCE * size:

@@ -3,14 +3,17 @@
 The curves are those of Petsiuk, Das and Saenko 2018, "RISE: Randomized Input Sampling for
 Explanation of Black-box Models" (https://arxiv.org/abs/1806.07421), section 4.2: deletion hides the
 hottest pixels first, insertion shows them first on a hidden photo. A good map falls fast and rises
-fast. Random regions of the same coarseness are the yardstick: hiding anything costs some score.
+fast. But hiding anything costs some score, and how much depends on how coarse the hidden parts are. So the yardstick is
+the map itself, moved: shifted round, mirrored and turned, it has the same values and the same coarseness, and hides the
+same area elsewhere. Where a map hides more of the answer than all its copies, its place matters (a permutation test:
+of maps without any meaning, one in 21 would pass).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,7 @@ from resnet.heatmaps import Heatmap
 from resnet.options import number, one_of
 from resnet.overlays import project
 from resnet.preprocess import Geometry, normalise
+from resnet.stages import Block
 
 if TYPE_CHECKING:
     from resnet.engine import Engine
@@ -29,9 +33,21 @@ FILLS = ("blur", "mean")
 BLUR_SHARE = 0.08
 """Standard deviation of the blur as a share of the input's shorter side: no object survives it."""
 
-STEPS = 16
-RANDOM_MAPS = 3
+SHARES = (0.05, 0.1, 0.2, 0.4, 0.7)
+"""Parts of the input that are hidden for the curves, besides nothing and all."""
+
+TESTED_SHARE = 0.2
+"""The part that the map and its moved copies hide for the verdict."""
+
+COPIES = 20
+MOST_SHARED = 0.5
+"""Of the map's hottest part, how much a moved copy may share."""
+
+LEAST_PROBABILITY = 0.05
+"""Of a class, below which there is no verdict: nothing is left to hide."""
+
 BATCH = 16
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -52,25 +68,54 @@ class Curve:
         return float(np.trapezoid(self.probabilities, self.shares))
 
 
+Verdict = Literal["holds", "chance", "none"]
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What a class keeps when a map hides its hottest part, and when moved copies of the map do.
+
+    Attributes:
+        before: Probability of the class with nothing hidden, 0 to 1.
+        probability: With the map's hottest `TESTED_SHARE` hidden.
+        copies: (copies,) the same for each moved copy.
+    """
+
+    before: float
+    probability: float
+    copies: NDArray[np.float64]
+
+    @property
+    def beaten(self) -> int:
+        """Copies that hide less of the answer than the map."""
+        return int((self.copies > self.probability).sum())
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows: "holds" if the map hides more than all its copies, "none" if the class has too little."""
+        if self.before < LEAST_PROBABILITY:
+            return "none"
+        return "holds" if len(self.copies) and self.beaten == len(self.copies) else "chance"
+
+
 @dataclass(frozen=True)
 class Curves:
-    """Deletion and insertion for one map, and for random maps of the same grid.
+    """Deletion and insertion for one map, and the comparison with moved copies of it.
 
     Attributes:
         deletion, insertion: By the map.
-        random_deletion, random_insertion: By each random map.
+        chance: By moved copies.
     """
 
     deletion: Curve
     insertion: Curve
-    random_deletion: tuple[Curve, ...]
-    random_insertion: tuple[Curve, ...]
+    chance: Chance
 
     @property
     def byte_count(self) -> int:
         """Memory that the curves hold."""
-        curves = (self.deletion, self.insertion, *self.random_deletion, *self.random_insertion)
-        return sum(curve.shares.nbytes + curve.probabilities.nbytes for curve in curves)
+        arrays = [part for curve in (self.deletion, self.insertion) for part in (curve.shares, curve.probabilities)]
+        return sum(values.nbytes for values in (*arrays, self.chance.copies))
 
 
 @dataclass(frozen=True)
@@ -107,17 +152,17 @@ def _photo_box(observation: Observation) -> tuple[int, int, int, int]:
     return round(left), round(top), round(right), round(bottom)
 
 
-def order_pixels(values: NDArray[np.float32], observation: Observation, stage: int) -> NDArray[np.int64]:
+def order_pixels(values: NDArray[np.float32], observation: Observation, block: Block) -> NDArray[np.int64]:
     """The input's pixels, the hottest of a map first, as flat indices; padding is left out.
 
     Args:
-        values: (height, width) float32, a map on the stage's grid.
+        values: (height, width) float32, a map on the block's grid.
         observation: Of the photo.
-        stage: 0 for C1 to 4 for C5.
+        block: Where its cells lie.
     """
     size = observation.geometry.input_size
     itself = Geometry(size, size, (1.0, 1.0), (0.0, 0.0))
-    heat = project(values, observation.blocks[stage], itself, size, smooth=True)
+    heat = project(values, block, itself, size, smooth=True)
     left, top, right, bottom = _photo_box(observation)
     inside = np.zeros(heat.shape, bool)
     inside[top:bottom, left:right] = True
@@ -163,14 +208,13 @@ def _mixed(
     return pixels
 
 
-def hide(observation: Observation, engine: Engine, heatmap: Heatmap, stage: int, percent: float, fill: str) -> Hidden:
+def hide(observation: Observation, engine: Engine, heatmap: Heatmap, percent: float, fill: str) -> Hidden:
     """Hide the hottest part of a map and classify again: one forward pass.
 
     Args:
         observation: Of the photo, made by the same engine.
         engine: The network.
-        heatmap: A map of the stage, one number a cell.
-        stage: 0 for C1 to 4 for C5.
+        heatmap: One number a cell.
         percent: Of the photo to hide, 0 to 100.
         fill: "blur" or "mean" colour of the photo.
 
@@ -179,7 +223,7 @@ def hide(observation: Observation, engine: Engine, heatmap: Heatmap, stage: int,
     """
     share = number("hidden part in percent", percent, 0, 100) / 100
     other = replacement(observation, fill)
-    order = order_pixels(heatmap.values, observation, stage)
+    order = order_pixels(heatmap.values, observation, heatmap.block)
     count = round(share * len(order))
     pixels = _mixed(observation, other, order, count)
     left, top, right, bottom = _photo_box(observation)
@@ -187,51 +231,115 @@ def hide(observation: Observation, engine: Engine, heatmap: Heatmap, stage: int,
     return Hidden(picture, engine.scores(pixels[None])[0], count / len(order))
 
 
-def measure_curves(
+def moved_copies(values: NDArray[np.float32], count: int = COPIES) -> list[NDArray[np.float32]]:
+    """Return different copies of a map, shifted round by whole cells, mirrored and turned; the same at each call.
+
+    Their hottest parts lie elsewhere: a copy that hides much the same as the map would say nothing.
+
+    Args:
+        values: (height, width) float32; turned by a quarter only if it is square.
+        count: How many; fewer where there are no more, as of a map of few cells.
+    """
+    generator = np.random.default_rng(0)
+    height, width = values.shape
+    own = _hottest(values)
+    copies: list[NDArray[np.float32]] = []
+    for _ in range(count * _ATTEMPTS):
+        turns = int(generator.integers(4)) if height == width else 2 * int(generator.integers(2))
+        moved = np.rot90(values, turns)
+        if generator.integers(2):
+            moved = moved[:, ::-1]
+        moved = np.roll(moved, (int(generator.integers(height)), int(generator.integers(width))), (0, 1))
+        apart = (_hottest(moved) & own).sum() <= MOST_SHARED * own.sum()
+        if apart and not any(np.array_equal(moved, other) for other in (values, *copies)):
+            copies.append(moved)
+        if len(copies) == count:
+            break
+    return copies
+
+
+def _hottest(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which cells are the hottest `TESTED_SHARE` of a map, one at least."""
+    count = max(1, round(TESTED_SHARE * values.size))
+    chosen = np.zeros(values.size, bool)
+    chosen[np.argsort(-values, axis=None, kind="stable")[:count]] = True
+    return chosen.reshape(values.shape)
+
+
+def compare_with_copies(
     observation: Observation,
     engine: Engine,
     heatmap: Heatmap,
-    stage: int,
     target: int,
     fill: str = "blur",
     progress: Callable[[float], None] | None = None,
-) -> Curves:
-    """Deletion and insertion curves of a map and of random maps.
+) -> Chance:
+    """Hide the hottest part of a map, and as much by each moved copy of it: 21 images in batches.
 
     Args:
         observation: Of the photo, made by the same engine.
         engine: The network.
-        heatmap: A map of the stage, one number a cell.
-        stage: 0 for C1 to 4 for C5.
+        heatmap: One number a cell.
         target: Index of the class whose probability is followed.
         fill: "blur" or "mean".
         progress: Told the share done, 0 to 1, after each batch.
     """
     other = replacement(observation, fill)
-    generator = np.random.default_rng(0)
-    shape = heatmap.values.shape
-    fields = [heatmap.values, *(generator.random(shape, np.float32) for _ in range(RANDOM_MAPS))]
-    orders = [order_pixels(values, observation, stage) for values in fields]
-    shares = np.linspace(0, 1, STEPS + 1)
+    fields = [heatmap.values, *moved_copies(heatmap.values)]
+    orders = (order_pixels(values, observation, heatmap.block) for values in fields)
+    inputs = [_mixed(observation, other, order, round(TESTED_SHARE * len(order))) for order in orders]
+    own, *copies = _probabilities(engine, inputs, target, progress)
+    return Chance(float(observation.probabilities[target]), own, np.asarray(copies))
 
-    def inputs() -> Iterator[NDArray[np.float32]]:
-        for order in orders:
-            for hidden_first in (order, order[::-1]):
-                for share in shares:
-                    yield _mixed(observation, other, hidden_first, round(share * len(order)))
 
+def measure_curves(
+    observation: Observation,
+    engine: Engine,
+    heatmap: Heatmap,
+    target: int,
+    fill: str = "blur",
+    progress: Callable[[float], None] | None = None,
+) -> Curves:
+    """Deletion and insertion curves of a map, and the comparison with its moved copies: 32 images in batches.
+
+    Args:
+        observation: Of the photo, made by the same engine.
+        engine: The network.
+        heatmap: One number a cell.
+        target: Index of the class whose probability is followed.
+        fill: "blur" or "mean".
+        progress: Told the share done, 0 to 1, after each batch.
+    """
+    other = replacement(observation, fill)
+    order = order_pixels(heatmap.values, observation, heatmap.block)
+    # Hiding the coldest is showing the hottest.
+    counts = [round(share * len(order)) for share in SHARES]
+    inputs = [other, *(_mixed(observation, other, order, count) for count in counts)]
+    inputs += [_mixed(observation, other, order[::-1], len(order) - count) for count in counts]
+    part = len(inputs) / (len(inputs) + 1 + COPIES)
+    report = progress or (lambda _: None)
+    nothing, *found = _probabilities(engine, inputs, target, lambda share: report(part * share))
+    photo = float(observation.probabilities[target])
+    shares = np.array([0, *SHARES, 1])
+    return Curves(
+        Curve(shares, np.array([photo, *found[: len(SHARES)], nothing])),
+        Curve(shares, np.array([nothing, *found[len(SHARES) :], photo])),
+        compare_with_copies(
+            observation, engine, heatmap, target, fill, lambda share: report(part + (1 - part) * share)
+        ),
+    )
+
+
+def _probabilities(
+    engine: Engine,
+    inputs: Sequence[NDArray[np.float32]],
+    target: int,
+    progress: Callable[[float], None] | None,
+) -> list[float]:
+    """Of a class for each input, in batches."""
     found: list[float] = []
-    waiting: list[NDArray[np.float32]] = []
-    total = len(orders) * 2 * len(shares)
-    for pixels in inputs():
-        waiting.append(pixels)
-        if len(waiting) == BATCH or len(found) + len(waiting) == total:
-            found += engine.scores(np.stack(waiting))[:, target].tolist()
-            waiting.clear()
-            if progress:
-                progress(len(found) / total)
-    table = np.asarray(found).reshape(len(orders), 2, len(shares))
-    deletions = [Curve(shares, row[0]) for row in table]
-    # Hiding the coldest first and reading backwards is the same as showing the hottest first.
-    insertions = [Curve(shares, row[1][::-1]) for row in table]
-    return Curves(deletions[0], insertions[0], tuple(deletions[1:]), tuple(insertions[1:]))
+    for start in range(0, len(inputs), BATCH):
+        found += engine.scores(np.stack(inputs[start : start + BATCH]))[:, target].tolist()
+        if progress:
+            progress(len(found) / len(inputs))
+    return found

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from resnet import __version__
 from resnet.charts import drawing
+from resnet.errors import Note
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
 from resnet.overlays import colour_table
@@ -31,6 +32,7 @@ NOTES = {
     "": "",
     "flat": "flat: every cell has the same value",
     "zero": "flat: every cell is 0",
+    "against": "nothing here speaks for it (sum {:.3g})",
     "no_channel": "this stage has no such channel",
 }
 FIGURE_SIDE = 512
@@ -52,6 +54,11 @@ def font_families() -> list[str]:
     """Those of the wanted fonts that this machine has, so that names in Chinese can be drawn."""
     known = {font.name for font in font_manager.fontManager.ttflist}
     return [family for family in _FONTS if family in known]
+
+
+def note_of(heatmap: Heatmap) -> Note:
+    """Return why a map has no colours, empty if it has."""
+    return Note(NOTES[heatmap.note], (float(heatmap.whole.sum()),) if heatmap.note == "against" else ())
 
 
 def aggregation_name(view: ViewOptions) -> str:
@@ -79,7 +86,7 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
             "min": heatmap.minimum,
             "max": heatmap.maximum,
             "mean": heatmap.mean,
-            "note": NOTES[heatmap.note],
+            "note": str(note_of(heatmap)),
         }
         for heatmap in observation.heatmaps(view)
     ]
@@ -125,7 +132,7 @@ def stage_caption(heatmap: Heatmap) -> tuple[str, str, str]:
     if heatmap.explained is not None:
         content = f"{heatmap.explained:.0%} of the variance"
     if heatmap.note:
-        content = NOTES[heatmap.note]
+        content = str(note_of(heatmap))
     return f"{shape}, stride {heatmap.block.stride} px", f"receptive field {heatmap.block.receptive_field} px", content
 
 

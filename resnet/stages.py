@@ -7,7 +7,7 @@ Neural Networks", Distill 2019 (https://distill.pub/2019/computing-receptive-fie
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resnet.errors import OptionError
 
@@ -162,6 +162,34 @@ def stage_table(table: Sequence[Block]) -> tuple[Block, ...]:
     """The last block of each stage, C1 to C5: what the page shows."""
     last = {block.stage: block for block in table}
     return tuple(last[name] for name in STAGE_NAMES)
+
+
+READ_STEPS = (1, 2, 2, 2, 1)
+"""Of C1 to C5: which rows and columns what comes behind them reads. The two 1x1 convolutions at the entry of C3, C4 and
+C5 have stride 2, so of C2, C3 and C4 they take every second one, from the first, and nothing else looks at these maps.
+"""
+
+
+def read_cells(block: Block, step: int) -> Block:
+    """Return the grid of the cells that are read: every `step`-th row and column, from the first.
+
+    Args:
+        block: The last block of a stage.
+        step: Of `READ_STEPS`.
+    """
+    height, width, channels = block.shape
+    return replace(block, shape=(-(-height // step), -(-width // step), channels), stride=block.stride * step)
+
+
+def is_read(stage: int, row: int, column: int) -> bool:
+    """Tell whether anything behind a stage looks at a cell of it.
+
+    Args:
+        stage: 0 for C1 to 4 for C5.
+        row: Of the cell, from 0.
+        column: Of the cell, from 0.
+    """
+    return row % READ_STEPS[stage] == 0 and column % READ_STEPS[stage] == 0
 
 
 def head_parameters(classes: int, features: int = STAGE_FILTERS[-1][-1]) -> int:

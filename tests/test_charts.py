@@ -18,12 +18,13 @@ from resnet.figures import comparison_png, evidence_png
 from resnet.heatmaps import ViewOptions
 from resnet.images import read_photo
 from resnet.labels import ASSETS
-from resnet.occlusion import Curve, Curves
+from resnet.occlusion import Chance, Curve, Curves
 from resnet.report import figure_png
 from resnet.stages import block_table
 
 BLOCKS = block_table()[1:]
 CURVE = Curve(np.linspace(0, 1, 5), np.linspace(1, 0, 5))
+CURVES = Curves(CURVE, CURVE, Chance(0.9, 0.1, np.array([0.2, 0.5])))
 WORDS = {name: name for name in ("convolution_block", "identity_block", "input", "output", "relu", "add", "shortcut")}
 CHARTS = {
     "changes": lambda: changes_chart(np.linspace(0, 1, 33), BLOCKS, 4, "ratio", "AC\\DC <b> & \"c\""),
@@ -32,7 +33,7 @@ CHARTS = {
         [Similarity("C1", 0.5, 0.4, 0.1), Similarity("C2", 0.5, None, None)], ("a", "b", "c"), "similarity"
     ),
     "curves": lambda: curves_chart(
-        Curves(CURVE, CURVE, (CURVE,), (CURVE,)), ("map", "random"), "%", ("x", "x"), ("d", "i"), "curves"
+        CURVES, ("map", "random"), "%", ("x", "x"), ("d", "i"), "curves"
     ),
     "costs": lambda: costs_chart(["C1", "C2"], [1.5, 2000.0], "million", "costs"),
     "diagram": lambda: block_diagram((64, 64, 256), 64, 2, WORDS, "diagram"),

@@ -7,6 +7,7 @@ import pytest
 
 from resnet.errors import OptionError
 from resnet.evidence import (
+    LINEAR_METHODS,
     METHODS,
     check_classes,
     find_evidence,
@@ -18,6 +19,7 @@ from resnet.evidence import (
 from resnet.explain import observe
 from resnet.images import read_photo
 from resnet.labels import ASSETS
+from resnet.stages import READ_STEPS
 
 ESPRESSO = ASSETS / "examples" / "espresso.jpg"
 
@@ -94,7 +96,10 @@ def test_every_method_has_a_map_of_each_class_and_stage_at_the_stages_size(evide
         matrix = evidence.matrix(method)
         assert len(matrix) == 3
         for row in matrix:
-            assert [heatmap.values.shape for heatmap in row] == [block.shape[:2] for block in observation.blocks]
+            shapes = [
+                values[::step, ::step].shape[:2] for step, values in zip(READ_STEPS, observation.maps, strict=True)
+            ]
+            assert [heatmap.values.shape for heatmap in row] == shapes
             assert all(heatmap.minimum >= 0 for heatmap in row)
 
 
@@ -132,7 +137,7 @@ def test_scale_of_a_stage_is_shared_by_the_classes(evidence):
 
 
 def test_difference_is_antisymmetric_and_centred_on_zero(evidence):
-    for method in METHODS:
+    for method in LINEAR_METHODS:
         one, other = evidence.difference(method, 0, 1), evidence.difference(method, 1, 0)
         for first, second in zip(one, other, strict=True):
             np.testing.assert_array_equal(first.values, -second.values)
@@ -142,11 +147,18 @@ def test_difference_is_antisymmetric_and_centred_on_zero(evidence):
 
 def test_difference_of_a_linear_method_is_the_map_of_the_logits_difference(evidence, engine, observation):
     found = engine.gradients(observation.maps[0], evidence.classes[:2])
-    for heatmap, values, gradients in zip(
-        evidence.difference("hirescam", 0, 1), observation.maps, found.stages, strict=True
+    for heatmap, step, values, gradients in zip(
+        evidence.difference("hirescam", 0, 1), READ_STEPS, observation.maps, found.stages, strict=True
     ):
-        expected = hires_cam(values, gradients[0] - gradients[1])
+        expected = hires_cam(values, gradients[0] - gradients[1])[::step, ::step]
         np.testing.assert_allclose(heatmap.values, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("method", ["layercam", "gradcam++"])
+def test_a_method_that_is_not_linear_has_no_difference(evidence, method):
+    """That of two maps is not the map of the difference: what speaks for both is taken away where it should not be."""
+    with pytest.raises(OptionError, match="The difference is that of Grad-CAM or HiResCAM; received"):
+        evidence.difference(method, 0, 1)
 
 
 def test_a_class_against_itself_has_a_flat_difference(evidence):

@@ -36,14 +36,13 @@ def test_equal_photos_run_the_network_once(explorer, engine, tmp_path):
 
 
 def test_each_question_runs_the_network_once(explorer, engine, monkeypatch):
-    monkeypatch.setattr("resnet.occlusion.STEPS", 2)
     shown, observation = explorer.observe(Source(CAT))
     heatmap = observation.heatmaps(ViewOptions())[4]
     questions = [
         lambda: explorer.blocks(shown),
         lambda: explorer.evidence(shown, [3, 5]),
-        lambda: explorer.hidden(shown, heatmap, 4, 20, "blur"),
-        lambda: explorer.curves(shown, heatmap, 4, 3, "blur"),
+        lambda: explorer.hidden(shown, heatmap, 20, "blur"),
+        lambda: explorer.curves(shown, heatmap, 3, "blur"),
         lambda: explorer.observe(Source(CAT, change=("rotate", 30))),
     ]
     for ask in questions:
@@ -78,7 +77,7 @@ def test_another_part_hidden_is_another_question(explorer, engine):
     shown, observation = explorer.observe(Source(CAT))
     heatmap = observation.heatmaps(ViewOptions())[4]
     before = engine.passes
-    found = [explorer.hidden(shown, heatmap, 4, percent, "blur").share for percent in (10, 30)]
+    found = [explorer.hidden(shown, heatmap, percent, "blur").share for percent in (10, 30)]
     assert found == pytest.approx([0.1, 0.3], abs=1e-4)
     assert engine.passes == before + 2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, load, write_file
 from resnet.errors import OptionError
-from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
+from resnet.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
 from resnet.explain import observe
 from resnet.figures import evidence_png
 from resnet.heatmaps import ViewOptions
@@ -44,6 +44,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _evidence(options: argparse.Namespace) -> int:
     if options.difference and not options.figure:
         raise OptionError("--difference is a row of the figure; it needs --figure.")
+    if options.difference and options.method not in LINEAR_METHODS:
+        raise OptionError("--difference is that of Grad-CAM or HiResCAM; received {}.", options.method)
     photo = read_photo(options.photo)
     engine = load(options.weights)
     observation = observe(photo, engine, options.framing)
@@ -57,7 +59,7 @@ def _evidence(options: argparse.Namespace) -> int:
     print(f"{observation.photo_name}  ({METHOD_NAMES[options.method]}, {manifest.name})")
     for note in observation.notes:
         print(f"  note: {note}")
-    print("  sum of each stage's map, in units of the logit for HiResCAM")
+    print("  sum of each stage's map; for HiResCAM, C5 adds up to the logit but for its biases, C1 to C4 are slopes")
     print(f"  {'class':<28}{'probability':>12}{'logit':>9}" + "".join(f"{stage:>10}" for stage in STAGE_NAMES))
     for place, index in enumerate(found.classes):
         sums = "".join(f"{float(values.sum()):10.3g}" for values in found.maps[options.method][place])

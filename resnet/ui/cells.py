@@ -13,7 +13,7 @@ from resnet.channels import CellFacts, ask_cell
 from resnet.explain import Observation
 from resnet.explorer import Shown
 from resnet.heatmaps import Heatmap
-from resnet.stages import STAGE_NAMES, Block
+from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
 from resnet.ui.page import CLICK, NETWORK, PRIVATE, Page, Part
 
@@ -108,12 +108,12 @@ class CellAnswer:
             place = cell_at(observation, heatmap.block, point)
             if not sees(observation, point):
                 return markup.message(t("The network did not see this part of the photo."))
-            stage = STAGE_NAMES.index(heatmap.block.stage)
-            whole_stage = heatmap.block == observation.blocks[stage]
-            facts = ask_cell(observation, stage, *place) if whole_stage else None
             lines = [self._where(heatmap, place), *self._value(heatmap, place, name)]
-            if facts:
-                lines += [self._channels(facts), self._share(shown, observation, stage, place, target)]
+            stage = STAGE_NAMES.index(heatmap.block.stage)
+            if heatmap.block.name == observation.blocks[stage].name:  # the stage itself, not a block inside
+                # A map may have the cells that are read alone.
+                step = heatmap.block.stride // observation.blocks[stage].stride
+                lines += self._of_stage(shown, observation, stage, (place[0] * step, place[1] * step), target)
             boxes = markup.rectangle(
                 observation.geometry.receptive_box(heatmap.block, *place), "field"
             ) + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
@@ -139,26 +139,56 @@ class CellAnswer:
     def _value(self, heatmap: Heatmap, place: tuple[int, int], name: str) -> list[str]:
         if heatmap.values.ndim != 2 or not heatmap.values.size:
             return []
-        return [self._page.t("Value of the map ({}): {:.3g}.", name, float(heatmap.values[place]))]
+        return [self._page.t("Value of the map ({}): {:.3g}.", name, float(heatmap.whole[place]))]
+
+    def _of_stage(
+        self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int
+    ) -> list[str]:
+        """What a cell of a stage holds, and what it means for the class."""
+        t = self._page.t
+        lines = [self._channels(ask_cell(observation, stage, *place))]
+        if not is_read(stage, *place):
+            return [*lines, t("Nothing reads this cell: the next stage takes every second row and column, so it has no "
+                              "influence at all.")]  # fmt: skip
+        if target < 0:
+            return lines
+        return [*lines, self._evidence(shown, observation, stage, place, target),
+                self._without(shown, observation, stage, place, target)]  # fmt: skip
 
     def _channels(self, facts: CellFacts) -> str:
         t = self._page.t
         parts = [t("{} at {:.3g} (mean {:.3g})", *channel) for channel in facts.channels]
         return t("Strongest channels here: {}.", ", ".join(parts))
 
-    def _share(self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int) -> str:
-        if target < 0:
-            return ""
+    def _evidence(self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int) -> str:
+        t = self._page.t
         evidence = self._page.explorer.evidence(shown, (target,))
+        step = READ_STEPS[stage]
         values = evidence.maps["hirescam"][0][stage]
+        value = float(values[place[0] // step, place[1] // step])
+        label = observation.manifest.labels[target].name
+        if stage < len(STAGE_NAMES) - 1:
+            return t("Slope for the logit of “{}” (gradient × activation): {:+.3g}. It says what a small change would "
+                     "do, not what this cell adds.", label, value)  # fmt: skip
         speaking = float(np.maximum(values, 0).sum())
-        share = max(float(values[place]), 0.0) / speaking if speaking else 0.0
-        return self._page.t(
+        return t(
             "Adds {:+.3g} to the logit {:.3g} of “{}” (HiResCAM): {:.1%} of all that speaks for it in this stage.",
-            float(values[place]),
+            value,
             float(evidence.logits[target]),
+            label,
+            max(value, 0.0) / speaking if speaking else 0.0,
+        )
+
+    def _without(self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int) -> str:
+        found = self._page.explorer.without(shown, stage, *place)
+        logits = self._page.explorer.evidence(shown, (target,)).logits
+        return self._page.t(
+            "Without this cell (all its channels 0) “{}” would have {:.1%} instead of {:.1%}; its logit changes by "
+            "{:+.3g}.",
             observation.manifest.labels[target].name,
-            share,
+            float(found.probabilities[target]),
+            float(observation.probabilities[target]),
+            float(found.logits[target] - logits[target]),
         )
 
 

@@ -94,6 +94,17 @@ CHINESE: dict[str, str] = {
     "channel": "通道",
     "principal components 1–3 as RGB": "第 1–3 主成分（RGB）",
     "flat: every cell has the same value": "平坦：所有单元的值相同",
+    "The difference of two classes is shown for Grad-CAM and HiResCAM, whose maps can be taken away from each other.": "两个"
+    "类别之差只对 Grad-CAM 和 HiResCAM 显示，它们的图可以相减。",
+    "The difference is that of Grad-CAM or HiResCAM; received {}.": "差只适用于 Grad-CAM 或 HiResCAM；收到 {}。",
+    "nothing here speaks for it (sum {:.3g})": "此处没有支持它的内容（总和 {:.3g}）",
+    "Nothing in {} speaks for “{}”, so there is nothing to hide.": "{} 中没有支持“{}”的内容，因此没有可遮挡的部分。",
+    "Nothing reads this cell: the next stage takes every second row and column, so it has no influence at all.": "没有任何部分"
+    "读取此单元：下一阶段只取每隔一行一列，因此它完全没有影响。",
+    "Slope for the logit of “{}” (gradient × activation): {:+.3g}. It says what a small change would do, not what this "
+    "cell adds.": "对“{}”的 logit 的斜率（梯度 × 激活）：{:+.3g}。它表示微小变化的影响，而不是此单元的贡献。",
+    "Without this cell (all its channels 0) “{}” would have {:.1%} instead of {:.1%}; its logit changes by {:+.3g}.": "去掉"
+    "此单元（所有通道置 0）后，“{}”为 {:.1%}，原为 {:.1%}；其 logit 变化 {:+.3g}。",
     "flat: every cell is 0": "平坦：所有单元均为 0",
     "this stage has no such channel": "该阶段没有这个通道",
     # Ask a cell
@@ -179,21 +190,21 @@ CHINESE: dict[str, str] = {
     "Before": "之前",
     "With the part hidden": "遮住之后",
     "this map": "此图",
-    "random regions": "随机区域",
+    "moved copies of it": "它的移动副本",
     "probability, %": "概率，%",
     "hidden, % of the input": "遮住，占输入的 %",
     "shown, % of the input": "显示，占输入的 %",
     "Deletion": "删除",
     "Insertion": "插入",
     "Deletion and insertion curves of {}": "{} 的删除与插入曲线",
-    "Area under the deletion curve: {:.3f}, random regions {:.3f} (lower is better).": "删除曲线下面积：{:.3f}，随机区域 "
-    "{:.3f}（越低越好）。",
-    "Area under the insertion curve: {:.3f}, random regions {:.3f} (higher is better).": "插入曲线下面积：{:.3f}，随机区域 "
-    "{:.3f}（越高越好）。",
-    "The map holds here: both curves are better than those of random regions.": "此图在这里可靠：两条曲线都优于随机区域。",
-    "The map holds in part: one of the two curves is better than that of random regions.": "此图部分可靠：两条曲线中有一条"
-    "优于随机区域。",
-    "The map does not hold here: random regions do as well or better.": "此图在这里不可靠：随机区域同样好或更好。",
+    "Area under the deletion curve: {:.3f} (lower is better).": "删除曲线下面积：{:.3f}（越低越好）。",
+    "Area under the insertion curve: {:.3f} (higher is better).": "插入曲线下面积：{:.3f}（越高越好）。",
+    "No verdict: “{}” has {:.1%}, and below {:.0%} there is too little to hide.": "不作判断：“{}”为 {:.1%}，低于 {:.0%} 时可遮挡的太少。",
+    "The map holds here: with its hottest {:.0%} hidden “{}” keeps {:.1%}, less than with as much hidden by any of {} moved "
+    "copies of it ({:.1%} to {:.1%}).": "此图在这里可靠：遮住其最热的 {:.0%} 后，“{}”剩 {:.1%}，低于其 {} 个移动副本遮住同样"
+    "面积时的任何结果（{:.1%} 至 {:.1%}）。",
+    "The map cannot be told from chance here: its hottest {:.0%} hides more of “{}” than {} of {} moved copies of it "
+    "do.": "此图在这里与偶然无法区分：其最热的 {0:.0%} 对“{1}”的遮挡超过 {3} 个移动副本中的 {2} 个。",
     # Compare
     "Compare": "比较",
     "Another photo": "另一张照片",
@@ -324,20 +335,12 @@ CHINESE: dict[str, str] = {
     "The tab Blocks and channels shows how much each block changes its shortcut: often the first of a stage the "
     "most.": "“残差块与通道”页显示每个块对捷径的改变程度：往往是阶段中的第一个块改变最大。",
     "What a class activation map shows, and what it does not": "类激活图说明什么，不说明什么",
-    "A class activation map says which cells raise a class's logit, to first order: if all else stays as it is. It "
-    "starts at the logit, since softmax mixes in all other classes.": "类激活图说明哪些单元会提高某个类别的 logit，这是一阶"
-    "近似：假设其余一切不变。它从 logit 出发，因为 softmax 会混入其他所有类别。",
-    "Grad-CAM weighs whole channels and was made for the last stage; in shallow stages its map can be misleading. "
-    "HiResCAM multiplies cell by cell, so that its C5 map adds up to the class's logit but for the biases. LayerCAM "
-    "keeps positive gradients only and stays sharp in shallow stages. Grad-CAM++ gives small parts more "
-    "weight.": "Grad-CAM 对整个通道加权，是为最后阶段设计的；在浅层，它的图可能产生误导。HiResCAM 逐单元相乘，因此它的 C5 图"
-    "之和等于该类别的 logit（除去偏置）。LayerCAM 只保留正梯度，在浅层仍然清晰。Grad-CAM++ 给小部件更大的权重。",
+    "A class activation map starts at a class's logit, since softmax mixes in all other classes. At C5 it says what each cell adds to the logit. At C1 to C4 it is a slope: what a small change of a cell would do. That is no share of the score; ask a cell, and the page runs the rest of the network without it.": "类激活图从类别的 logit 出发，因为 softmax 会混入其他所有类别。在 C5，它表示每个单元给 logit 加了多少；在 C1 至 C4，它是斜率：单元的微小变化会带来什么影响，而不是得分的份额。询问一个单元，页面会去掉它后再运行网络的其余部分。",
+    "Grad-CAM weighs whole channels and was made for the last stage; in shallow stages its map can be misleading. HiResCAM multiplies cell by cell, so that its C5 map adds up to the class's logit but for the biases. At C5 of this network both are the same map, since every cell of it has the same gradient: that they agree is no proof. LayerCAM keeps positive gradients only and stays sharp in shallow stages. Grad-CAM++ gives small parts more weight.": "Grad-CAM 对整个通道加权，为最后阶段而设计；在浅层阶段其图可能误导。HiResCAM 逐单元相乘，因此其 C5 图之和即为类别的 logit（除偏置外）。在此网络的 C5，两者是同一张图，因为每个单元的梯度相同：它们一致并不能证明什么。LayerCAM 只保留正梯度，在浅层阶段仍然清晰。Grad-CAM++ 给小部件更大的权重。",
     "A map is no proof. It does not say that the object was recognised, only where the score would move. Put it to the "
-    "test in Does it hold?: hide the hottest part, and compare with random regions.": "图不是证明。它不说明物体被认出，只说明"
-    "分数会在哪里变动。请在“是否可靠？”中检验：遮住最热的部分，并与随机区域比较。",
-    "Dots in C1 to C4 are real: the next stage's first 1×1 convolution takes every second cell only, so the cells "
-    "between reach the class through their own stage's 3×3 convolutions or not at all.": "C1 至 C4 中的点阵是真实的：下一阶段的"
-    "第一个 1×1 卷积只取每隔一个的单元，其间的单元只能通过本阶段的 3×3 卷积影响类别，或完全没有影响。",
+    "test in Does it hold?: hide the hottest part, and compare with moved copies of the map.": "图不是证明。它不说明物体被认出，只说明"
+    "分数会在哪里变动。请在“是否可靠？”中检验：遮住最热的部分，并与此图的移动副本比较。",
+    "Of C2, C3 and C4 only every second row and column is read: the next stage's two strided 1×1 convolutions take nothing else. The cells between have exactly no influence, and class activation maps leave them out. C1 is not concerned.": "C2、C3、C4 中只有每隔一行一列的单元会被读取：下一阶段的两个带步幅的 1×1 卷积不取其他单元。其间的单元完全没有影响，类激活图将其略去。C1 不受影响。",
     "Fine maps in C1 and C2 look like edges for nearly any class. Compare two classes before you believe one.": "C1 和 C2 的"
     "细致图对几乎任何类别都像边缘。相信一个类别之前，请先比较两个。",
     "Papers": "论文",

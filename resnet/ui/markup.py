@@ -14,7 +14,7 @@ from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
 from resnet.overlays import colour_table
 from resnet.preprocess import Box
-from resnet.report import AGGREGATION_NAMES, NOTES
+from resnet.report import AGGREGATION_NAMES, note_of
 from resnet.ui.files import jpeg
 from resnet.ui.language import Language
 
@@ -96,7 +96,7 @@ def _gradient(colormap: str) -> str:
 def scale(t: Language, heatmap: Heatmap, view: ViewOptions) -> str:
     """The colour bar with the values at its ends, or a word on why there is none."""
     if heatmap.note:
-        return f'<p class="flat">{escape(t(NOTES[heatmap.note]))}</p>'
+        return f'<p class="flat">{escape(t.error(note_of(heatmap)))}</p>'
     if heatmap.explained is not None:
         share = f"{heatmap.explained:.0%}"
         return f'<p class="flat">{escape(t("{} of the variance in three components", share))}</p>'

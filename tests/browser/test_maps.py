@@ -29,6 +29,7 @@ def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
     expect(facts).to_contain_text(re.compile(r"Value of the map \(mean of the channels\): [\d.]+"))
     expect(facts).to_contain_text(re.compile(r"Strongest channels here: \d+ at [\d.]+ \(mean [\d.]+\)"))
     expect(facts).to_contain_text(re.compile(r"to the logit [\d.]+ of “espresso” \(HiResCAM\): [\d.]+%"))
+    expect(facts).to_contain_text(re.compile(r"Without this cell .* “espresso” would have [\d.]+% instead of [\d.]+%"))
     expect(answered.locator("#maps-large rect.cell")).to_have_count(1)
     expect(answered.locator("#maps-large rect.field")).to_have_count(1)
 
@@ -55,6 +56,14 @@ def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
     for _ in range(20):
         large.press("ArrowUp")
     expect(facts).to_contain_text("C3: row 1 of 16")
+
+    # Of C3 every second row and column is read.
+    for _ in range(2):
+        column = int(re.search(r"column (\d+)", facts.inner_text()).group(1))
+        said = "Slope for the logit of “espresso”" if column % 2 else "Nothing reads this cell"
+        expect(facts).to_contain_text(said)
+        large.press("ArrowLeft")
+        expect(facts).to_contain_text(f"column {column - 1} of 16")
 
 
 def test_a_place_that_the_network_did_not_see_is_said(answered):

@@ -21,7 +21,7 @@ from resnet.explorer import Explorer, Shown, Source
 from resnet.export import MOST_PHOTOS, answer_many, temporary_export, write_all
 from resnet.figures import comparison_png
 from resnet.heatmaps import HIGHEST_CHANNEL, ViewOptions
-from resnet.occlusion import Curve
+from resnet.occlusion import TESTED_SHARE, Curve
 from resnet.options import flag, one_of, whole_number
 from resnet.report import as_dictionary, prediction_dictionary
 from resnet.stages import STAGE_NAMES
@@ -270,7 +270,7 @@ class Endpoints:
             class_name: Name or WordNet id of the class; empty for the likeliest.
             percent: Part of the network's input to hide, 0 to 100: of the centre square, or of the whole photo.
             fill: "blur" or "mean", the photo's mean colour.
-            curves: Also measure deletion and insertion curves, against random regions.
+            curves: Also measure deletion and insertion curves, and compare the map with 20 moved copies of itself.
             framing: "crop" for the centre square, "whole" for all of the photo.
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
@@ -281,7 +281,7 @@ class Endpoints:
             shown, observation = self._observe(photo, framing, weights)
             target = self._class(observation, class_name)
             heatmap = hiding_map(self._explorer, shown, map, place, target)
-            hidden = self._explorer.hidden(shown, heatmap, place, percent, fill)
+            hidden = self._explorer.hidden(shown, heatmap, percent, fill)
             result = {
                 **_origin(observation),
                 "map": map,
@@ -293,11 +293,16 @@ class Endpoints:
                 "predictions_after": _predictions(likeliest(hidden.probabilities, observation.manifest, 5)),
             }
             if flag("curves", curves):
-                measured = self._explorer.curves(shown, heatmap, place, target, fill)
+                measured = self._explorer.curves(shown, heatmap, target, fill)
                 result["deletion"] = _curve(measured.deletion)
                 result["insertion"] = _curve(measured.insertion)
-                result["random_deletion_area"] = _mean_area(measured.random_deletion)
-                result["random_insertion_area"] = _mean_area(measured.random_insertion)
+                result["moved_copies"] = {
+                    "hidden_share": TESTED_SHARE,
+                    "probability": measured.chance.probability,
+                    "copies": measured.chance.copies.tolist(),
+                    "hides_more_than": measured.chance.beaten,
+                    "verdict": measured.chance.verdict,
+                }
             return result, keep_picture(hidden.picture)
 
         result: tuple[Result, str] = _answer(work)
@@ -424,10 +429,6 @@ def _predictions(predictions: tuple[Prediction, ...]) -> list[Result]:
 
 def _curve(curve: Curve) -> Result:
     return {"area": curve.area, "shares": curve.shares.tolist(), "probabilities": curve.probabilities.tolist()}
-
-
-def _mean_area(curves: tuple[Curve, ...]) -> float:
-    return sum(curve.area for curve in curves) / len(curves)
 
 
 def add_endpoints(explorer: Explorer, *, fetch: bool) -> None:

@@ -76,7 +76,7 @@ class Fields:
         self.percent = _raw(gr.Number(20, label="Part of the network's input to hide in percent, 0 to 100"))
         self.fill = _words(FILLS, "blur", "What hides it: the photo blurred, or its mean colour")
         self.curves = _raw(
-            gr.Checkbox(False, label="Also measure deletion and insertion curves, which takes over 100 passes")
+            gr.Checkbox(False, label="Also measure curves, and compare with moved copies of the map: some 20 passes")
         )
         ranges = "; ".join(f"{name} {one.low:g} to {one.high:g} {one.unit}" for name, one in CHANGES.items())
         self.change = _words(tuple(CHANGES), "rotate", "Change of the photo, if there is no other photo")

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
+from resnet.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
 from resnet.explain import Observation
 from resnet.explorer import Shown
 from resnet.figures import difference_view, evidence_png
@@ -256,6 +256,13 @@ class EvidenceTab:
         t = self._page.t
         if one == other:
             return markup.message(t("Choose two different classes to see what tells them apart."))
+        if method not in LINEAR_METHODS:
+            return markup.message(
+                t(
+                    "The difference of two classes is shown for Grad-CAM and HiResCAM, whose maps can be taken away "
+                    "from each other."
+                )
+            )
         places = evidence.classes.index(one), evidence.classes.index(other)
         labels = observation.manifest.labels
         colours = difference_view(view)

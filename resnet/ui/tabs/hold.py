@@ -13,7 +13,7 @@ from resnet.evidence import METHOD_NAMES, METHODS
 from resnet.explain import Prediction, likeliest
 from resnet.explorer import Explorer, Shown
 from resnet.heatmaps import Heatmap, ViewOptions, heatmap_of
-from resnet.occlusion import FILLS
+from resnet.occlusion import FILLS, LEAST_PROBABILITY, TESTED_SHARE, Chance
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
@@ -39,6 +39,9 @@ def hiding_map(explorer: Explorer, shown: Shown, source: str, stage: int, target
         # With its sign, so that what speaks against the class is hidden last.
         evidence = explorer.evidence(shown, (target,))
         heatmap = heatmap_of(evidence.blocks[stage], evidence.maps[source][0][stage])
+        if heatmap.maximum <= 0 and not heatmap.note:
+            name = explorer.held(shown).manifest.labels[target].name
+            raise OptionError("Nothing in {} speaks for “{}”, so there is nothing to hide.", STAGE_NAMES[stage], name)
     else:
         heatmap = explorer.held(shown).heatmaps(ViewOptions(source))[stage]
     if heatmap.note:
@@ -173,7 +176,7 @@ class HoldTab:
         place = STAGE_NAMES.index(stage)
         observation = self._page.observation(shown)
         heatmap = hiding_map(self._page.explorer, shown, source, place, target)
-        hidden = self._page.explorer.hidden(shown, heatmap, place, percent, fill)
+        hidden = self._page.explorer.hidden(shown, heatmap, percent, fill)
         before = likeliest(observation.probabilities, observation.manifest, 5)
         after = likeliest(hidden.probabilities, observation.manifest, 5)
         name = observation.manifest.labels[target].name
@@ -204,7 +207,7 @@ class HoldTab:
         fill: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it in the signature
     ) -> Any:
-        """Both curves with their areas, and those of random regions."""
+        """Both curves with their areas, and the verdict by moved copies."""
         t = self._page.t
         if shown is None or target is None:
             raise self._page.fault(t("Choose a photo first."))
@@ -214,38 +217,50 @@ class HoldTab:
         def run() -> str:
             place = STAGE_NAMES.index(stage)
             heatmap = hiding_map(self._page.explorer, shown, source, place, target)
-            curves = self._page.explorer.curves(shown, heatmap, place, target, fill, progress)
-            random = [
-                sum(curve.area for curve in many) / len(many)
-                for many in (curves.random_deletion, curves.random_insertion)
-            ]
+            curves = self._page.explorer.curves(shown, heatmap, target, fill, progress)
+            name = self._page.observation(shown).manifest.labels[target].name
             chart = curves_chart(
                 curves,
-                (t("this map"), t("random regions")),
+                (t("this map"), t("moved copies of it")),
                 t("probability, %"),
                 (t("hidden, % of the input"), t("shown, % of the input")),
                 (t("Deletion"), t("Insertion")),
-                t("Deletion and insertion curves of {}", self._page.observation(shown).manifest.labels[target].name),
+                t("Deletion and insertion curves of {}", name),
             )
             sentences = [
-                t("Area under the deletion curve: {:.3f}, random regions {:.3f} (lower is better).",
-                  curves.deletion.area, random[0]),
-                t("Area under the insertion curve: {:.3f}, random regions {:.3f} (higher is better).",
-                  curves.insertion.area, random[1]),
-                self._verdict(curves.deletion.area < random[0], curves.insertion.area > random[1]),
-            ]  # fmt: skip
+                self._verdict(curves.chance, name),
+                t("Area under the deletion curve: {:.3f} (lower is better).", curves.deletion.area),
+                t("Area under the insertion curve: {:.3f} (higher is better).", curves.insertion.area),
+            ]
             listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
             return markup.panel(t("Does it hold?"), f"{chart}<ul>{listed}</ul>")
 
         return self._page.or_error(run)
 
-    def _verdict(self, deletion: bool, insertion: bool) -> str:
+    def _verdict(self, chance: Chance, name: str) -> str:
         t = self._page.t
-        if deletion and insertion:
-            return t("The map holds here: both curves are better than those of random regions.")
-        if deletion or insertion:
-            return t("The map holds in part: one of the two curves is better than that of random regions.")
-        return t("The map does not hold here: random regions do as well or better.")
+        if chance.verdict == "none":
+            return t("No verdict: “{}” has {:.1%}, and below {:.0%} there is too little to hide.",
+                     name, chance.before, LEAST_PROBABILITY)  # fmt: skip
+        if chance.verdict == "holds":
+            return t(
+                "The map holds here: with its hottest {:.0%} hidden “{}” keeps {:.1%}, less than with as much hidden "
+                "by any of {} moved copies of it ({:.1%} to {:.1%}).",
+                TESTED_SHARE,
+                name,
+                chance.probability,
+                len(chance.copies),
+                float(chance.copies.min()),
+                float(chance.copies.max()),
+            )
+        return t(
+            "The map cannot be told from chance here: its hottest {:.0%} hides more of “{}” than {} of {} moved copies "
+            "of it do.",
+            TESTED_SHARE,
+            name,
+            chance.beaten,
+            len(chance.copies),
+        )
 
 
 def _answer(shown: Shown) -> str:
