@@ -17,6 +17,10 @@ MAXIMUM_TAGS = 100
 
 NO_PROFILE = Note("The photo's colour profile cannot be used; its colours are taken as sRGB.")
 
+OTHER_COLOURS = Note("The photo's colour space (cICP) cannot be used; its colours are taken as sRGB.")
+
+SCREEN_GAMMA = 2.2
+_VISIBLE = 0.02
 _HEADER_BYTES = 128
 _TAG = struct.Struct(">4sII")  # signature, offset, bytes
 # A chain of elements of any length, each of which may name the same place of the file. Photos have none: the chain is
@@ -47,6 +51,20 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         pass  # a broken profile, or one for another colour space
     return image.convert("RGB"), (NO_PROFILE,)
+
+
+def without_gamma(image: Image.Image, gamma: float | None) -> Image.Image:
+    """Return a picture as a screen shows it whose numbers have another gamma (PNG 3, 11.3.2.2 and 13.13).
+
+    Args:
+        image: In mode L or RGB; others are returned as they are.
+        gamma: Of the file, such as 0.45455 for what is shown as it is and 1 for linear light; None if it says none.
+    """
+    exponent = 1 / (SCREEN_GAMMA * gamma) if gamma and gamma > 0 else 1.0
+    if image.mode not in ("L", "RGB") or abs(exponent - 1) < _VISIBLE:
+        return image
+    table = [round(255 * (value / 255) ** exponent) for value in range(256)]
+    return image.point(table * len(image.getbands()))
 
 
 def is_bounded(profile: bytes) -> bool:

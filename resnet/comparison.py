@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
 from resnet.errors import OptionError
-from resnet.explain import Observation
+from resnet.explain import Observation, observe, observe_prepared
 from resnet.heatmaps import Heatmap, ViewOptions
 from resnet.images import Photo
 from resnet.options import number, one_of
+from resnet.preprocess import denormalise, normalise, prepare
+from resnet.stages import Block
+
+if TYPE_CHECKING:
+    from resnet.engine import Engine
 
 PERMUTATIONS = 8
 FEWEST_CELLS = 3
@@ -28,6 +34,7 @@ class Change:
         low, high, usual: Range of the amount, and where a slider starts.
         unit: Of the amount.
         apply: From an RGB picture and an amount to an RGB picture of the same size.
+        at_input: Whether it is done to what the network gets, since its effect there would depend on the photo's size.
     """
 
     low: float
@@ -35,6 +42,7 @@ class Change:
     usual: float
     unit: str
     apply: Callable[[Image.Image, float], Image.Image]
+    at_input: bool = False
 
 
 def _rotate(image: Image.Image, degrees: float) -> Image.Image:
@@ -76,32 +84,60 @@ def _occlude(image: Image.Image, percent: float) -> Image.Image:
 CHANGES = {
     "rotate": Change(-180, 180, 30, "°", _rotate),
     "blur": Change(0, 10, 2, "% of the shorter side", _blur),
-    "noise": Change(0, 100, 25, "of 255, standard deviation", _noise),
+    "noise": Change(0, 100, 25, "of 255, standard deviation", _noise, at_input=True),
     "grey": Change(0, 100, 100, "% of the colour removed", _grey),
     "brightness": Change(-100, 100, -50, "%", _brightness),
-    "occlude": Change(0, 100, 40, "% of each side, in the middle", _occlude),
+    "occlude": Change(0, 100, 40, "% of each side, in the middle", _occlude, at_input=True),
 }
 
 
-def change_photo(photo: Photo, change: str, amount: float) -> Photo:
-    """A photo after a change.
+def observe_changed(photo: Photo, engine: Engine, framing: str, change: str, amount: float) -> Observation:
+    """Run the network on a photo after a change.
 
     Noise is the same at each call; what a rotation uncovers, and what covers the middle, has the
-    photo's mean colour.
+    photo's mean colour. Noise and cover are done to what the network gets, and the picture that is shown is that.
 
     Args:
         photo: A decoded photo.
+        engine: The network that answers.
+        framing: "crop" or "whole".
         change: A name of `CHANGES`.
         amount: In the change's unit and range.
+
+    Raises:
+        OptionError: An unknown change or framing, or an amount outside its range.
+    """
+    chosen, amount = check_change(change, amount)
+    if not chosen.at_input:
+        return observe(replace(photo, image=chosen.apply(photo.image, amount)), engine, framing)
+    spec = engine.manifest.input
+    ready = prepare(photo.image, spec, framing, photo.size)
+    left, top, right, bottom = (round(edge) for edge in ready.geometry.to_input(ready.geometry.seen))
+    pixels = ready.pixels.copy()
+    changed = chosen.apply(denormalise(pixels[top:bottom, left:right], spec), amount)
+    pixels[top:bottom, left:right] = normalise(np.asarray(changed), spec)
+    (found,) = observe_prepared([(photo, replace(ready, pixels=pixels))], engine, framing)
+    picture = found.picture.copy()
+    factors = [side / whole for side, whole in zip(picture.size, ready.geometry.photo_size, strict=True)] * 2
+    box = [round(edge * factor) for edge, factor in zip(ready.geometry.seen, factors, strict=True)]
+    picture.paste(changed.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR), (box[0], box[1]))
+    return replace(found, picture=picture)
+
+
+def check_change(change: str, amount: float) -> tuple[Change, float]:
+    """Return a change and its amount.
 
     Raises:
         OptionError: An unknown change, or an amount outside its range.
     """
     one_of("change", change, tuple(CHANGES))
     chosen = CHANGES[change]
-    amount = number("amount of the change", amount, chosen.low, chosen.high)
-    digest = hashlib.blake2b(f"{photo.digest} {change} {amount!r}".encode(), digest_size=16).hexdigest()
-    return replace(photo, digest=digest, image=chosen.apply(photo.image, amount))
+    return chosen, number("amount of the change", amount, chosen.low, chosen.high)
+
+
+def digest_of_changed(digest: str, change: str, amount: float) -> str:
+    """Return what tells a changed photo from others, by the photo's own digest."""
+    return hashlib.blake2b(f"{digest} {change} {amount!r}".encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -163,16 +199,29 @@ def _alignment(first: NDArray[np.float64], second: NDArray[np.float64]) -> float
     return min(1.0, max(0.0, float(np.vdot(first, second)) / sizes)) if sizes else 0.0
 
 
-def _on_grid(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """A map at the centres of another grid over the same photo, by linear interpolation."""
-    for axis, cells in ((0, height), (1, width)):
-        have = values.shape[axis]
-        if have != cells:
-            places = np.clip((np.arange(cells) + 0.5) * have / cells - 0.5, 0, have - 1)
-            before = np.floor(places).astype(int)
-            after = np.minimum(before + 1, have - 1)
-            share = (places - before).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-            values = np.take(values, before, axis) * (1 - share) + np.take(values, after, axis) * share
+def _places(block: Block, axis: int, side: int) -> NDArray[np.float64]:
+    """Where the centres of a block's rows (axis 0) or columns (axis 1) lie, as shares of the input's side."""
+    return (block.centre[axis] + block.stride * np.arange(block.shape[axis])) / side
+
+
+def _at_places(
+    values: NDArray[np.float32], own: Sequence[NDArray[np.float64]], wanted: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """A map at other places over the same photo, by linear interpolation between the centres of its cells.
+
+    Args:
+        values: (height, width, channels) float32.
+        own: Places of its rows and of its columns, from `_places`.
+        wanted: Those that are wanted; beyond the outer centres the outer cells count.
+    """
+    for axis in (0, 1):
+        if len(own[axis]) == len(wanted[axis]) and np.allclose(own[axis], wanted[axis]):
+            continue
+        cells = np.interp(wanted[axis], own[axis], np.arange(len(own[axis])))
+        before = np.floor(cells).astype(int)
+        after = np.minimum(before + 1, len(own[axis]) - 1)
+        share = (cells - before).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        values = np.take(values, before, axis) * (1 - share) + np.take(values, after, axis) * share
     return values
 
 
@@ -181,11 +230,17 @@ LARGEST_GRID = 28
 kernel of 3,136 cells from costing more than the forward pass."""
 
 
+def _fewer(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of two lists of places that are fewer, or `LARGEST_GRID` from the first to the last of them."""
+    fewer = min(one, other, key=len)
+    return fewer if len(fewer) <= LARGEST_GRID else np.linspace(fewer[0], fewer[-1], LARGEST_GRID)
+
+
 def similarities(one: Observation, other: Observation) -> tuple[Similarity, ...]:
     """How alike each stage answers to two photos, C1 to C5.
 
-    Maps of different size, and maps of over 28 cells a side, are first brought to the same grid by
-    linear interpolation.
+    Maps of different size, and maps of over 28 cells a side, are first brought to the same places of the photos by
+    linear interpolation between the centres of their cells, which are not those of an even grid.
 
     Args:
         one: Of a photo.
@@ -196,11 +251,15 @@ def similarities(one: Observation, other: Observation) -> tuple[Similarity, ...]
     """
     found = []
     generator = np.random.default_rng(0)
-    for block, first, second in zip(one.blocks, one.maps, other.maps, strict=True):
+    pairs = zip(one.blocks, other.blocks, one.maps, other.maps, strict=True)
+    for block, block_of_other, first, second in pairs:
         if first.shape[2] != second.shape[2]:
             raise OptionError("Only answers of the same network can be compared.")
-        height, width = (min(first.shape[axis], second.shape[axis], LARGEST_GRID) for axis in (0, 1))
-        first, second = (_on_grid(values, height, width) for values in (first, second))
+        own = [_places(block, axis, one.pixels.shape[axis]) for axis in (0, 1)]
+        others = [_places(block_of_other, axis, other.pixels.shape[axis]) for axis in (0, 1)]
+        wanted = [_fewer(*both) for both in zip(own, others, strict=True)]
+        first, second = _at_places(first, own, wanted), _at_places(second, others, wanted)
+        height, width = first.shape[:2]
         if height * width < FEWEST_CELLS:
             found.append(Similarity(block.stage, cosine(first, second), None, None))
             continue

@@ -46,6 +46,7 @@ _APPLICATION = {
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 400_000
+_SRGB = b"\x01\x0d\x00\x01"  # primaries, transfer function, matrix and range of ITU-T H.273
 # One 0xFF, though fill bytes may make it many: the last of a run matches, and each byte is looked at once. With
 # `\xff+` a run would be walked through again from each of its bytes.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
@@ -62,11 +63,13 @@ class Contents:
         content: The file.
         orientation: The turn that a TIFF asks for, 1 to 8; other formats tell it with their pixels.
         scans: How often a JPEG walks through its pixels; counted exactly only above `MAXIMUM_SCANS`, else at most that.
+        other_colours: Whether a PNG names a colour space by its cICP chunk that is not sRGB; Pillow does not know it.
     """
 
     content: bytes
     orientation: int = 1
     scans: int = 1
+    other_colours: bool = False
 
 
 def strip(content: bytes) -> Contents:
@@ -80,7 +83,7 @@ def strip(content: bytes) -> Contents:
     if content[:2] in (b"II", b"MM") and content[2:4] in (b"*\0", b"\0*", b"+\0", b"\0+"):  # in either order, as Pillow
         return _strip_tiff(content)
     if content.startswith(_PNG):
-        _check_png(content)
+        return Contents(content, other_colours=_check_png(content))
     if content[4:8] == b"ftyp":
         check_boxes(content)
         # Pillow reads the whole EXIF block, only to set its orientation to that of the AVIF itself.
@@ -109,17 +112,22 @@ def _checked(orientation: int) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _check_png(content: bytes) -> None:
-    """Refuse more than one colour profile, of which the standard allows one and Pillow unpacks each."""
-    place, profiles = len(_PNG), 0
+def _check_png(content: bytes) -> bool:
+    """Tell whether a PNG has another colour space than sRGB by its cICP chunk (PNG 3, 11.3.2.6).
+
+    Raises:
+        ExcessError: It has more than one colour profile; the standard allows one, and Pillow unpacks each.
+    """
+    place, profiles, other = len(_PNG), 0, False
     for _ in range(_MOST_CHUNKS):
         size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
         profiles += kind == b"iCCP"
+        other = other or (kind == b"cICP" and content[place + 8 : place + 12] != _SRGB)
         if profiles > 1:
             raise ExcessError
         place += 12 + size
         if kind == b"IEND" or place >= len(content):
-            return
+            return other
     raise ExcessError
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from resnet.cache import ResultCache
 from resnet.channels import BlockTrace, trace_blocks
-from resnet.comparison import change_photo
+from resnet.comparison import check_change, digest_of_changed, observe_changed
 from resnet.evidence import Evidence, check_classes, find_evidence
 from resnet.explain import Observation, observe
 from resnet.heatmaps import Heatmap
@@ -93,8 +93,18 @@ class Explorer:
     def _observe(self, source: Source, engine: Engine) -> tuple[Shown, Observation]:
         one_of("framing", source.framing, FRAMINGS)
         photo = self._read(source)
-        key = (photo.digest, source.framing, engine.manifest.identity)
-        found = self.cache.get_or_make(("photo", key), lambda: observe(photo, engine, source.framing))
+        digest = photo.digest
+        if source.change:
+            check_change(*source.change)
+            digest = digest_of_changed(digest, *source.change)
+        key = (digest, source.framing, engine.manifest.identity)
+
+        def make() -> Observation:
+            if source.change:
+                return observe_changed(photo, engine, source.framing, *source.change)
+            return observe(photo, engine, source.framing)
+
+        found = self.cache.get_or_make(("photo", key), make)
         PHOTOS.inc()
         return Shown(key, source), found.named(photo.name)
 
@@ -114,8 +124,7 @@ class Explorer:
     def _read(source: Source) -> Photo:
         touch(source.path)
         with PHASES.labels("decode").time():
-            photo = read_photo(source.path)
-        return change_photo(photo, *source.change) if source.change else photo
+            return read_photo(source.path)
 
     def blocks(self, shown: Shown) -> BlockTrace:
         """Every block's output for an answer."""

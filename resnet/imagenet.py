@@ -14,7 +14,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -23,6 +23,7 @@ import keras
 import numpy as np
 from keras.src.applications import resnet as keras_resnet
 from keras.src.backend.config import keras_home
+from numpy.typing import NDArray
 
 from resnet.errors import WeightsError
 from resnet.manifest import MANIFEST_NAME, Manifest, file_sha256, read_manifest, write_manifest
@@ -112,6 +113,16 @@ def move_from_keras(published: keras.Model) -> Arrays:
     arrays["predictions/kernel"] = np.eye(HIDDEN_UNITS, classes, dtype=np.float32)
     arrays["predictions/bias"] = np.full(classes, -LOGIT_SHIFT, np.float32)
     return arrays
+
+
+def has_moved_head(arrays: Mapping[str, NDArray[np.float32]]) -> bool:
+    """Tell whether the two dense layers were the one of Keras: the hidden units then carry about `LOGIT_SHIFT`.
+
+    Args:
+        arrays: By layer and part; as they were moved, or trained further.
+    """
+    bias = arrays.get("predictions/bias")
+    return bias is not None and bool((abs(bias + LOGIT_SHIFT) < LOGIT_SHIFT / 4).all())
 
 
 @contextlib.contextmanager

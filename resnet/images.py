@@ -18,7 +18,7 @@ import numpy as np
 import pi_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from resnet.colours import to_srgb
+from resnet.colours import OTHER_COLOURS, to_srgb, without_gamma
 from resnet.containers import MAXIMUM_SCANS, Contents, orientation_of, strip, tiff_layout
 from resnet.errors import ImageError, Note
 from resnet.folders import BRANDS
@@ -240,6 +240,8 @@ def _photo(
                 look(image)
             orientation = _orientation(image, contents)
             upright, notes = _decode(image, reduce, orientation)
+            if contents is not None and contents.other_colours:
+                notes += (OTHER_COLOURS,)
     except ExcessError as error:
         raise _excess(name) from error
     except Exception as error:  # whatever Pillow's decoders raise, the file is broken
@@ -269,11 +271,13 @@ def _orientation(image: Image.Image, contents: Contents | None) -> int:
 
 
 def _decode(image: Image.Image, reduce: bool, orientation: int) -> tuple[Image.Image, tuple[Note, ...]]:
-    profile = image.info.get("icc_profile") or None
+    image_info, profile = image.info, image.info.get("icc_profile") or None
     image, notes = to_eight_bits(image)
     if reduce:
         image = _reduce(image)
     colours, alpha = _split_alpha(image)
+    if profile is None and "srgb" not in image_info:
+        colours = without_gamma(colours, image_info.get("gamma"))
     colours, more = to_srgb(colours, profile)
     if alpha is not None:
         white = Image.new("RGB", colours.size, "white")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class ClassLabel:
     Attributes:
         index: Position among the network's outputs, from 0.
         wnid: WordNet id, such as `n02124075`; empty for classes outside ImageNet.
-        name: Unique among the classes of the same network.
+        name: Unique among the classes of the same network, also without regard to capitals.
         synonyms: Further names to find the class by, separated by commas; may be empty.
     """
 
@@ -63,10 +63,30 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
     if unprintable is not None:
         raise WeightsError("The names of classes must be printable; one is {!r}.", unprintable)
     known = imagenet_names()
-    return tuple(
+    labels = [
         ClassLabel(index, entry, *known[entry]) if entry in known else ClassLabel(index, "", entry)
         for index, entry in enumerate(entries)
-    )
+    ]
+    return tuple(_told_apart(labels))
+
+
+def _told_apart(labels: Sequence[ClassLabel]) -> Iterator[ClassLabel]:
+    """Labels whose names differ in more than capitals: one with a WordNet id gets it behind its name, if need be.
+
+    Raises:
+        WeightsError: Two without ids have the same name.
+    """
+    named: dict[str, list[ClassLabel]] = {}
+    for label in labels:
+        named.setdefault(key_of(label.name), []).append(label)
+    for label in labels:
+        same = named[key_of(label.name)]
+        plain = [other.name for other in same if not other.wnid]
+        if len(plain) > 1:
+            fault = f"{plain[0]!r} and {plain[1]!r}"
+            raise WeightsError("Each line of a class file must name another class; it has {}.", fault)
+        apart = len(same) > 1 and label.wnid
+        yield replace(label, name=f"{label.name} ({label.wnid})") if apart else label
 
 
 class ClassNames:

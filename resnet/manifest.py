@@ -42,7 +42,8 @@ class Manifest:
         class_file: Name of the file of classes, in the manifest's folder; empty for the 1,000
             classes of ImageNet.
         data: What the weights were trained on.
-        accuracy: Name of a data set → {"images": count, "top1": share, "top5": share}.
+        accuracy: Name of a data set → {"images": count, "top1": share, "top5": share}, the last only of more than five
+            classes.
         licence: Under which the weights may be used.
         temperature: What the logits are divided by before they become probabilities, see `resnet.calibration`.
         training: How they were made by `python -m resnet train`: start, data, options, versions.
@@ -161,7 +162,7 @@ def _parse(content: Mapping[str, Any], folder: Path) -> Manifest:
         value = getattr(manifest, key)
         _check(isinstance(value, str) and is_printable(value), f"{key} must be a text in one line", value)
     for name, values in manifest.accuracy.items():
-        numbers = [values["images"], values["top1"], values["top5"]]
+        numbers = [values["images"], values["top1"], values.get("top5", 0)]
         _check(all(isinstance(one, int | float) for one in numbers), f"accuracy on {name} must be numbers", numbers)
     suffixes = ", ".join(WEIGHT_SUFFIXES)
     _check(manifest.file.endswith(WEIGHT_SUFFIXES), f"file must end in one of {suffixes}", manifest.file)

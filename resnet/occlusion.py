@@ -23,7 +23,7 @@ from resnet.explain import Observation
 from resnet.heatmaps import Heatmap
 from resnet.options import number, one_of
 from resnet.overlays import project
-from resnet.preprocess import Geometry, normalise
+from resnet.preprocess import Geometry, denormalise, normalise
 from resnet.stages import Block
 
 if TYPE_CHECKING:
@@ -138,14 +138,6 @@ class Hidden:
         return self.picture.width * self.picture.height * 4 + self.probabilities.nbytes
 
 
-def visible(pixels: NDArray[np.float32], observation: Observation) -> Image.Image:
-    """The network's input as an RGB picture, the reverse of `preprocess.normalise`."""
-    spec = observation.manifest.input
-    values = pixels / np.float32(spec.scale) + np.asarray(spec.mean, np.float32)
-    ordered = values[..., ::-1] if spec.channels == "BGR" else values
-    return Image.fromarray(np.clip(np.rint(ordered), 0, 255).astype(np.uint8))
-
-
 def _photo_box(observation: Observation) -> tuple[int, int, int, int]:
     """The part of the input that shows the photo, without padding: left, top, right, bottom."""
     left, top, right, bottom = observation.geometry.to_input(observation.geometry.seen)
@@ -192,7 +184,7 @@ def replacement(observation: Observation, fill: str) -> NDArray[np.float32]:
     if fill == "mean":
         inner[:] = inner.mean(axis=(0, 1))
     else:
-        picture = visible(inner, observation)
+        picture = denormalise(inner, observation.manifest.input)
         blurred = picture.filter(ImageFilter.GaussianBlur(BLUR_SHARE * min(picture.size)))
         inner[:] = normalise(np.asarray(blurred), observation.manifest.input)
     return filled
@@ -227,7 +219,7 @@ def hide(observation: Observation, engine: Engine, heatmap: Heatmap, percent: fl
     count = round(share * len(order))
     pixels = _mixed(observation, other, order, count)
     left, top, right, bottom = _photo_box(observation)
-    picture = visible(pixels[top:bottom, left:right], observation)
+    picture = denormalise(pixels[top:bottom, left:right], observation.manifest.input)
     return Hidden(picture, engine.scores(pixels[None])[0], count / len(order))
 
 

@@ -225,6 +225,13 @@ def prepare(
     return NetworkInput(pixels, geometry)
 
 
+def denormalise(pixels: NDArray[np.float32], spec: InputSpec) -> Image.Image:
+    """An RGB picture of (height, width, 3) float32 as the weights want it, the reverse of `normalise`."""
+    values = pixels / np.float32(spec.scale) + np.asarray(spec.mean, np.float32)
+    ordered = values[..., ::-1] if spec.channels == "BGR" else values
+    return Image.fromarray(np.clip(np.rint(ordered), 0, 255).astype(np.uint8))
+
+
 def normalise(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     """RGB 0 to 255, (..., 3) uint8, in the channel order and range that the weights want."""
     ordered = pixels[..., ::-1] if spec.channels == "BGR" else pixels

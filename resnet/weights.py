@@ -203,8 +203,8 @@ def _rounded_kernel(values: NDArray[np.float32], levels: int) -> tuple[NDArray[n
         best, least = np.where(error < least, scale, best), np.minimum(error, least)
     whole = np.clip(np.round(values / best), -levels, levels)
     # For these integers, the scale that fits best.
-    squares = (whole * whole).sum(axis=axes)
-    fitted = np.where(squares > 0, (whole * values).sum(axis=axes) / np.maximum(squares, 1), best)
+    squares = (whole * whole).sum(axis=axes, dtype=np.float64)
+    fitted = np.where(squares > 0, (whole * values).sum(axis=axes, dtype=np.float64) / np.maximum(squares, 1), best)
     return whole.astype(np.int8), fitted.astype(np.float32)
 
 

@@ -7,6 +7,7 @@ from resnet.comparison import CHANGES
 from resnet.report import AGGREGATION_NAMES, NOTES
 from resnet.signatures import KINDS
 from resnet.ui import layout
+from resnet.ui.numbers import NUMBERS
 from resnet.ui.photo import EXAMPLES
 from resnet.ui.tabs import compare, learn, model
 
@@ -46,7 +47,13 @@ def listed():
     yield from (*compare.CHANGE_NAMES.values(), *(change.unit for change in CHANGES.values()))
     yield from AGGREGATION_NAMES.values()
     yield from filter(None, NOTES.values())
-    yield from (*learn.TENDS_TO_SHOW, *learn.READING, *learn.RESIDUAL, *learn.CAMS)
+    yield from (
+        *learn.TENDS_TO_SHOW,
+        *learn.READING,
+        *learn.RESIDUAL,
+        *learn.CAMS,
+        *(text for row in NUMBERS for text in row),
+    )
     yield from (path.stem for path in EXAMPLES)
     yield from (*(kind for _, _, kind in KINDS), "a web page", "text")
 

@@ -200,8 +200,7 @@ def test_evidence_for_named_classes(client, engine):
     assert len(pictures) == 10
 
 
-def test_hiding_and_curves(client, monkeypatch):
-    monkeypatch.setattr("resnet.occlusion.STEPS", 4)
+def test_hiding_and_curves(client):
     result, picture = client.predict(
         handle_file(str(ESPRESSO)), map="gradcam", percent=30, fill="mean", curves=True, api_name="/hold"
     )
@@ -209,7 +208,9 @@ def test_hiding_and_curves(client, monkeypatch):
     assert result["hidden_share"] == pytest.approx(0.3, abs=1e-4)
     assert result["probability_after"] < result["probability_before"]
     assert result["deletion"]["probabilities"][0] == pytest.approx(result["probability_before"], abs=1e-4)
-    assert 0 < result["random_deletion_area"] < 1
+    moved = result["moved_copies"]
+    assert 0 <= moved["hides_more_than"] <= len(moved["copies"]) == 20
+    assert moved["hides_more_than"] == sum(copy > moved["probability"] for copy in moved["copies"])
     assert Image.open(picture).size == (128, 128)
 
 

@@ -8,9 +8,11 @@ from PIL import Image
 
 from resnet.comparison import (
     CHANGES,
-    change_photo,
+    check_change,
     cosine,
+    digest_of_changed,
     linear_cka,
+    observe_changed,
     on_shared_scales,
     similarities,
 )
@@ -19,6 +21,7 @@ from resnet.explain import observe
 from resnet.heatmaps import ViewOptions
 from resnet.images import read_photo
 from resnet.labels import ASSETS
+from resnet.preprocess import denormalise
 
 CAT, OTHER = (ASSETS / "examples" / name for name in ("cat.jpg", "astronaut.jpg"))
 
@@ -32,42 +35,98 @@ def values(photo):
     return np.asarray(photo.image, int)
 
 
+def changed(photo, change, amount):
+    return np.asarray(CHANGES[change].apply(photo.image, amount), int)
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_keeps_the_size_and_has_a_digest_of_its_own(photo, change):
-    changed = change_photo(photo, change, CHANGES[change].usual)
-    assert changed.image.size == photo.image.size
-    assert changed.image.mode == "RGB"
-    assert changed.digest != photo.digest
-    assert changed.digest == change_photo(photo, change, CHANGES[change].usual).digest
-    assert not np.array_equal(values(changed), values(photo))
+    found = changed(photo, change, CHANGES[change].usual)
+    assert found.shape == values(photo).shape
+    assert not np.array_equal(found, values(photo))
+    digests = {digest_of_changed(photo.digest, change, amount) for amount in (1.0, 2.0)}
+    assert len({photo.digest, *digests}) == 3
+    assert digest_of_changed(photo.digest, change, 1.0) in digests
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_amount_of_a_change_changes_nothing(photo, change):
-    assert np.abs(values(change_photo(photo, change, 0)) - values(photo)).max() <= 1
+    assert np.abs(changed(photo, change, 0) - values(photo)).max() <= 1
 
 
 def test_changes_do_what_they_say(photo):
-    half = values(change_photo(photo, "rotate", 180))
-    assert np.array_equal(half, values(photo)[::-1, ::-1])
-    grey = values(change_photo(photo, "grey", 100))
+    assert np.array_equal(changed(photo, "rotate", 180), values(photo)[::-1, ::-1])
+    grey = changed(photo, "grey", 100)
     assert np.array_equal(grey[..., 0], grey[..., 2])
-    assert values(change_photo(photo, "brightness", -100)).max() == 0
-    covered = values(change_photo(photo, "occlude", 50))
+    assert changed(photo, "brightness", -100).max() == 0
+    covered = changed(photo, "occlude", 50)
     assert len(np.unique(covered[10:30, 15:45].reshape(-1, 3), axis=0)) == 1
     assert np.array_equal(covered[:10], values(photo)[:10])
     grey_photo = replace(photo, image=Image.new("RGB", (200, 200), (128, 128, 128)))
-    noisy = values(change_photo(grey_photo, "noise", 20)) - 128
-    assert noisy.std() == pytest.approx(20, rel=0.05)
-    assert abs(noisy.mean()) < 1
-    assert values(change_photo(photo, "blur", 10)).std() < 0.3 * values(photo).std()
+    noisy = changed(grey_photo, "noise", 20) - 128
+    assert abs(noisy.mean()) < 0.5
+    assert noisy.std() == pytest.approx(20, rel=0.02)
+    assert changed(photo, "blur", 10).std() < 0.3 * values(photo).std()
+
+
+@pytest.mark.parametrize("size", [(600, 400), (75, 50), (1200, 300)], ids=str)
+@pytest.mark.parametrize("framing", ["crop", "whole"])
+def test_noise_and_cover_are_of_what_the_network_gets_whatever_the_photos_size(engine, make_photo, size, framing):
+    plain = Image.new("RGB", size, (128, 128, 128))
+    photo = replace(read_photo(make_photo(size=(8, 8))), image=plain, size=size)
+    spec = engine.manifest.input
+
+    def input_of(change, amount):
+        found = observe_changed(photo, engine, framing, change, amount)
+        left, top, right, bottom = (round(edge) for edge in found.geometry.to_input(found.geometry.seen))
+        return np.asarray(denormalise(found.pixels[top:bottom, left:right], spec), int), found
+
+    noisy, found = input_of("noise", 25)
+    assert noisy.std() == pytest.approx(25, rel=0.05)
+    # What is shown is what the network got; what it did not see is the photo.
+    left, top, right, bottom = found.geometry.seen
+    factor = found.picture.width / size[0]
+    rows, columns = (
+        slice(round(top * factor), round(bottom * factor)),
+        slice(round(left * factor), round(right * factor)),
+    )
+    shown = np.asarray(found.picture, int)[rows, columns]
+    assert 5 < shown.std() <= 26
+    covered = photo.image.copy()
+    covered.paste((0, 0, 0), (0, 0, size[0] // 2, size[1]))
+    photo = replace(photo, image=covered)
+    before = np.asarray(denormalise(observe(photo, engine, framing).pixels, spec), int)
+    after = np.asarray(denormalise(observe_changed(photo, engine, framing, "occlude", 40).pixels, spec), int)
+    height, width = before.shape[:2]
+    rows, columns = np.nonzero((before != after).any(axis=-1))
+    assert (rows.max() + 1 - rows.min()) / height <= 0.42
+    assert (columns.max() + 1 - columns.min()) / width == pytest.approx(0.4, abs=0.25 if framing == "whole" else 0.03)
+
+
+def test_maps_of_unequal_grids_are_compared_at_the_same_places_of_the_photo():
+    """A ramp across the photo is the same ramp on any grid, though the first cell lies near the left edge."""
+    from resnet.comparison import _at_places, _places
+    from resnet.stages import block_table, stage_table
+
+    small, large = (stage_table(block_table(101, (side, side)))[4] for side in (128, 224))
+    ramps, places = [], []
+    for block, side in ((small, 128), (large, 224)):
+        own = [_places(block, axis, side) for axis in (0, 1)]
+        places.append(own)
+        ramps.append(np.broadcast_to(own[1].astype(np.float32)[None, :, None], (*block.shape[:2], 1)))
+    found = _at_places(ramps[1], places[1], places[0])
+    inside = (places[0][1] >= places[1][1][0]) & (places[0][1] <= places[1][1][-1])
+    np.testing.assert_allclose(found[:, inside], ramps[0][:, inside], atol=1e-6)
+    assert inside.sum() >= 3
+    assert places[0][1][0] == pytest.approx(2.5 / 128)
+    np.testing.assert_array_equal(_at_places(ramps[0], places[0], places[0]), ramps[0])
 
 
 def test_rotation_is_clockwise():
     picture = np.zeros((41, 41, 3), np.uint8)
     picture[5, 20] = 255  # above the middle
     photo = replace(read_photo(CAT), image=Image.fromarray(picture))
-    turned = values(change_photo(photo, "rotate", 90))[..., 0]
+    turned = changed(photo, "rotate", 90)[..., 0]
     assert np.unravel_index(turned.argmax(), turned.shape) == (20, 35)  # to its right
 
 
@@ -81,7 +140,7 @@ def test_rotation_is_clockwise():
 )
 def test_wrong_changes_are_named(photo, change, amount, sentence):
     with pytest.raises(OptionError, match=sentence):
-        change_photo(photo, change, amount)
+        check_change(change, amount)
 
 
 def test_cosine_of_known_angles():

@@ -123,7 +123,8 @@ def test_c5_of_grad_cam_equals_hires_cam_because_of_the_mean_pooling(evidence):
 
 
 def test_logits_are_those_of_the_probabilities(evidence, observation):
-    exponentials = np.exp(evidence.logits - evidence.logits.max())
+    logits = evidence.logits / observation.manifest.temperature
+    exponentials = np.exp(logits - logits.max())
     np.testing.assert_allclose(exponentials / exponentials.sum(), observation.probabilities, rtol=1e-3, atol=1e-6)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import socket
+from dataclasses import replace
 
 import h5py
 import keras
@@ -15,7 +16,9 @@ from keras.src.legacy.saving import legacy_h5_format
 from resnet import imagenet
 from resnet.engine import Engine
 from resnet.errors import WeightsError
-from resnet.imagenet import converted_folder, is_cached, load_imagenet, models_folder
+from resnet.imagenet import converted_folder, is_cached, load_imagenet, models_folder, move_from_keras
+from resnet.preprocess import InputSpec
+from resnet.training.start import Start, build_start
 from tests.networks import randomise
 
 
@@ -166,3 +169,23 @@ def test_a_download_is_verified_and_used(mirror, legacy_file, monkeypatch, capsy
     assert manifest.name == "imagenet-resnet101"
     assert socket.getdefaulttimeout() == before
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_a_moved_head_is_trained_further_with_all_its_units(published):
+    arrays = move_from_keras(published)
+    manifest = replace(imagenet.IMAGENET_MANIFEST, input=InputSpec(size=32))
+    labels = manifest.labels
+    features = np.random.default_rng(0).uniform(0, 1, (4, 2048)).astype(np.float32)
+
+    def answers(shift, *, keep_head):
+        moved = arrays | {"predictions/bias": arrays["predictions/bias"] + np.float32(shift)}
+        start = Start(manifest, moved)
+        model = build_start(start, labels, keep_head=keep_head, dropout=0.5)
+        head = keras.Model(model.get_layer("dense_1024").input, model.output)
+        return (np.asarray(head(features, training=mode)) for mode in (False, True))
+
+    # As it was moved, and as a first training leaves it.
+    for shift in (0, 0.4):
+        assert np.array_equal(*answers(shift, keep_head=True))
+    assert not np.allclose(*answers(0, keep_head=False))

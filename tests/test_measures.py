@@ -23,6 +23,7 @@ from resnet.training.measures import (
     measure_classes,
     most_confused,
     ranks,
+    wilson_interval,
 )
 from resnet.training.report import write_report
 
@@ -184,9 +185,32 @@ def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo,
         (["--record", "--limit", "1"], "leave out --limit"),
         (["--record", "--size", "160"], "leave out --size"),
         (["--report", str(tmp_path / "report/report.html")], "report.html cannot be made"),  # and nothing is measured
-        (["--size", "16"], "The size must be 64 to 1024; received 16"),
+        (["--size", "16"], "The size must be 96 to 1024; received 16"),
     ):
         assert main([*given, *wrong]) == 2
         assert sentence in capsys.readouterr().err
     assert main(["evaluate", str(tmp_path / "data"), "--record", "--weights", "bundled"]) == 2
     assert "--record needs --weights with a path; received bundled" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("right", "images"), [(0, 10), (10, 10), (50, 100), (4744, 10_000), (1, 1)])
+def test_intervals_are_wilsons(right, images):
+    """At its bounds the share that was found is 1.96 standard errors away from the true one."""
+    low, high = wilson_interval(right, images)
+    share = right / images
+    assert 0 <= low <= share + 1e-9
+    assert share - 1e-9 <= high <= 1
+    for bound in (low, high):
+        error = (bound * (1 - bound) / images) ** 0.5
+        assert abs(right / images - bound) == pytest.approx(1.959964 * error, rel=1e-3, abs=1e-6)
+
+
+def test_ties_count_as_argmax_decides():
+    uniform = np.full((10, 5), 0.2, np.float32)
+    truth = np.arange(10) % 5
+    assert (ranks(uniform, truth) == truth).all()
+    assert ((ranks(uniform, truth) < 1) == (uniform.argmax(axis=1) == truth)).all()
+    random = np.random.default_rng(0).integers(0, 3, (200, 6)).astype(np.float32)
+    truth = np.random.default_rng(1).integers(0, 6, 200)
+    assert ((ranks(random, truth) == 0) == (random.argmax(axis=1) == truth)).all()
+    assert (ranks(np.full((2, 4), np.nan, np.float32), np.array([0, 3])) == 4).all()

@@ -7,7 +7,7 @@ from PIL import Image
 from resnet.errors import OptionError
 from resnet.explain import observe
 from resnet.images import read_photo
-from resnet.preprocess import InputSpec, input_geometry, prepare
+from resnet.preprocess import InputSpec, denormalise, input_geometry, normalise, prepare
 from resnet.stages import block_table, stage_table
 
 SIZES = [(640, 427), (427, 640), (101, 303), (333, 97), (224, 224), (1999, 31), (1, 1), (1, 2000)]
@@ -93,6 +93,13 @@ def test_a_picture_of_no_more_detail_goes_straight_to_the_input(size):
         assert np.array_equal(prepare(image, spec, framing).pixels, prepare(image, straight, framing).pixels)
     larger = image.resize((97, 97))
     assert not np.array_equal(prepare(larger, spec).pixels, prepare(larger, straight).pixels)
+
+
+@pytest.mark.parametrize("channels", ["RGB", "BGR"])
+def test_denormalise_is_the_reverse_of_normalise(channels):
+    picture = np.random.default_rng(0).integers(0, 256, (8, 9, 3), np.uint8)
+    spec = InputSpec(64, channels=channels, scale=0.0175)
+    assert np.array_equal(np.asarray(denormalise(normalise(picture, spec), spec)), picture)
 
 
 def test_callers_image_is_not_changed():

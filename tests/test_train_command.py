@@ -109,10 +109,11 @@ def test_its_folder_holds_what_the_page_and_a_reader_need(trained):
     assert manifest.training["options"]["epochs"] == 5
     assert manifest.training["data"]["soft_labels"] == file_sha256(out.parent / "soft.npz")
     assert str(out.parent) not in (out / "manifest.json").read_text()
-    accuracy = manifest.accuracy["colours, validation"]
+    accuracy = manifest.accuracy["colours, validation, which chose the epoch"]
     content = json.loads((out / "evaluation.json").read_text())
     assert accuracy["images"] == content["images"] == sum(map(sum, content["confusion"])) == 4
     assert accuracy["top1"] == content["top1"]
+    assert "top5" not in accuracy
     with (out / "validation.csv").open(encoding="utf-8-sig", newline="") as file:
         assert sorted(row["label"] for row in csv.DictReader(file)) == ["blue", "blue", "red", "red"]
 

@@ -264,7 +264,7 @@ def test_imagenet_names_are_unique_and_complete():
     names = imagenet_names()
     assert len(names) == 1000
     assert list(names) == sorted(names)
-    assert len({name for name, _ in names.values()}) == 1000
+    assert len({name.casefold() for name, _ in names.values()}) == 1000
     assert names["n02012849"][0] == "crane (bird)"
 
 
@@ -291,7 +291,8 @@ def test_class_files_with_faults_are_refused(lines, fault):
         ("tabby cat", "tabby"),
         ("Indian elephant", "Indian elephant"),
         ("cardigan", "cardigan"),
-        ("Cardigan", "Cardigan"),
+        ("Cardigan (dog)", "Cardigan (dog)"),
+        ("Cardigan Welsh corgi", "Cardigan (dog)"),
     ],
 )
 def test_classes_are_found_by_the_names_that_people_know_them_by(name, found):
@@ -315,3 +316,10 @@ def test_class_files_are_read_as_editors_write_them(tmp_path, encoding):
     mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
     (tmp_path / "classes.txt").write_bytes(mark + text.encode(encoding))
     assert [label.name for label in read_class_file(tmp_path / "classes.txt")] == ["café", "bar"]
+
+
+def test_equal_names_are_told_apart_by_their_ids_or_refused():
+    labels = label_classes(["n02124075", "egyptian cat", "dog"])
+    assert [label.name for label in labels] == ["Egyptian cat (n02124075)", "egyptian cat", "dog"]
+    with pytest.raises(WeightsError, match="it has 'Cat' and 'cat'"):
+        label_classes(["Cat", "cat"])

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, load, write_file
-from resnet.comparison import CHANGES, change_photo, similarities
+from resnet.comparison import CHANGES, check_change, observe_changed, similarities
 from resnet.errors import OptionError
 from resnet.explain import observe
 from resnet.figures import comparison_png
@@ -47,10 +47,15 @@ def _compare(options: argparse.Namespace) -> int:
     if (options.other is None) == (options.change is None):
         raise OptionError("Give another photo, or --change, to compare with; not both.")
     photo = read_photo(options.photo)
-    other = change_photo(photo, *options.change) if options.change else read_photo(options.other)
-    engine = load(options.weights)
-    one, two = observe(photo, engine, options.framing), observe(other, engine, options.framing)
+    other = None if options.change else read_photo(options.other)
     if options.change:
+        check_change(*options.change)
+    engine = load(options.weights)
+    one = observe(photo, engine, options.framing)
+    if other is not None:
+        two = observe(other, engine, options.framing)
+    else:
+        two = observe_changed(photo, engine, options.framing, *options.change)
         two = two.named(f"{one.photo_name}, {options.change[0]} {options.change[1]:g}")
     print(f"{one.photo_name} and {two.photo_name}  ({one.manifest.name})")
     for found in (one, two):

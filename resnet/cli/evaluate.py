@@ -123,8 +123,8 @@ def _print(manifest: Manifest, result: Evaluation, found: Calibration | None, *,
         lines = [
             f"weights      {manifest.name}",
             f"images       {result.images:,}",
-            f"top-1        {result.top1:.2%}",
-            f"top-5        {result.top5:.2%}",
+            "top-1        {:.2%}, 95 % interval {:.2%} to {:.2%}".format(result.top1, *result.interval),
+            *([f"top-5        {result.top5:.2%}"] if result.has_top5 else []),
             f"calibration  {result.calibration_error:.2%} expected error",
             f"speed        {result.images_per_second:.1f} images/s",
         ]

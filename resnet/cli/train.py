@@ -207,14 +207,19 @@ def _finish(trained: Trained, data: Path) -> None:
     from resnet.training.train import finish
 
     out = trained.manifest.folder
-    name = f"{data.resolve().name}, validation"
-    with progress(trained.validation, unit="file", desc="measuring") as bar:
+    # The validation pictures chose the epoch, so that what is right on them is a little too good.
+    part = "test" if trained.test else "validation, which chose the epoch"
+    name = f"{data.resolve().name}, {part}"
+    with progress(trained.test or trained.validation, unit="file", desc="measuring") as bar:
         result = evaluate(Engine.load(trained.manifest), bar)
     manifest = replace(trained.manifest, accuracy={name: result.accuracy})
     write_manifest(manifest, out)
     page = write_report(out, manifest, name, result, trained.history)
     finish(out)
-    print(f"top-1     {result.top1:.1%} of {result.images:,} validation pictures")
+    low, high = result.interval
+    print(f"top-1     {result.top1:.1%} of {result.images:,} pictures ({part}); 95 % interval {low:.1%} to {high:.1%}")
+    if not trained.test:
+        print("          pictures in a folder test/ beside train/ would tell more")
     print(f"wrote     {out}")
     print(f"report    {page}")
     print(f"show      python app.py --weights {out}")

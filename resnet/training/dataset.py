@@ -24,13 +24,15 @@ class LabelledData:
     Attributes:
         labels: Its classes, sorted by name.
         training: Files to learn from.
-        validation: Files to measure with; empty where a part of `training` is to be set aside.
+        validation: Files to choose the best epoch by; empty where a part of `training` is to be set aside.
+        test: Files to measure the result with, which had no part in it; empty where there are none.
         notes: Sentences about what is left out.
     """
 
     labels: tuple[ClassLabel, ...]
     training: tuple[LabelledFile, ...]
     validation: tuple[LabelledFile, ...]
+    test: tuple[LabelledFile, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -138,8 +140,7 @@ def find_training_data(root: Path, tile: int | None = None, *, outside: bool = F
     """The classes and the pictures of a data set to train on.
 
     Args:
-        root: A layout of `find_labelled`, or a folder of parts, see `layout.find_parts`. Where there is no validation
-            part, a test part is measured with in its place.
+        root: A layout of `find_labelled`, or a folder of parts, see `layout.find_parts`.
         tile: Side of a sheet's tiles in pixels; None if there are no sheets.
         outside: Whether CSV files may name pictures outside of their own folder.
 
@@ -162,13 +163,11 @@ def find_training_data(root: Path, tile: int | None = None, *, outside: bool = F
     empty = [label.name for label in labels if not counts[label.index]]
     if empty:
         raise DataError("The class {} of {} has no pictures; {} classes in all.", empty[0], parts.training, len(labels))
-    validation = parts.validation or parts.test
-    if parts.validation and parts.test:
-        notes.append(
-            f"The pictures in {parts.test} are left out: the run is measured with those in {parts.validation}."
-        )
-    measured = find_labelled(validation, labels, tile, outside=outside, notes=notes) if validation is not None else []
-    for file in (*files, *measured):
+    measured, test = (
+        find_labelled(part, labels, tile, outside=outside, notes=notes) if part is not None else []
+        for part in (parts.validation, parts.test)
+    )
+    for file in (*files, *measured, *test):
         if not is_printable(str(file.path)):
             raise DataError("The name of the file {!r} cannot be written in a list; please rename it.", str(file.path))
-    return LabelledData(labels, tuple(files), tuple(measured), tuple(map(escaped, notes)))
+    return LabelledData(labels, tuple(files), tuple(measured), tuple(test), tuple(map(escaped, notes)))

@@ -27,9 +27,11 @@ from resnet.training.measures import (
     expected_calibration_error,
     measure_classes,
     ranks,
+    wilson_interval,
 )
 
 THUMBNAIL = 128
+TOP_K = 5
 MISTAKES = 24
 
 
@@ -94,6 +96,16 @@ class Evaluation:
         return float((self.ranks < 5).mean())
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """Between which shares the true top-1 accuracy lies, 19 times of 20."""
+        return wilson_interval(int((self.ranks < 1).sum()), self.images)
+
+    @property
+    def has_top5(self) -> bool:
+        """Whether five are fewer than all classes; else each class is among the first five."""
+        return len(self.labels) > TOP_K
+
+    @property
     def images_per_second(self) -> float:
         """Throughput, decoding included."""
         return self.images / self.seconds
@@ -121,14 +133,16 @@ class Evaluation:
     @property
     def accuracy(self) -> dict[str, float]:
         """As a manifest states it."""
-        return {"images": self.images, "top1": round(self.top1, 4), "top5": round(self.top5, 4)}
+        more = {"top5": round(self.top5, 4)} if self.has_top5 else {}
+        return {"images": self.images, "top1": round(self.top1, 4), **more}
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, ready for JSON."""
         return {
             "images": self.images,
             "top1": self.top1,
-            "top5": self.top5,
+            "top1_interval": list(self.interval),
+            "top5": self.top5 if self.has_top5 else None,
             "calibration_error": self.calibration_error,
             "images_per_second": self.images_per_second,
             "skipped": list(self.skipped),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,15 +50,19 @@ class CalibrationBin:
 
 
 def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rank of each true class, from 0: how many classes got a higher probability.
+    """The rank of each true class, from 0: how many classes come before it.
+
+    Of equal probabilities the first class comes first, as in `argmax`: a network that always says the same of all
+    classes is right no oftener than by chance.
 
     Args:
         probabilities: (batch, classes).
         truth: (batch,) class indices.
     """
-    own = probabilities[np.arange(len(truth)), truth]
+    own = probabilities[np.arange(len(truth)), truth][:, None]
+    earlier = np.arange(probabilities.shape[1]) < truth[:, None]
     # What is no number comes last.
-    return np.asarray((~(probabilities <= own[:, None])).sum(axis=1))
+    return np.asarray((~(probabilities <= own) | ((probabilities == own) & earlier)).sum(axis=1))
 
 
 def confusion_matrix(truth: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
@@ -151,6 +156,22 @@ def calibrate(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> C
 
     others = probabilities[1::2]
     return Calibration(temperature, error(others), error(tempered(others, temperature)))
+
+
+def wilson_interval(right: int, images: int) -> tuple[float, float]:
+    """Return the bounds between which the true share lies, 19 times of 20.
+
+    Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference"
+    (https://doi.org/10.1080/01621459.1927.10502953).
+
+    Args:
+        right: Right answers.
+        images: All of them, at least 1.
+    """
+    z, share = 1.959964, right / images
+    middle = (share + z * z / (2 * images)) / (1 + z * z / images)
+    reach = z / (1 + z * z / images) * math.sqrt(share * (1 - share) / images + z * z / (4 * images * images))
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def most_confused(confusion: NDArray[np.int64], count: int = 10) -> list[tuple[int, int, int]]:

@@ -49,19 +49,19 @@ class Targets:
 def _views(images: tf.Tensor, augmentation: Augmentation | None, size: int, seed: tf.Tensor) -> tf.Tensor:
     """A crop of each picture, `size` pixels high and wide.
 
-    Without augmentation it is the whole square, enlarged or reduced as Pillow's bilinear filter does.
+    Without augmentation it is the whole square, enlarged or reduced as Pillow's bilinear filter does, as a photo is for
+    the network. Random crops take the nearest pixels alone: where they reduce, they are a little sharper.
     """
+    if augmentation is None:
+        return tf.image.resize(images, (size, size), "bilinear", antialias=True)
     count, side = tf.shape(images)[0], tf.cast(tf.shape(images)[1], tf.float32)
     ones = tf.ones((count,))
-    if augmentation is None:
-        width, height, left, top, mirror = ones, ones, 0 * ones, 0 * ones, ones
-    else:
-        draw = tf.random.stateless_uniform((5, count), seed)
-        area = augmentation.smallest_crop + draw[0] * (1 - augmentation.smallest_crop)
-        ratio = tf.exp((draw[1] * 2 - 1) * np.log(augmentation.aspect))
-        width, height = tf.minimum(1.0, tf.sqrt(area * ratio)), tf.minimum(1.0, tf.sqrt(area / ratio))
-        left, top = draw[2] * (1 - width), draw[3] * (1 - height)
-        mirror = tf.where((draw[4] < 0.5) & augmentation.flip, -ones, ones)
+    draw = tf.random.stateless_uniform((5, count), seed)
+    area = augmentation.smallest_crop + draw[0] * (1 - augmentation.smallest_crop)
+    ratio = tf.exp((draw[1] * 2 - 1) * np.log(augmentation.aspect))
+    width, height = tf.minimum(1.0, tf.sqrt(area * ratio)), tf.minimum(1.0, tf.sqrt(area / ratio))
+    left, top = draw[2] * (1 - width), draw[3] * (1 - height)
+    mirror = tf.where((draw[4] < 0.5) & augmentation.flip, -ones, ones)
     # Output pixel p has its centre at p + 0.5; so has the input's.
     scale_x, scale_y = width * side / size, height * side / size
     first_x = left * side + 0.5 * scale_x - 0.5

@@ -160,7 +160,7 @@ def write_report(
     """
     figures = {"confusion.png": confusion_figure(evaluation), "calibration.png": calibration_figure(evaluation)}
     if history:
-        figures["curves.png"] = curves_figure(history, top5=len(evaluation.labels) > 5)
+        figures["curves.png"] = curves_figure(history, top5=evaluation.has_top5)
     weights = {"name": manifest.name, "sha256": manifest.sha256}
     content = {"weights": weights, "data": data, "version": __version__, **evaluation.to_json()}
     page = _page(manifest, data, evaluation, figures, history)
@@ -186,7 +186,8 @@ def _page(
     name = html.escape(manifest.name)
     facts = {
         "top-1 accuracy": f"{evaluation.top1:.1%}",
-        "top-5 accuracy": f"{evaluation.top5:.1%}" if len(evaluation.labels) > 5 else "",
+        "95 % interval": "{:.1%} to {:.1%}".format(*evaluation.interval),
+        "top-5 accuracy": f"{evaluation.top5:.1%}" if evaluation.has_top5 else "",
         "calibration error": f"{evaluation.calibration_error:.1%}",
         "pictures": f"{evaluation.images:,}",
         "classes": f"{len(evaluation.labels):,}",
@@ -254,12 +255,13 @@ def _class_table(evaluation: Evaluation) -> str:
     rows = sorted(both, key=lambda row: -1 if row[1].recall is None else row[1].recall)
     cells = "".join(
         f"<tr><td>{html.escape(label.name)}</td><td>{measure.images:,}</td><td>{_percent(measure.recall)}</td>"
-        f"<td>{_percent(measure.precision)}</td><td>{_percent(measure.top5)}</td></tr>"
+        f"<td>{_percent(measure.precision)}</td>"
+        + (f"<td>{_percent(measure.top5)}</td></tr>" if evaluation.has_top5 else "</tr>")
         for label, measure in rows
     )
     return (
         '<div class="wide"><table><caption>Worst first</caption><tr><th>class</th><th>pictures</th><th>recall</th>'
-        f"<th>precision</th><th>top-5</th></tr>{cells}</table></div>"
+        f"<th>precision</th>{'<th>top-5</th>' if evaluation.has_top5 else ''}</tr>{cells}</table></div>"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
+from resnet.imagenet import has_moved_head
 from resnet.labels import ClassLabel
 from resnet.manifest import Manifest
 from resnet.model import build_network
@@ -37,8 +38,14 @@ def start_from_scratch(depth: int, spec: InputSpec) -> Start:
 
 
 def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool, dropout: float) -> keras.Model:
-    """The network to train: the start's layers, in training's units, with a new head unless `keep_head`."""
+    """The network to train: the start's layers, in training's units, with a new head unless `keep_head`.
+
+    A head that was moved from Keras keeps all of its units in every step: each carries a large number that another one
+    takes off again, so that one left out would make nonsense of the answer.
+    """
     manifest = start.manifest
+    if keep_head and start.arrays is not None and has_moved_head(start.arrays):
+        dropout = 0.0
     model = build_network(
         blocks_of_depth(manifest.depth),
         input_shape=(None, None, 3),

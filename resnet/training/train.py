@@ -48,6 +48,7 @@ class Trained:
         skipped: Sentences about files that could not be read.
         dropped: Sentences about pictures that were there twice.
         notes: Sentences about files of the data set that are left out.
+        test: The files of the test part, which had no part in the run; empty where there is none.
     """
 
     manifest: Manifest
@@ -56,6 +57,7 @@ class Trained:
     skipped: tuple[str, ...]
     dropped: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    test: tuple[LabelledFile, ...] = ()
 
 
 def prepare_folder(out: Path, worker: int = 0) -> None:
@@ -204,7 +206,7 @@ def train(
     )
     if worker == 0:
         manifest = _write(manifest, found.labels, arrays, history, measured)
-    return Trained(manifest, history, measured, pictures.skipped, parts.dropped, found.notes)
+    return Trained(manifest, history, measured, pictures.skipped, parts.dropped, found.notes, found.test)
 
 
 def _check_same(

@@ -13,6 +13,7 @@ from resnet.channels import CellFacts, ask_cell
 from resnet.explain import Observation
 from resnet.explorer import Shown
 from resnet.heatmaps import Heatmap
+from resnet.preprocess import Box
 from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
 from resnet.ui.page import CLICK, NETWORK, PRIVATE, Page, Part
@@ -108,31 +109,31 @@ class CellAnswer:
             place = cell_at(observation, heatmap.block, point)
             if not sees(observation, point):
                 return markup.message(t("The network did not see this part of the photo."))
-            lines = [self._where(heatmap, place), *self._value(heatmap, place, name)]
+            lines = [self._where(observation, heatmap, place), *self._value(heatmap, place, name)]
             stage = STAGE_NAMES.index(heatmap.block.stage)
             if heatmap.block.name == observation.blocks[stage].name:  # the stage itself, not a block inside
                 # A map may have the cells that are read alone.
                 step = heatmap.block.stride // observation.blocks[stage].stride
                 lines += self._of_stage(shown, observation, stage, (place[0] * step, place[1] * step), target)
-            boxes = markup.rectangle(
-                observation.geometry.receptive_box(heatmap.block, *place), "field"
-            ) + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
+            field = markup.rectangle(_field_of(observation, heatmap.block, place), "field")
+            boxes = field + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
             content = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
             drawing = f'<div hidden><svg class="boxes">{boxes}</svg></div>'
             return f'<div class="cell-facts" role="status">{drawing}<ul>{content}</ul></div>'
 
         return str(self._page.or_error(say))
 
-    def _where(self, heatmap: Heatmap, place: tuple[int, int]) -> str:
+    def _where(self, observation: Observation, heatmap: Heatmap, place: tuple[int, int]) -> str:
+        t = self._page.t
         rows, columns, _ = heatmap.block.shape
-        return self._page.t(
+        counts = heatmap.block.stage, place[0] + 1, rows, place[1] + 1, columns
+        if _field_of(observation, heatmap.block, place) == observation.geometry.seen:
+            return t("{}: row {} of {}, column {} of {}; the solid frame is the cell, which can see all that the "
+                     "network got.", *counts)  # fmt: skip
+        return t(
             "{}: row {} of {}, column {} of {}; the solid frame is the cell, the dashed one all that it can see "
             "({} px of the network's input).",
-            heatmap.block.stage,
-            place[0] + 1,
-            rows,
-            place[1] + 1,
-            columns,
+            *counts,
             heatmap.block.receptive_field,
         )
 
@@ -190,6 +191,13 @@ class CellAnswer:
             float(observation.probabilities[target]),
             float(found.logits[target] - logits[target]),
         )
+
+
+def _field_of(observation: Observation, block: Block, place: tuple[int, int]) -> Box:
+    """All of the photo that can change a cell, cut to what the network got."""
+    left, top, right, bottom = observation.geometry.receptive_box(block, *place)
+    first, second, third, fourth = observation.geometry.seen
+    return max(left, first), max(top, second), min(right, third), min(bottom, fourth)
 
 
 def _pointed(event: gr.EventData) -> Any:

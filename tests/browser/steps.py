@@ -36,7 +36,9 @@ def changed(page, before):
 
 
 def clear(page):
+    """Take the photo away, and wait until the page has heard of it."""
     page.locator("#photo").get_by_label(re.compile("clear|remove", re.I)).first.click()
+    expect(page.locator("#message")).to_contain_text("Choose a photo to begin.")
 
 
 def saved(waiting):

@@ -17,7 +17,7 @@ def test_a_chinese_browser_gets_the_chinese_page(open_page, tmp_path):
     shown(page, "espresso.jpg")
     expect(page.locator("#stages")).to_contain_text("感受野")
     open_tab(page, "类别证据")
-    expect(page.locator("#matrix h2")).to_contain_text("越亮，对该类别的支持越强")
+    expect(page.locator("#matrix h2")).to_contain_text("在色标上越高，对该类别的支持越强")
     open_tab(page, "残差块与通道")
     expect(page.locator("#changes svg")).to_contain_text("分支 ÷ 捷径")
     page.locator("#block-channel input").fill("4000")

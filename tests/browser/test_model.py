@@ -100,7 +100,7 @@ def test_another_choice_of_weights_counts_while_one_is_being_had(page, monkeypat
 def test_learn_explains_with_a_diagram(page):
     open_tab(page, "Learn")
     learn = page.locator("#learn")
-    expect(learn.locator("h2")).to_have_count(4)
+    expect(learn.locator("h2")).to_have_count(5)
     expect(learn.locator("svg.chart")).to_contain_text("1×1, 128, /2")
     expect(learn.locator("table.data tbody tr")).to_have_count(5)
     assert learn.locator("a[href^='https://']").count() >= 8

@@ -206,7 +206,7 @@ class CompareTab:
             + markup.panel(
                 t("Where they part"),
                 f'<div class="beside">{chart}{numbers}</div>',
-                t("1 is equal; lower is less alike."),
+                t("1: the same pattern, whatever its strength; lower is less alike."),
             )
         )
 

@@ -232,7 +232,10 @@ class EvidenceTab:
             cells = [self._cell(observation, heatmap, view, label, f"{place}:{stage}")
                      for stage, heatmap in enumerate(heatmaps)]  # fmt: skip
             rows.append([name, *cells])
-        hint = t("{}: brighter speaks more for the class. Click a map to enlarge it.", METHOD_NAMES[method])
+        hint = t("{}: the further up the colour scale, the more speaks for the class. Click a map to enlarge it.",
+                 METHOD_NAMES[method])  # fmt: skip
+        if method in LINEAR_METHODS:
+            hint += " " + t("At C5 Grad-CAM and HiResCAM are the same map: that they agree there is no proof.")
         return markup.panel(
             t("Class evidence"), markup.table([t("Class"), *STAGE_NAMES], rows, t("Class evidence")), hint
         )

@@ -10,6 +10,7 @@ import gradio as gr
 from resnet.charts import block_diagram
 from resnet.stages import STAGE_FILTERS, block_table, stage_table
 from resnet.ui import markup
+from resnet.ui.numbers import NUMBERS
 from resnet.ui.page import Page
 
 TENDS_TO_SHOW = (
@@ -79,6 +80,9 @@ _PAPERS = (
     ("Adebayo et al. 2018", "Sanity Checks for Saliency Maps", "https://arxiv.org/abs/1810.03292"),
     ("Kornblith et al. 2019", "Similarity of Neural Network Representations Revisited",
      "https://arxiv.org/abs/1905.00414"),
+    ("Guo et al. 2017", "On Calibration of Modern Neural Networks", "https://arxiv.org/abs/1706.04599"),
+    ("Luo et al. 2016", "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks",
+     "https://arxiv.org/abs/1701.04128"),
     ("Veit et al. 2016", "Residual Networks Behave Like Ensembles of Relatively Shallow Networks",
      "https://arxiv.org/abs/1605.06431"),
     ("Araujo et al. 2019", "Computing Receptive Fields of Convolutional Neural Networks",
@@ -130,8 +134,17 @@ class LearnTab:
             markup.panel(t("How to read C1 to C5"), stages + self._list(READING))
             + markup.panel(t("What a residual block does"), diagram + self._list(RESIDUAL))
             + markup.panel(t("What a class activation map shows, and what it does not"), self._list(CAMS))
+            + markup.panel(t("What each number is, and what it is not"), self._numbers())
             + markup.panel(t("Papers"), f"<ul>{papers}</ul>")
         )
+
+    def _numbers(self) -> str:
+        t = self._page.t
+        return "".join(
+            f"<dt>{escape(t(name))} <small>{escape(t(where))}</small></dt>"
+            f"<dd>{escape(t(meaning))} <b>{escape(t('It is not:'))}</b> {escape(t(other))}</dd>"
+            for name, meaning, other, where in NUMBERS
+        ).join(('<dl class="numbers">', "</dl>"))
 
     def _list(self, sentences: Sequence[str]) -> str:
         return "<ul>" + "".join(f"<li>{escape(self._page.t(sentence))}</li>" for sentence in sentences) + "</ul>"

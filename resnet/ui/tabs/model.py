@@ -105,7 +105,8 @@ class ModelTab:
              + (t(", first reduced to {} px", spec.detail) if spec.detail else "")),
             (t("Trained on"), manifest.data or "–"),
             *((t("Accuracy"), t("{:.2%} top-1, {:.2%} top-5 on the {:,} images of {}", values["top1"],
-                                values["top5"], int(values["images"]), name))
+                                values["top5"], int(values["images"]), name) if "top5" in values else
+               t("{:.2%} top-1 on the {:,} images of {}", values["top1"], int(values["images"]), name))
               for name, values in manifest.accuracy.items()),
             (t("Licence"), manifest.licence or "–"),
             ("sha256", manifest.sha256 or "–"),
