@@ -215,14 +215,23 @@ def prepare(
         geometry.seen[3] * factor_y,
     )
     box: Box | None = part
-    if spec.detail is not None:
-        width, height = (max(1, round(side * spec.detail / spec.size)) for side in inner)
-        if part[2] - part[0] > width or part[3] - part[1] > height:
-            image, box = image.resize((width, height), Image.Resampling.BILINEAR, box=part), None
+    reduced = reduced_size(geometry, spec)
+    if reduced is not None:
+        image, box = image.resize(reduced, Image.Resampling.BILINEAR, box=part), None
     resized = image.resize(inner, Image.Resampling.BILINEAR, box=box)
     pixels = np.zeros((geometry.input_size[1], geometry.input_size[0], 3), np.float32)
     pixels[top:bottom, left:right] = normalise(np.asarray(resized), spec)
     return NetworkInput(pixels, geometry)
+
+
+def reduced_size(geometry: Geometry, spec: InputSpec) -> tuple[int, int] | None:
+    """(width, height) in pixels to which what is seen of a photo is first reduced; None if it is taken as it is."""
+    if spec.detail is None:
+        return None
+    left, top, right, bottom = (round(edge) for edge in geometry.to_input(geometry.seen))
+    width, height = (max(1, round(side * spec.detail / spec.size)) for side in (right - left, bottom - top))
+    first, second, third, fourth = geometry.seen
+    return (width, height) if third - first > width or fourth - second > height else None
 
 
 def denormalise(pixels: NDArray[np.float32], spec: InputSpec) -> Image.Image:

@@ -7,7 +7,7 @@ from PIL import Image
 from resnet.errors import OptionError
 from resnet.explain import observe
 from resnet.images import read_photo
-from resnet.preprocess import InputSpec, denormalise, input_geometry, normalise, prepare
+from resnet.preprocess import InputSpec, denormalise, input_geometry, normalise, prepare, reduced_size
 from resnet.stages import block_table, stage_table
 
 SIZES = [(640, 427), (427, 640), (101, 303), (333, 97), (224, 224), (1999, 31), (1, 1), (1, 2000)]
@@ -91,7 +91,11 @@ def test_a_picture_of_no_more_detail_goes_straight_to_the_input(size):
     straight = InputSpec(128, channels="RGB", mean=(0, 0, 0))
     for framing in ("crop", "whole") if size[0] == size[1] else ("crop",):
         assert np.array_equal(prepare(image, spec, framing).pixels, prepare(image, straight, framing).pixels)
+        assert reduced_size(input_geometry(size, spec, framing), spec) is None
     larger = image.resize((97, 97))
+    assert reduced_size(input_geometry((97, 97), spec, "crop"), spec) == (96, 96)
+    assert reduced_size(input_geometry((600, 300), spec, "whole"), spec) == (192, 96)
+    assert reduced_size(input_geometry((97, 97), straight, "crop"), straight) is None
     assert not np.array_equal(prepare(larger, spec).pixels, prepare(larger, straight).pixels)
 
 

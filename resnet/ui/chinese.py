@@ -276,6 +276,7 @@ CHINESE: dict[str, str] = {
     "ResNet{}, {} classes, first pooling “{}”": "ResNet{}，{} 个类别，首次池化“{}”",
     "Input": "输入",
     "{}×{} px, {}": "{}×{} 像素，{}",
+    "first reduced to {}×{} px": "先缩小到 {}×{} 像素",
     ", first reduced to {} px": "，先缩小到 {} 像素",
     "Trained on": "训练数据",
     "Accuracy": "准确率",

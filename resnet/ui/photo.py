@@ -12,6 +12,7 @@ from resnet.explain import MAXIMUM_TOP_K
 from resnet.explorer import Shown, Source
 from resnet.heatmaps import COLORMAPS
 from resnet.labels import ASSETS
+from resnet.preprocess import reduced_size
 from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.inputs import photo_input
@@ -96,6 +97,9 @@ class PhotoColumn:
             observation.forward_milliseconds,
             observation.manifest.name,
         )
+        reduced = reduced_size(observation.geometry, observation.manifest.input)
+        if reduced is not None:
+            sentence += " · " + t("first reduced to {}×{} px", *reduced)
         if Path(path).suffix.lower() in _NOT_IN_BROWSERS:
             sentence += " · " + t("many browsers do not show this format in the field above; the maps show the photo")
         return markup.message(" · ".join([sentence, *map(t.error, observation.notes)])), shown

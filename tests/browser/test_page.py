@@ -213,6 +213,7 @@ def test_a_bad_file_gets_a_sentence_and_a_good_one_works(page, tmp_path):
     upload(page, EXAMPLES / "rocket.jpg")
     shown(page, "rocket.jpg")
     expect(page.locator("#message [role=alert]")).to_have_count(0)
+    expect(page.locator("#message")).to_contain_text("first reduced to 96×96 px")  # which is what the weights know
 
 
 def test_a_tiff_is_answered_though_browsers_do_not_show_it(page, make_photo):
