@@ -136,6 +136,7 @@ def test_a_block_stays_that_is_chosen_while_the_grid_of_another_stage_is_drawn(a
     assert late.begun.wait(60)
     answered.locator("#block-stage").get_by_label("C2").check()
     expect(answered.locator("#grid h2")).to_contain_text("conv2_block3")
+    expect(answered.locator("#block-number input[type=range]")).to_have_value("3")
     slide(answered, "#block-number", "Home")
     expect(answered.locator("#grid h2")).to_contain_text("conv2_block1")
     late.go.set()
