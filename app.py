@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -19,7 +18,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from resnet.errors import ResNetError
 from resnet.logs import write_logs
-from resnet.memory import keep_little
 from resnet.onnx_network import chosen_runtime
 from resnet.provider import EngineProvider
 from resnet.sources import check_choice
@@ -53,7 +51,8 @@ def main() -> int:
     parser.add_argument(
         "--fetch-addresses",
         action="store_true",
-        help="fetch photos from public addresses that programs and language models send (default: refuse them)",
+        help="fetch photos from public addresses that programs and language models send, also where others reach the "
+        "page; a page on this machine alone does so anyway",
     )
     options = parser.parse_args()
     # Gradio, when it is imported, also takes this for where to look for a free port, which it can't for IPv6.
@@ -62,8 +61,6 @@ def main() -> int:
     _reach_oneself(options.host)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the server is up and can end better
-    keep_little()
-    gc.disable()  # until the page answers: what is imported stays, and looking through it takes a fifth of the time
     write_logs(logging.WARNING)
     logging.getLogger("resnet").setLevel(logging.INFO)
     try:
@@ -72,20 +69,15 @@ def main() -> int:
         provider = EngineProvider(options.weights, options.offer)
         with temporary_folder() as folder:
             # Gradio decides where it keeps files when it is imported.
-            from resnet.ui.layout import build_demo
             from resnet.ui.lifetime import serve
 
-            demo = build_demo(provider, fetch=options.fetch_addresses)
-            provider.start()
-            serve(demo, folder, options.host, options.port, options.name)
+            serve(provider, folder, options.host, options.port, options.name, fetch=options.fetch_addresses)
     except ResNetError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"app.py: The page cannot be served: {error}", file=sys.stderr)
         return 2
-    finally:
-        gc.enable()
     return 0
 
 

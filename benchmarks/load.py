@@ -10,8 +10,10 @@ wrong. Needs `requirements-load.txt`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -26,8 +28,7 @@ import psutil
 import requests
 
 from benchmarks.served import numbers, start_server
-from benchmarks.visitors import Visitor, WrongAnswerError, answered, tagged_photo
-from resnet.temporary import folder_bytes
+from benchmarks.visitors import Visitor, WrongAnswerError, answered, refused, tagged_photo
 
 
 def wait_until_ready(url: str) -> None:
@@ -117,13 +118,23 @@ def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
         "explain, p99 s": quantile(answered, 0.99),
         "sentences for garbage": int(counted["resnet_errors_total ImageError"]),
         "faults of the program": int(counted["resnet_errors_total Defect"]),
-        "refused, queue full": int(counted["resnet_errors_total QueueFull"]),
+        "refused, queue full": len(refused),
         "memory after 50 answers, MB": kept[0] / 1e6,
         "memory after 1,000 answers, MB": kept[1] / 1e6,
         "memory at the end, MB": memory[-1][1] / 1e6,
         "temporary files, most, MB": largest / 1e6,
     }
     return figures, wrong
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files in a folder, which come and go meanwhile."""
+    found = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += Path(parent, name).lstat().st_size
+    return found
 
 
 def quantile(values: list[float], share: float) -> float:

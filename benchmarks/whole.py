@@ -94,6 +94,7 @@ class Visit:
         self._client = client
         self._session = session
         self._events = page_events(client.get("/config").json())
+        self._held = "null"
 
     def upload(self, content: bytes) -> dict[str, Any]:
         """Store a photo."""
@@ -115,14 +116,14 @@ class Visit:
     def whole(self, content: bytes) -> None:
         """Upload, classes, five maps and the enlarged one."""
         photo = self.upload(content)
-        message, _ = self.event("explain", photo, "crop", None)
+        message, self._held = self.event("explain", photo, "crop", '"server"')
         if "forward pass" not in message:
             raise SystemExit(f"The photo was not answered: {message}")
-        self._check(self.event("answer", 5, None, *VIEW, "turbo", "each", 55, True)[1])
+        self._check(self.event("answer", 5, self._held, *VIEW, "turbo", "each", 55, True)[1])
 
     def look(self, colormap: str) -> None:
         """Another view of the answer."""
-        self._check(self.event("show", None, *VIEW, colormap, "each", 55, True)[0])
+        self._check(self.event("show", self._held, *VIEW, colormap, "each", 55, True)[0])
 
     @staticmethod
     def _check(strip: str) -> None:

@@ -34,7 +34,7 @@ from resnet.preprocess import FRAMINGS, NetworkInput, prepare
 from resnet.report import as_dictionary, figure_png, safe_stem
 from resnet.stages import STAGE_NAMES
 from resnet.tables import write_table
-from resnet.temporary import IN_HAND, full
+from resnet.temporary import full
 from resnet.text import printable
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Export:
         Raises:
             OptionError: A file cannot be written.
         """
-        if full.is_set() and self._folder.parent.name.startswith(IN_HAND):  # a server's, with others' files beside it
+        if full.is_set():  # of a server alone
             raise OptionError("There is no room for files now; please try again in some minutes.")
         if answer.observation is None:
             self._photos.append({"image": answer.name, "error": str(answer.error)})
@@ -260,7 +260,7 @@ def temporary_export(manifest: Manifest, view: ViewOptions, **options: Any) -> I
     """
     if full.is_set():
         raise OptionError("There is no room for files now; please try again in some minutes.")
-    with tempfile.TemporaryDirectory(prefix=IN_HAND) as folder:
+    with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
         yield Export(Path(folder) / "resnet-export", manifest, view, **options)
 
 

@@ -21,8 +21,6 @@ from urllib.request import getproxies
 
 import keras
 import numpy as np
-from keras.src.applications import resnet as keras_resnet
-from keras.src.backend.config import keras_home
 from numpy.typing import NDArray
 
 from resnet.errors import WeightsError
@@ -39,6 +37,8 @@ LOGIT_SHIFT = 64.0
 CONNECT_SECONDS = 3.0
 STALL_SECONDS = 30.0
 KERAS_FILE = "resnet101_weights_tf_dim_ordering_tf_kernels.h5"
+KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+KERAS_MD5 = "f1aeb4b969a6efcfb50fad2f0c20cfc5"
 
 IMAGENET_MANIFEST = Manifest(
     name="imagenet-resnet101",
@@ -54,16 +54,21 @@ IMAGENET_MANIFEST = Manifest(
 )
 
 
+def keras_home() -> Path:
+    """Where Keras keeps its files: `KERAS_HOME`, or `~/.keras`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+
+
 def models_folder() -> Path:
     """Where Keras keeps downloaded weights: below its home, or in /tmp where that is read-only."""
-    home = Path(keras_home()).expanduser()
+    home = keras_home()
     return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"
 
 
 def converted_folder() -> Path:
     """Where the moved weights are cached."""
     # Not below /tmp, where another user could have put something else under that name.
-    return Path(keras_home()).expanduser() / "models" / "resnet-stages-imagenet-resnet101"
+    return keras_home() / "models" / "resnet-stages-imagenet-resnet101"
 
 
 def is_cached() -> bool:
@@ -79,7 +84,7 @@ def check_reachable(timeout: float = CONNECT_SECONDS) -> None:
     """
     if getproxies().get("https"):
         return  # a proxy connects for us, and Keras' loader uses it
-    host = urlsplit(keras_resnet.BASE_WEIGHTS_PATH).hostname or ""
+    host = urlsplit(KERAS_ADDRESS).hostname or ""
     try:
         socket.create_connection((host, 443), timeout).close()
     except OSError as error:
@@ -142,7 +147,7 @@ def _keras_file_is_whole() -> bool:
         return False
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return bool(digest == keras_resnet.WEIGHTS_HASHES["resnet101"][0])
+    return digest == KERAS_MD5
 
 
 def _published_network(download: bool) -> keras.Model:
@@ -153,7 +158,14 @@ def _published_network(download: bool) -> keras.Model:
     try:
         # Keras draws its progress bar on standard output, which may carry our JSON.
         with _socket_timeout(STALL_SECONDS), contextlib.redirect_stdout(sys.stderr):
-            return keras.applications.ResNet101(weights="imagenet")
+            path = keras.utils.get_file(
+                KERAS_FILE,
+                KERAS_ADDRESS + KERAS_FILE,
+                cache_dir=models_folder().parent,
+                cache_subdir="models",
+                file_hash=KERAS_MD5,
+            )
+            return keras.applications.ResNet101(weights=path)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError("The ImageNet weights cannot be had: {}", reason) from error

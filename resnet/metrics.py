@@ -33,7 +33,7 @@ CACHE = Counter("resnet_cache_requests", "Questions to the cache of results, by 
 # Known beforehand, so that they are there, as zeros, before the first one happens.
 for _phase in ("decode", "prepare", "wait", "forward", "maps", "overlay", "encode"):
     PHASES.labels(_phase)
-for _kind in ("ImageError", "WeightsError", "DataError", "OptionError", "QueueFull", "Defect"):
+for _kind in ("ImageError", "WeightsError", "DataError", "OptionError", "Defect"):
     ERRORS.labels(_kind)
 for _result in ("hit", "miss"):
     CACHE.labels(_result)

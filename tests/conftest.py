@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from pathlib import Path
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="resnet-tests-"))
@@ -90,9 +91,10 @@ def make_photo(tmp_path):
 
 
 @contextlib.contextmanager
-def serve(load):
+def serve(load, fetch=False):
     """The page on a free port, with `load` in place of loading the bundled weights; gives its address."""
     from resnet import sources
+    from resnet.explorer import Explorer
     from resnet.provider import EngineProvider
     from resnet.ui.layout import build_demo, launch_options
 
@@ -100,10 +102,10 @@ def serve(load):
         patch.setattr(sources, "load_bundled", load)
         provider = EngineProvider("bundled")
         provider.start()
-        demo = build_demo(provider)
-        _, url, _ = demo.launch(
-            server_port=free_port(), prevent_thread_lock=True, quiet=True, **launch_options(demo, "127.0.0.1")
-        )
+        explorer = Explorer(provider)
+        demo = build_demo(explorer)
+        options = launch_options(explorer, threading.Event(), "127.0.0.1", fetch=fetch)
+        _, url, _ = demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **options)
         try:
             yield url
         finally:

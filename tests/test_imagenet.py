@@ -4,13 +4,14 @@ import hashlib
 import shutil
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras.src.applications import resnet as keras_resnet
-from keras.src.backend.config import keras_home
+from keras.src.backend.config import keras_home as keras_resnet_home
 from keras.src.legacy.saving import legacy_h5_format
 
 from resnet import imagenet
@@ -43,8 +44,7 @@ def empty_home(monkeypatch, tmp_path):
     """A Keras home without weights, and no way to the outside."""
     home = tmp_path / "keras"
     home.mkdir()
-    monkeypatch.setattr(imagenet, "keras_home", lambda: str(home))
-    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(home))
+    monkeypatch.setenv("KERAS_HOME", str(home))
     return home
 
 
@@ -54,7 +54,7 @@ def cached(empty_home, legacy_file, monkeypatch):
     models_folder().mkdir()
     shutil.copy(legacy_file, models_folder())
     digest = hashlib.md5(legacy_file.read_bytes(), usedforsecurity=False).hexdigest()
-    monkeypatch.setitem(keras_resnet.WEIGHTS_HASHES, "resnet101", (digest, ""))
+    monkeypatch.setattr(imagenet, "KERAS_MD5", digest)
     return empty_home
 
 
@@ -99,8 +99,15 @@ def test_a_home_that_cannot_be_written_moves_to_the_temporary_folder(monkeypatch
     assert str(models_folder()) == "/tmp/.keras/models"
 
 
-def test_models_are_looked_for_where_keras_looks():
-    assert str(models_folder()) == f"{keras_home()}/models"
+def test_models_are_looked_for_where_keras_looks(monkeypatch):
+    assert models_folder() == Path(keras_resnet_home()) / "models"
+    monkeypatch.delenv("KERAS_HOME")
+    assert imagenet.keras_home() == Path.home() / ".keras"
+
+
+def test_the_published_file_is_the_one_that_keras_names():
+    assert imagenet.KERAS_ADDRESS == keras_resnet.BASE_WEIGHTS_PATH
+    assert keras_resnet.WEIGHTS_HASHES["resnet101"][0] == imagenet.KERAS_MD5
 
 
 def test_no_network_is_one_sentence(empty_home, monkeypatch):
@@ -145,7 +152,7 @@ def mirror(empty_home, monkeypatch):
     folder = empty_home / "mirror"
     folder.mkdir()
     monkeypatch.setattr(imagenet, "check_reachable", lambda: None)
-    monkeypatch.setattr(keras_resnet, "BASE_WEIGHTS_PATH", folder.as_uri() + "/")
+    monkeypatch.setattr(imagenet, "KERAS_ADDRESS", folder.as_uri() + "/")
     return folder
 
 
@@ -163,7 +170,7 @@ def test_a_download_that_breaks_off_is_refused(mirror):
 def test_a_download_is_verified_and_used(mirror, legacy_file, monkeypatch, capsys):
     shutil.copy(legacy_file, mirror)
     digest = hashlib.md5(legacy_file.read_bytes(), usedforsecurity=False).hexdigest()
-    monkeypatch.setitem(keras_resnet.WEIGHTS_HASHES, "resnet101", (digest, ""))
+    monkeypatch.setattr(imagenet, "KERAS_MD5", digest)
     before = socket.getdefaulttimeout()
     manifest, _ = load_imagenet()
     assert manifest.name == "imagenet-resnet101"

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    "text", "logs", "progress", "tables", "errors", "temporary", "memory", "options", "metrics", "stages", "labels",
+    "text", "logs", "progress", "tables", "errors", "temporary", "options", "metrics", "stages", "labels",
     "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess",
     "calibration", "manifest", "archives", "model", "weights", "imagenet", "gradients", "batching", "onnx_network",
     "engine", "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",

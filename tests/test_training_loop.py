@@ -312,3 +312,19 @@ def test_a_recipe_survives_its_file():
 def test_faulty_options_are_named(options, sentence):
     with pytest.raises(OptionError, match=sentence):
         Recipe(**options)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_biases_and_normalisation_do_not_decay(kind):
+    recipe = Recipe(head_epochs=0, unfreeze="C1", batch_norm="trained", optimizer=kind, weight_decay=0.5)
+    (phase,) = recipe.phases()
+    model = small_network()
+    set_learning(model, phase)
+    optimizer = make_optimizer(recipe, phase, 100)
+    optimizer.build(model.trainable_variables)
+    for variable in model.trainable_variables:
+        variable.assign(tf.ones_like(variable))
+    nothing = [tf.zeros_like(variable) for variable in model.trainable_variables]
+    optimizer.apply_gradients(zip(nothing, model.trainable_variables, strict=True))
+    changed = {variable.name for variable in model.trainable_variables if (np.asarray(variable) != 1).any()}
+    assert changed == {"kernel"}

@@ -11,10 +11,11 @@ import keras
 import tensorflow as tf
 
 from resnet.stages import STAGE_NAMES
-from resnet.training.optimizers import SGD, AdamW
 from resnet.training.recipe import Phase, Recipe
 
 TOP_K = 5
+NO_DECAY = ["bias", "gamma", "beta"]
+"""Of these a decay would take what batch normalisation has learnt (He et al. 2018, https://arxiv.org/abs/1812.01187)."""
 WARM_UP = 0.1
 """Share of a phase's steps in which the rate rises; it falls along a cosine afterwards."""
 
@@ -39,13 +40,16 @@ def make_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers
     schedule = keras.optimizers.schedules.CosineDecay(
         phase.rate / 10, max(1, steps - warm_up), warmup_target=phase.rate, warmup_steps=warm_up
     )
-    same: dict[str, Any] = {"decay": recipe.weight_decay}
+    same: dict[str, Any] = {"weight_decay": recipe.weight_decay}
     if recipe.average_steps:
         reach = min(recipe.average_steps, max(1, steps // 5))  # or what a short phase began with would never leave it
         same |= {"use_ema": True, "ema_momentum": 1 - 1 / reach}
     if recipe.optimizer == "sgd":
-        return SGD(schedule, momentum=0.9, **same)
-    return AdamW(schedule, **same)
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **same)
+    else:
+        optimizer = keras.optimizers.AdamW(schedule, **same)
+    optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
+    return optimizer
 
 
 @contextlib.contextmanager

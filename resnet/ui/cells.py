@@ -17,6 +17,7 @@ from resnet.preprocess import Box
 from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
 from resnet.ui.page import CLICK, NETWORK, PRIVATE, Page, Part
+from resnet.ui.parts import html
 
 Point = tuple[float, float]
 """Where a visitor pointed, as shares of the photo's width and height."""
@@ -74,24 +75,25 @@ class CellAnswer:
         self._inputs = inputs
         self._name = name
         self._draw = _DRAW % (name, name)
-        self.point = gr.State()
-        self.large = gr.HTML(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
-        self.text = gr.HTML(elem_id=f"{name}-cell")
-        moved = self.large.select(_pointed, None, self.point, **{**CLICK, "queue": False})
+        self.point = page.held()
+        self.large = html(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
+        self.text = html(elem_id=f"{name}-cell")
+        moved = page.on_event(self.large.select, _pointed, self.point, **{**CLICK, "queue": False})
         self.follow(moved)
         page.on_cell(Part(name, self._answer, [self.point, *inputs], [self.text]), self._draw)
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Say anew what the cell is like after an event that changes the map, and draw its outline."""
-        event.then(
+        said = self._page.on(
+            event.then,
             self._answer_if_open,
             [self._page.active, self._page.result, self.point, *self._inputs],
             self.text,
             show_progress="hidden",
             trigger_mode="always_last",
             **NETWORK,
-            **PRIVATE,
-        ).then(None, None, None, js=self._draw, **PRIVATE)
+        )
+        said.then(None, None, None, js=self._draw, **PRIVATE)
 
     def _answer_if_open(self, active: str, *inputs: Any) -> Any:
         return self._answer(*inputs) if active == self._name else gr.skip()

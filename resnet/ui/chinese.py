@@ -487,6 +487,13 @@ CHINESE: dict[str, str] = {
     "No such file or directory": "没有该文件或文件夹",
     "Permission denied": "没有权限",
     "No space left on device": "磁盘空间不足",
+    "This photo is not on the server any more. Please choose it again.": "这张照片已不在服务器上，请重新选择。",
+    "A photo must be an uploaded file or a data URL.": "照片必须是上传的文件或 data URL。",
+    "A photo's address cannot be fetched.": "无法读取照片的网址。",
+    "The server cannot store files now: {}. Please try again later.": "服务器现在无法存储文件：{}。请稍后再试。",
+    "The server is busy: {} requests are waiting. Please try again later.": "服务器繁忙：有 {} 个请求在等待。请稍后再试。",
+    "“{}” cannot be {}.": "“{}”不能是 {}。",
+    "The page's own values cannot be {}.": "页面自己的值不能是 {}。",
     "The photo has over {:.0f} MB, the most that is taken.": "照片超过 {:.0f} MB 的上限。",
     "The photo's data URL is no valid base64.": "照片的 data URL 不是有效的 base64。",
     # Weights

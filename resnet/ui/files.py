@@ -1,61 +1,62 @@
-"""Files that visitors fetch: the same content is the same file, and it is there whole or not at all.
-
-Gradio's own functions write such a file anew each time, in place, so that who fetches it just then gets a part.
-"""
+"""Files that visitors fetch: the same content is the same file, and it is there whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
-from gradio.processing_utils import hash_bytes
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from resnet.metrics import PHASES
 
 JPEG_QUALITY = 85
 
+_SECRET = secrets.token_bytes(32)
+"""Makes the names of folders impossible to guess: nobody can ask whether another visitor has a certain file."""
+
 
 def jpeg(picture: Image.Image) -> bytes:
-    """A picture as a JPEG file."""
+    """Return a picture as a JPEG file."""
     buffer = io.BytesIO()
     with PHASES.labels("encode").time():
         picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()
 
 
+def served_folder() -> Path:
+    """Return the folder whose files Gradio hands out and accepts, and into which it stores uploads."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio").resolve()
+
+
 def is_stored(path: str) -> bool:
-    """Tell whether a path is that of a file in the folder that Gradio serves: an upload, or one that `keep` wrote.
+    """Tell whether a path is that of an upload or of a file that `keep` wrote.
 
     Args:
         path: As it came in a request; it may be anything.
     """
     try:
         real = Path(path).resolve()
-        return real.is_relative_to(Path(get_upload_folder()).resolve()) and real.is_file()
+        return real.is_relative_to(served_folder()) and real.is_file()
     except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a circle of links
         return False
 
 
 def keep(content: bytes, name: str) -> str:
-    """Write a file of the folder that Gradio serves, unless it is there.
+    """Store a file that visitors can fetch, unless it is there already, and return its path.
 
     Args:
         content: Of the file.
         name: Of the file, which visitors see; safe.
 
-    Returns:
-        Its path.
-
     Raises:
         OSError: It cannot be written.
     """
-    # Gradio's hash has a secret in it, so that nobody can ask whether another visitor has a certain file.
-    folder = Path(get_upload_folder()) / hash_bytes(content)
+    folder = served_folder() / hashlib.blake2b(content, key=_SECRET, digest_size=32).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / name
     with contextlib.suppress(FileNotFoundError):
@@ -72,6 +73,12 @@ def keep(content: bytes, name: str) -> str:
     return str(place)
 
 
+def keep_file(path: Path) -> str:
+    """Move a finished file to where visitors can fetch it, and return its new path."""
+    folder = Path(tempfile.mkdtemp(dir=served_folder()))
+    return str(path.replace(folder / path.name))
+
+
 def keep_picture(picture: Image.Image) -> str:
-    """Write a picture as a JPEG file of the folder that Gradio serves; its path."""
+    """Store a picture as a JPEG file that visitors can fetch, and return its path."""
     return keep(jpeg(picture), "image.jpg")

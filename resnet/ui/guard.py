@@ -1,55 +1,52 @@
-"""What stands before the page: who may ask, and for what, and what every response says to browsers."""
+"""Middleware before the page: who may ask, for what and how much, and what every response says to browsers."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
+import asyncio
 import os
 import re
-from collections.abc import Sequence
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+import threading
+from collections.abc import Collection, Sequence
 
-from fastapi import HTTPException
-from gradio.route_utils import FnIndexInferError
-from python_multipart.exceptions import FormParserError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resnet.errors import OptionError
-from resnet.metrics import REQUESTS, count_error
+from resnet.metrics import REQUESTS
 from resnet.temporary import full
-from resnet.ui.bodies import NO_ROOM, NO_ROOM_ERRORS, NO_ROOM_FOR_FILES, Body, is_upload
+from resnet.ui.bodies import MOST_SENT, MOST_UPLOADED, Body
+from resnet.ui.handlers import ORDER_HEADER, next_number
+from resnet.ui.hosts import allowed_hosts, further_hosts, name_of
 from resnet.ui.language import LANGUAGES
-from resnet.ui.turns import arrive
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 NOT_HERE = "There is nothing of that name here."
-MALFORMED = "The request is malformed."
-CROSS_SITE = "Other sites may link to this page, but not use it."
-NO_ENDPOINT = "There is no endpoint of that name."
-WRONG_VALUES = "The values do not fit the parameters of this endpoint; /gradio_api/info lists them."
+ELSEWHERE = "This server hands out files of its own, not those of other addresses."
+NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
+STOPPING = "The server is being restarted. Please try again in a minute."
+NO_ROOM = "There is no room for files now; please try again in some minutes."
+TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files, and fewer at a time."
 
-_TOOLS = "/gradio_api/mcp"
-# What asks whether the server is well may know its address alone, and is told nothing else.
-_PROBES = ("/healthz", "/readyz")
-# What the page, programs and language models ask for; Gradio has more ways in, for components and tools of its own
-# that this page lacks, some of them past all bounds.
-_NAVIGABLE = {language.route for language in LANGUAGES}
+LATE_SECONDS = 1.0
+"""Delay after which Gradio learns that a stream of answers was closed. Without it Gradio forgets a visitor's next
+answers if the page closes one stream just as it opens another."""
+
+_API = "/gradio_api/"
+_PROBES = ("/healthz", "/readyz")  # whoever asks whether the server is well may know its address alone
 _PAGES = {
     *("", *(language.route for language in LANGUAGES), "config", "theme.css", "favicon.ico", "manifest.json"),
     *("robots.txt", "assets", "static", "svelte", "pwa_icon", "healthz", "readyz", "metrics"),
 }
-_ENDPOINTS = {
-    *("info", "openapi.json", "app_id", "startup-events", "heartbeat", "queue", "call", "run", "api", "upload"),
-    *("upload_progress", "cancel", "reset", "login_check", "user", "token", "theme.css", "mcp"),
+# Of Gradio's routes those that the page, programs and language models use; others are for components that it lacks.
+_ROUTES = {
+    *("info", "openapi.json", "app_id", "startup-events", "heartbeat", "queue", "upload", "upload_progress"),
+    *("cancel", "reset", "login_check", "user", "token", "theme.css", "mcp"),
 }
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_CALLS = ("call", "run", "api")
+_OPEN_STREAM = re.compile(r"/gradio_api/(heartbeat/|mcp)")
+_FILE = re.compile(r"/file[=/]")
+_FILE_ELSEWHERE = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)  # Gradio would fetch any site for anybody
 _PARENTS = "'self' https://huggingface.co" if os.environ.get("SPACE_ID") else "'self'"
 # Gradio's page needs inline scripts and `new Function`; what it must not do is load or send anything elsewhere.
 _PAGE_POLICY = (
@@ -57,201 +54,169 @@ _PAGE_POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     f"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {_PARENTS}"
 )
-# A visitor's file is shown, but nothing in it runs.
 _FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Gradio's second name for `/file=` is `/file/`.
-_FILE = re.compile(r"/file[=/]")
-_API = "/gradio_api/"
-# Gradio would fetch it and hand it on, as a page of this server; even if it fetches no addresses of photos.
-_ELSEWHERE = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)
 
 
 class Guard:
-    """Middleware: counts requests, sets headers, zips the page, and refuses what the page never asks for.
+    """Counts and numbers requests, sets headers, and refuses what the page never asks for.
 
-    A page on this machine is reached by anything that runs in its user's browser. So it answers only to
-    names of its own, against DNS rebinding, and only to pages of its own, against forged requests; see
-    https://owasp.org/www-community/attacks/csrf. Programs send no `Origin` and are not concerned.
+    Anything in a browser on this machine reaches a local page. So it answers only to names of its own (DNS rebinding)
+    and to pages of its own (forged requests, https://owasp.org/www-community/attacks/csrf). Programs send no `Origin`.
     """
 
-    def __init__(self, app: ASGIApp, names: Sequence[str] | None, further: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Collection[str], stopping: threading.Event, *,
+                 names: Sequence[str] | None, further: Sequence[str], fetch: bool) -> None:  # fmt: skip
         """Wrap an application.
 
         Args:
             app: The application.
-            names: Hosts that it answers to; None for all, where others are meant to reach it.
-            further: Those of them that a proxy has, whose pages at the usual port may ask.
+            endpoints: Names of the public endpoints.
+            stopping: Set when the server is to stop.
+            names: Hosts that it answers to; None for all.
+            further: Hosts of a proxy among them, whose pages at the usual port may ask.
+            fetch: Whether addresses of photos may be sent.
         """
         self._app = app
         self._zipped = GZipMiddleware(app, compresslevel=5)
-        self._names = names
-        self._further = further
-        self._held: set[Body] = set()
+        self._endpoints, self._stopping = endpoints, stopping
+        self._names, self._further, self._fetch = names, further, fetch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        arrive(scope)
-        path = scope["path"]
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         policy = _FILE_POLICY if _FILE.search(path) else _PAGE_POLICY
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        started = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
-                REQUESTS.labels(method, str(message["status"])).inc()
+                REQUESTS.labels(scope["method"][:7], str(message["status"])).inc()
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in {**_HEADERS, "Content-Security-Policy": policy}.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", policy)
             await send(message)
 
-        # Gradio zips files by their names' endings, and leaves out the page itself, which is 430 kB of text. What
-        # the endpoints send is pictures, or comes bit by bit.
-        whole = self._app if "." in path or "/gradio_api/" in path else self._zipped
-        answer: ASGIApp = self._refusal(scope) or whole
-        body = Body(scope, receive, self._held)
-        try:
-            await answer(scope, body.receive, send_with_headers)
-        except ClientDisconnect:
-            return  # in the middle of an upload: no fault, and nobody is there to be told
-        except Exception as error:
-            if started and isinstance(error.__cause__, HTTPException):  # Gradio has sent the sentence as an event
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-                return
-            sentence = None if started else _mended(scope, error)
-            if sentence is None:
-                raise
-            await sentence(scope, receive, send_with_headers)
-        finally:
-            body.forget()
+        if refused := self._refusal(scope, path):
+            await refused(scope, receive, send_with_headers)
+        elif scope["method"] == "POST":
+            await self._take(scope, path, receive, send_with_headers)
+        elif _OPEN_STREAM.match(path):
+            await self._until_stop(scope, receive, send_with_headers)
+        elif path == f"{_API}queue/data":
+            await self._app(scope, _late(receive), send_with_headers)
+        else:
+            # Gradio zips files by their names' endings; the page itself, 430 kB of text, has none.
+            whole = self._app if "." in path or _API in path else self._zipped
+            await whole(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        path, headers = scope["path"], Headers(scope=scope)
-        if self._names is not None and path not in _PROBES:
-            sentence = self._stranger(headers, self._names, self._further)
-            if sentence:
-                return PlainTextResponse(sentence, 403)
-        # What has an origin is checked by that; a link or a frame of another site has none, and may lead to the page.
-        foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
-        is_page = path.removeprefix(scope.get("root_path", "")).strip("/") in _NAVIGABLE
-        if foreign and "origin" not in headers and not (is_page and headers.get("sec-fetch-mode") == "navigate"):
-            return PlainTextResponse(CROSS_SITE, 403)
-        if _ELSEWHERE.search(path):
-            return PlainTextResponse("This server hands out files of its own, not those of other addresses.", 403)
-        if not _is_used(path.removeprefix(scope.get("root_path", ""))):
-            return PlainTextResponse(NOT_HERE, 404)
-        if (is_upload(scope) or _TOOLS in path) and full.is_set():
-            return PlainTextResponse(NO_ROOM_FOR_FILES, 507)
+    def _refusal(self, scope: Scope, path: str) -> Response | None:
+        headers = Headers(scope=scope)
+        if self._names is not None and path not in _PROBES and (stranger := self._stranger(headers, self._names)):
+            return _say(path, stranger, 403)
+        if _FILE_ELSEWHERE.search(path):
+            return _say(path, ELSEWHERE, 403)
+        if not self._is_used(path):
+            return _say(path, NOT_HERE, 404)
+        if self._stopping.is_set() and scope["method"] == "POST":
+            return _say(path, STOPPING, 503)
+        if full.is_set() and path.startswith((f"{_API}upload", f"{_API}mcp")):
+            return _say(path, NO_ROOM, 507)
         return None
 
-    @staticmethod
-    def _stranger(headers: Headers, names: Sequence[str], further: Sequence[str]) -> str | None:
+    def _stranger(self, headers: Headers, names: Sequence[str]) -> str | None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if _name_of(f"//{host}") not in names:
+        if name_of(f"//{host}") not in names:
             return f"This page does not answer to the name {host!r}. Start it with --name to allow that."
         # Another port is another program, unless it is that of a proxy with a name of its own.
-        own = {f"{scheme}://{name}" for scheme in ("http", "https") for name in (host, *further)}
+        own = {f"{scheme}://{name}" for scheme in ("http", "https") for name in (host, *self._further)}
         if origin is not None and origin not in own:
             return f"The site {origin!r} may not use this page. Start it with --name to allow that."
         return None
 
+    def _is_used(self, path: str) -> bool:
+        page, is_api, rest = path.partition(_API)
+        if not is_api:
+            return page.lstrip("/").partition("/")[0] in _PAGES
+        route, _, name = rest.partition("/")
+        if route in _CALLS:
+            called = name.removeprefix("v2/").partition("/")[0]
+            return called in self._endpoints or (route, called) == ("run", "predict")  # the page's unqueued events
+        return route in _ROUTES or bool(_FILE.match("/" + rest))
 
-def _is_used(path: str) -> bool:
-    """Tell whether a path is one that the page, programs or language models ask for."""
-    page, is_api, endpoint = path.partition(_API)
-    if is_api:
-        return bool(_FILE.match("/" + endpoint)) or endpoint.partition("/")[0] in _ENDPOINTS
-    return page.lstrip("/").partition("/")[0] in _PAGES
+    async def _take(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+        """Answer a request with a body, within its limits."""
+        is_upload = path.rstrip("/") == f"{_API}upload"
+        body, started = Body(receive, MOST_UPLOADED if is_upload else MOST_SENT), False
+        MutableHeaders(scope=scope)[ORDER_HEADER] = str(next_number())
 
+        async def send_unless_too_large(message: Message) -> None:
+            nonlocal started
+            if started or not body.too_large:
+                started = True
+                await send(message)
 
-def _mended(scope: Scope, error: Exception) -> PlainTextResponse | None:
-    """What to say where Gradio lets a caller's mistake, or a full disk, become a fault; None for other faults."""
-    path = scope["path"]
-    if isinstance(error, HTTPException):
-        return PlainTextResponse(str(error.detail), error.status_code, error.headers)
-    if isinstance(error, OSError) and error.errno in NO_ROOM_ERRORS:
-        count_error(error)
-        return PlainTextResponse(NO_ROOM.format(error.strerror), 507)
-    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        return PlainTextResponse(NOT_HERE, 404)
-    if isinstance(error, KeyError) and path == "/" and b"page=" in scope["query_string"]:
-        return PlainTextResponse(NOT_HERE, 404)
-    malformed = (FormParserError, UnicodeEncodeError, OverflowError)
-    if ("/gradio_api/" in path and isinstance(error, malformed)) or (is_upload(scope) and isinstance(error, TypeError)):
-        return PlainTextResponse(MALFORMED, 400)
-    asked = "/call/" in path or path.endswith("/queue/join")
-    if isinstance(error, FnIndexInferError) or (asked and isinstance(error, KeyError)):
-        return PlainTextResponse(NO_ENDPOINT, 404)
-    if "/call/v2/" in path and isinstance(error, (TypeError, ValueError)):
-        return PlainTextResponse(WRONG_VALUES, 422)
-    return None
+        if not is_upload and not self._fetch and await body.names_address():
+            await _say(path, NO_ADDRESSES, 403)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, body.receive, send_unless_too_large)
+        except Exception:
+            if not body.too_large:
+                raise
+        if body.too_large and not started:
+            await _say(path, TOO_LARGE.format(body.limit / 1e6), 413)(scope, receive, send)
 
-
-def is_from_here(scope: Scope) -> bool:
-    """Tell whether a request comes from this machine, under one of its own names: no proxy, no other site."""
-    host = _name_of(f"//{Headers(scope=scope).get('host', '')}")
-    return host in LOOPBACK and is_loopback((scope.get("client") or ("none",))[0])
-
-
-def _name_of(address: str | None) -> str:
-    try:
-        name = urlsplit(address or "").hostname or ""
-    except ValueError:
-        return ""
-    with contextlib.suppress(ValueError):
-        return str(ip_address(name))
-    return name
+    async def _until_stop(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer until the server is to stop: a stream that stays open must not keep it."""
+        answer = asyncio.ensure_future(self._app(scope, receive, send))
+        while not answer.done() and not self._stopping.is_set():
+            await asyncio.wait({answer}, timeout=0.5)
+        if not answer.done():
+            answer.cancel()
+            await asyncio.wait({answer})
+        if not answer.cancelled():
+            answer.result()
 
 
-def _host_of(name: str) -> str:
-    """The host in a name as a person writes it: alone, with a port, in an address."""
-    with contextlib.suppress(ValueError):
-        return str(ip_address(name.strip("[]")))
-    return _name_of(name if "//" in name else f"//{name}")
+def _say(path: str, sentence: str, status: int) -> Response:
+    """Return a refusal in the form that whoever asks for such a path can show."""
+    if _API in path:
+        return JSONResponse({"detail": sentence}, status)
+    return PlainTextResponse(sentence, status)
 
 
-def _place(host: str | None) -> str:
-    return _host_of((host or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]).lower())
+def _late(receive: Receive) -> Receive:
+    async def receive_late() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            await asyncio.sleep(LATE_SECONDS)
+        return message
+
+    return receive_late
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a server that listens there is reached from its own machine only.
-
-    Args:
-        host: As given to `launch`; None for Gradio's default.
-    """
-    place = _place(host)
-    with contextlib.suppress(ValueError):
-        return ip_address(place).is_loopback
-    return place in LOOPBACK
-
-
-def middleware(host: str | None, names: Sequence[str]) -> list[Middleware]:
-    """What stands before the page.
+def middleware(endpoints: Collection[str], stopping: threading.Event, host: str | None, names: Sequence[str], *,
+               fetch: bool) -> list[Middleware]:  # fmt: skip
+    """Return what stands before the page.
 
     Args:
-        host: Where the server listens.
+        endpoints: Names of the public endpoints.
+        stopping: Set when the server is to stop.
+        host: Where the server listens; None for Gradio's default.
         names: Further names under which the page is reached, such as a proxy's; as such or as addresses.
+        fetch: Whether addresses of photos may be sent.
 
     Raises:
         OptionError: A name is none.
     """
-    further = [_host_of(name) for name in names]
-    if "" in further:
-        raise OptionError(
-            "A name under which the page is reached must be like demo.example; received {!r}.",
-            names[further.index("")],
-        )
-    allowed = (*LOOPBACK, _place(host), *further) if is_loopback(host) or names else None
-    return [Middleware(Guard, names=allowed, further=further)]
+    further = further_hosts(names)
+    allowed = allowed_hosts(host, further)
+    return [Middleware(Guard, endpoints, stopping, names=allowed, further=further, fetch=fetch)]

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components.navbar import Navbar
 
-from resnet.cache import ResultCache
 from resnet.explorer import Explorer, Shown
-from resnet.provider import EngineProvider, Status
+from resnet.images import MAXIMUM_BYTES
+from resnet.provider import Status
 from resnet.ui import markup
-from resnet.ui.api import add_endpoints
+from resnet.ui.api import NAMES, add_endpoints
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page, or_usual
+from resnet.ui.parts import html
 from resnet.ui.photo import PhotoColumn
-from resnet.ui.server import QUEUE_SIZE, GuardedBlocks, routes
-from resnet.ui.sessions import keep_no_names
+from resnet.ui.probes import routes
 from resnet.ui.sharing import Sharing
-from resnet.ui.starting import mend_start
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
 from resnet.ui.tabs.evidence import EvidenceTab
@@ -31,7 +30,6 @@ from resnet.ui.tabs.learn import LearnTab
 from resnet.ui.tabs.many import ManyTab
 from resnet.ui.tabs.maps import MapsTab
 from resnet.ui.tabs.model import ModelTab
-from resnet.ui.tools import mend_tools
 
 STYLE = Path(__file__).with_name("style.css")
 TITLE = "What a ResNet101 sees"
@@ -45,19 +43,33 @@ REASONS = {
 }
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
+QUEUE_SIZE = 128
+"""Requests of pages that may wait; more are refused."""
+
+MOST_SESSIONS = 100
+"""Sessions of which Gradio keeps what it knows, about 1 MB each. The page itself keeps nothing there."""
+
 _SCRIPTS = [
-    Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8")
-    for name in ("order", "languages", "keyboard", "files")
+    Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("languages", "keyboard", "files")
 ]
 
 
-def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
-    """What `launch` needs for this page: looks, limits, the MCP server, and nothing that leaves the machine.
+def launch_options(
+    explorer: Explorer,
+    stopping: threading.Event,
+    host: str | None = None,
+    names: Sequence[str] = (),
+    *,
+    fetch: bool,
+) -> dict[str, Any]:
+    """Return what `launch` needs for this page: looks, limits, the MCP server, and nothing that leaves the machine.
 
     Args:
-        demo: The page.
+        explorer: What asks the network.
+        stopping: Set by `lifetime.finish`.
         host: Address to listen on; None for Gradio's default.
         names: Further names under which the page is reached, such as a proxy's.
+        fetch: Whether addresses of photos that programs send are fetched.
     """
     theme = gr.themes.Default(
         primary_hue="indigo",
@@ -73,35 +85,28 @@ def launch_options(demo: GuardedBlocks, host: str | None = None, names: Sequence
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,
+        "max_file_size": MAXIMUM_BYTES,
+        "state_session_capacity": MOST_SESSIONS,
         "server_name": f"[{host}]" if host and ":" in host and "[" not in host else host,
-        "app_kwargs": {"routes": routes(demo), "middleware": middleware(host, names)},
+        "app_kwargs": {
+            "routes": routes(explorer),
+            "middleware": middleware(NAMES, stopping, host, names, fetch=fetch),
+        },
     }
 
 
-def build_demo(provider: EngineProvider, cache: ResultCache | None = None, *, fetch: bool = False) -> GuardedBlocks:
-    """The page in all languages with its endpoints, ready to launch with `launch_options`.
-
-    Args:
-        provider: Which weights answer; the caller starts it.
-        cache: Results; a new one by default.
-        fetch: Whether addresses of photos that programs send are fetched.
-    """
-    explorer = Explorer(provider, cache)
+def build_demo(explorer: Explorer) -> gr.Blocks:
+    """Return the page in all languages with its endpoints, ready to launch with `launch_options`."""
     options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
-    demo: GuardedBlocks
-    with GuardedBlocks(explorer, fetch=fetch, fill_width=True, **options) as demo:
-        Navbar(visible=False)
-        add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
+    demo: gr.Blocks
+    with gr.Blocks(fill_width=True, **options) as demo:
+        add_endpoints(explorer)  # first, so that no event of the page takes their names
         Layout(demo, Page(LANGUAGES[0], explorer))
     for language in LANGUAGES[1:]:
-        with demo.route(language.name, language.route):
-            Navbar(visible=False)
+        with demo.route(language.name, language.route, show_in_navbar=False):
             Layout(demo, Page(language, explorer))
-    demo.queue(api_open=False, max_size=2 * QUEUE_SIZE)
-    demo.mend_queue()
-    mend_tools()
-    mend_start()
-    keep_no_names(demo)
+    # Gradio's queue would end for everybody if it told a visitor his place whom it had forgotten among many others.
+    demo.queue(api_open=False, max_size=QUEUE_SIZE, status_update_rate=3600)
     return demo
 
 
@@ -121,16 +126,16 @@ class Layout:
         self._page = page
         t = page.t
         with gr.Row(elem_id="heading"):
-            gr.HTML(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
-            gr.HTML(_language_links(t), elem_id="languages")
-        weights = gr.HTML(markup.weights_line(t(LOADING), "loading"), elem_id="weights")
-        page.result, page.active, self.wanted = gr.State(), gr.State("maps"), gr.State()
+            html(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
+            html(_language_links(t), elem_id="languages")
+        weights = html(markup.weights_line(t(LOADING), "loading"), elem_id="weights")
+        page.result, page.active, self.wanted = page.held(), page.held("maps"), page.held()
         with gr.Row(elem_id="main"):
             with gr.Column(scale=1, min_width=300, elem_id="left"):
                 self.column = PhotoColumn(page)
             with gr.Column(scale=3, min_width=320, elem_id="right"):
-                classes = gr.HTML(self.column.classes(None, None), elem_id="classes")
-                with gr.Tabs(selected="maps", elem_id="tabs") as self.tabs:
+                classes = html(self.column.classes(None, None), elem_id="classes")
+                with gr.Tabs(selected="maps", overflow_behavior="wrap", elem_id="tabs") as self.tabs:
                     self.maps = MapsTab(page)
                     self.blocks = BlocksTab(page, self.wanted)
                     self.evidence = EvidenceTab(page, self.wanted)
@@ -143,7 +148,7 @@ class Layout:
 
         self._classes = page.saying(self._likeliest, [classes], classes)
         self._maps = page.saying(self.maps.show, self.maps.outputs, self.maps.strip)
-        answer = gr.on(
+        answer = page.on(
             [self.column.photo.change, self.column.framing.change, self.model.chosen.change],
             self.column.explain,
             [self.column.photo, self.column.framing, self.model.chosen],
@@ -151,25 +156,20 @@ class Layout:
             trigger_mode="always_last",
             show_progress_on=[classes, self.maps.strip],
             **NETWORK,
-            **PRIVATE,
         )
         # A step of its own, so that it reads what the controls say when the pass has ended.
-        shown = answer.then(self._show, [page.top_k, *self.maps.inputs], [classes, *self.maps.outputs], **QUICK)
+        shown = page.on(
+            answer.then, self._show, [page.top_k, *self.maps.inputs], [classes, *self.maps.outputs], **QUICK
+        )
         page.after_answer(shown)
-        page.top_k.change(self.column.classes, [page.result, page.top_k], classes, **QUICK)
+        page.on(page.top_k.change, self.column.classes, [page.result, page.top_k], classes, **QUICK)
 
         self.sharing = Sharing(demo, page, self)
         for script in _SCRIPTS:
             demo.load(None, None, None, js=script, **PRIVATE)
         timer = gr.Timer(1.0)
-        gr.on(
-            [timer.tick, demo.load],
-            self._weights_status,
-            None,
-            [weights, timer],
-            queue=False,
-            show_progress="hidden",
-            **PRIVATE,
+        page.on(
+            [timer.tick, demo.load], self._weights_status, (), [weights, timer], queue=False, show_progress="hidden"
         )
 
     def _show(self, top_k: Any, shown: Shown | None, *view: Any) -> tuple[Any, ...]:

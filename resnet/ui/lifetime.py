@@ -1,69 +1,86 @@
-"""Serving the page until it is told to stop, and an end that loses no answer in hand."""
+"""Serving the page until it is told to stop, and an end that lets running answers out."""
 
 from __future__ import annotations
 
-import gc
-import logging
 import signal
+import sys
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
-from resnet.memory import give_back
-from resnet.temporary import look
-from resnet.ui.layout import launch_options
-from resnet.ui.server import GuardedBlocks
+import gradio as gr
+
+from resnet.explorer import Explorer
+from resnet.provider import EngineProvider
+from resnet.temporary import remove_old
+from resnet.ui.hosts import is_loopback
+from resnet.ui.layout import build_demo, launch_options
 
 LOOK_EVERY = 15.0
-"""Seconds between two looks at the temporary folder and at free memory."""
+"""Seconds between two looks at the temporary folder."""
 
 LAST_ANSWERS = 60.0
-"""Seconds that answers in hand may still take when the server is told to stop: the longest, the curves of a hidden
+"""Seconds that running answers may still take when the server is told to stop: the longest, the curves of a hidden
 photo, take 136 passes, and a busy machine half a minute for them."""
-
-_log = logging.getLogger(__name__)
 
 
 def serve(
-    demo: GuardedBlocks, folder: Path, host: str | None = None, port: int | None = None, names: Sequence[str] = ()
+    provider: EngineProvider,
+    folder: Path,
+    host: str | None = None,
+    port: int | None = None,
+    names: Sequence[str] = (),
+    *,
+    fetch: bool = False,
 ) -> None:
-    """Serve the page until the process is told to stop (Ctrl-C or SIGTERM).
+    """Serve the page until the process is told to stop by Ctrl-C or SIGTERM; a second time ends at once.
 
     Args:
-        demo: The page.
-        folder: Of `temporary.temporary_folder`, to be kept small.
+        provider: Weights, which are loaded as soon as the page answers.
+        folder: Folder of `temporary_folder`, which is kept small.
         host: Address to listen on; None for Gradio's default.
         port: None for Gradio's default.
         names: Further names under which the page is reached.
+        fetch: Whether addresses of photos are fetched even if others reach the page.
 
     Raises:
         OSError: The port is taken.
     """
-    stop = threading.Event()
+    stop, stopping = threading.Event(), threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            sys.exit(128 + number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    demo.launch(server_port=port, prevent_thread_lock=True, **launch_options(demo, host, names))
-    gc.enable()  # `app.py` starts without
+        signal.signal(number, on_signal)
+    explorer = Explorer(provider)
+    demo = build_demo(explorer)
+    fetch = fetch or (is_loopback(host) and not names)
+    options = launch_options(explorer, stopping, host, names, fetch=fetch)
+    demo.launch(server_port=port, prevent_thread_lock=True, **options)
+    provider.start()
     while not stop.wait(LOOK_EVERY):
-        removed = look(folder)
-        if removed:
-            _log.info("Removed %.0f MB of old temporary files.", removed / 1e6)
-        give_back()
-    print("Stopping: answers in hand are finished first.", flush=True)  # noqa: T201 - for whoever pressed Ctrl-C
-    finish(demo)
+        remove_old(folder)
+    print("Stopping: running answers are finished first. Ctrl-C again ends at once.", flush=True)  # noqa: T201
+    finish(demo, provider, stopping)
 
 
-def finish(demo: GuardedBlocks, seconds: float = LAST_ANSWERS) -> None:
-    """Take no new requests, let those in hand end, and close the page."""
-    demo.stopping = True
-    queue = demo._queue
-    for waiting in queue.event_queue_per_concurrency_id.values():
-        waiting.queue.clear()
-    ends = time.monotonic() + seconds
-    while any(queue.active_jobs) and time.monotonic() < ends:
-        time.sleep(0.05)
-    time.sleep(0.5)  # until the last answer has left
+def finish(demo: gr.Blocks, provider: EngineProvider, stopping: threading.Event, seconds: float = LAST_ANSWERS) -> None:
+    """Take no new requests, let running and queued answers end, and close the page.
+
+    Args:
+        demo: Page that is served.
+        provider: Its weights.
+        stopping: Event that was given to `launch_options`.
+        seconds: How long to wait for answers.
+    """
+    stopping.set()
+    server = demo.server
+    server.should_exit = True
+    server.thread.join(seconds)
+    server.force_exit = True
     demo.close(verbose=False)
-    # TensorFlow aborts the process if it ends while another thread still compiles.
-    demo.explorer.provider.finish(seconds)
+    provider.finish(seconds)  # TensorFlow aborts the process if it ends while another thread still compiles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -19,6 +20,8 @@ from resnet.options import number
 from resnet.report import safe_stem
 from resnet.ui import markup
 from resnet.ui.files import keep
+from resnet.ui.handlers import LastChoice, checked, faults_counted
+from resnet.ui.held import read, written
 from resnet.ui.language import Language
 
 NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
@@ -32,7 +35,6 @@ QUICK: dict[str, Any] = {
     "concurrency_limit": 4,
     "show_progress": "hidden",
     "trigger_mode": "always_last",
-    **PRIVATE,
 }
 """Events that only draw."""
 
@@ -48,20 +50,6 @@ element.addEventListener("click", (event) => {
 """Buttons inside our HTML report which one was chosen; being buttons, they bring the keyboard."""
 
 SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
-
-
-def on_each(triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.events.Dependency]:
-    """Let several triggers call one handler, as an event each.
-
-    `gr.on` would make one event of them, of which Gradio can lose the last call where different
-    triggers follow each other quickly, as when a control sets another.
-
-    Args:
-        triggers: Such as `slider.change`.
-        handler: Function, inputs and outputs.
-        options: Of the events.
-    """
-    return [trigger(*handler, **options) for trigger in triggers]
 
 
 def setting(current: Any, value: Any, **settings: Any) -> dict[str, Any]:
@@ -126,14 +114,14 @@ class Page:
     Attributes:
         t: The language: call it with an English sentence.
         explorer: What asks the network.
-        result: The answer that is shown, a `Shown` or None; the session holds no arrays.
+        result: The answer that is shown, a `Shown` or None.
         active: Identifier of the tab that is open.
         drawing: Colormap, opacity in percent, and smoothness, in the order of `drawing_options`.
         top_k: Number of classes.
     """
 
-    result: gr.State
-    active: gr.State
+    result: gr.Textbox
+    active: gr.Textbox
     drawing: list[gr.components.Component]
     top_k: gr.Slider
 
@@ -141,17 +129,113 @@ class Page:
         """Start a page; its parts add themselves."""
         self.t = language
         self.explorer = explorer
+        self._last = LastChoice()
+        self._held: set[Any] = set()
         self._tabs: list[Part] = []
         self._panels: list[Any] = []
         self._cells: list[Part] = []
         self._drawings: list[str] = []
 
+    def held(self, value: Any = None) -> gr.Textbox:
+        """Add a value that the visitor's browser holds for handlers: a list, a string, a number, a `Shown`, or None.
+
+        The server holds nothing of a visitor, so it can forget nobody among many.
+        """
+        field = gr.Textbox(written(value), visible=False)
+        self._held.add(field)
+        return field
+
+    def on(
+        self,
+        triggers: Any,
+        handler: Callable[..., Any],
+        inputs: Sequence[Any] | Any = (),
+        outputs: Sequence[Any] | Any = (),
+        **options: Any,
+    ) -> gr.events.Dependency:
+        """Let events call a handler, with its values checked, its faults counted, and late answers dropped.
+
+        Args:
+            triggers: Such as `slider.change`, or several of them.
+            handler: Takes the values of `inputs`, gives those of `outputs`.
+            inputs: A component, or several.
+            outputs: A component, or several.
+            options: Of the event; "progress" passes a `gr.Progress` on to the handler.
+        """
+        inputs, outputs = (_listed(components) for components in (inputs, outputs))
+        answer = self.answering(handler, inputs, outputs, progress=options.pop("progress", False))
+        options = {"preprocess": False, **PRIVATE, **options}
+        if isinstance(triggers, list):
+            triggers = partial(gr.on, triggers)
+        dependency: gr.events.Dependency = triggers(answer, inputs, outputs, **options)
+        return dependency
+
+    def on_event(
+        self, trigger: Any, handler: Callable[[gr.EventData], Any], output: Any, **options: Any
+    ) -> gr.events.Dependency:
+        """Let an event call a handler that takes what the event says, such as which button was clicked."""
+
+        def answer(request: gr.Request, event: gr.EventData) -> Any:
+            with faults_counted(self.refusal):
+                return self._given(request, [output], handler(event))
+
+        dependency: gr.events.Dependency = trigger(answer, None, output, **{**PRIVATE, **options})
+        return dependency
+
+    def on_each(self, triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.events.Dependency]:
+        """Let several triggers call one handler, as an event each.
+
+        Of several triggers of one event Gradio can lose the last call if they follow each other quickly, as when a
+        control sets another.
+        """
+        return [self.on(trigger, *handler, **options) for trigger in triggers]
+
+    def answering(
+        self, handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any], *, progress: bool = False
+    ) -> Callable[..., Any]:
+        """Return the function that Gradio calls for a handler; see `on`."""
+
+        def run(request: gr.Request, values: Sequence[Any], **options: Any) -> Any:
+            with faults_counted(self.refusal):
+                given = [checked(component, value) for component, value in zip(inputs, values, strict=True)]
+                given = [
+                    read(value) if component in self._held else value
+                    for component, value in zip(inputs, given, strict=True)
+                ]
+                return self._given(request, outputs, handler(*given, **options))
+
+        def answer(request: gr.Request, *values: Any) -> Any:
+            return run(request, values)
+
+        def answer_with_progress(
+            request: gr.Request,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it in the signature
+            *values: Any,
+        ) -> Any:
+            return run(request, values, progress=progress)
+
+        return answer_with_progress if progress else answer
+
+    def _given(self, request: gr.Request, outputs: Sequence[Any], result: Any) -> Any:
+        """Return a handler's result as Gradio takes it, without what is out of date."""
+        values = list(result) if len(outputs) != 1 else [result]
+        values = [
+            written(value) if component in self._held and value != gr.skip() else value
+            for component, value in zip(outputs, values, strict=True)
+        ]
+        wanted = self._last.filter(request, outputs, values)
+        return wanted[0] if len(outputs) == 1 else tuple(wanted)
+
     def or_error(self, answer: Callable[[], Any]) -> Any:
-        """What `answer` gives; what a user can mend becomes a message in the page's language."""
+        """Return what `answer` gives; what a user can fix becomes a message in the page's language."""
         try:
             return answer()
         except ResNetError as error:
-            raise self.fault(self.t.error(error)) from error
+            raise self.refusal(error) from error
+
+    def refusal(self, error: ResNetError) -> gr.Error:
+        """Return the message for an error, in the page's language."""
+        return self.fault(self.t.error(error))
 
     def fault(self, sentence: str) -> gr.Error:
         """A message about what cannot be done; the sentence is in the page's language."""
@@ -235,7 +319,8 @@ class Page:
             return refresh(shown, *filled)
 
         answer = self.saying(refresh_wholly, outputs, panel)
-        refreshed = self.opened(tab, name).then(answer, [self.result, *inputs], list(outputs), **_progress_on([panel]))
+        opened = self.opened(tab, name)
+        refreshed = self.on(opened.then, answer, [self.result, *inputs], outputs, **_progress_on([panel]))
         if follow:
             follow(refreshed)
         self._tabs.append(Part(name, answer, list(inputs), list(outputs)))
@@ -248,7 +333,7 @@ class Page:
             tab: The tab.
             name: Its identifier.
         """
-        return tab.select(lambda: name, None, self.active, **{**CLICK, "queue": False})
+        return self.on(tab.select, lambda: name, outputs=self.active, **{**CLICK, "queue": False})
 
     def on_cell(self, cell: Part, script: str) -> None:
         """Say anew what a cell is like with each new answer while its tab is open.
@@ -273,7 +358,7 @@ class Page:
         for parts, options in ((self._tabs, _progress_on(self._panels)), (self._cells, {**QUICK, **NETWORK})):
             inputs = [component for part in parts for component in part.inputs]
             outputs = [component for part in parts for component in part.outputs]
-            event = event.then(_of_active(parts), [self.active, self.result, *inputs], outputs, **options)
+            event = self.on(event.then, _of_active(parts), [self.active, self.result, *inputs], outputs, **options)
         drawings = ", ".join(self._drawings)
         event.then(None, None, None, js=f"() => [{drawings}].forEach((draw) => draw())", **PRIVATE)
 
@@ -287,9 +372,8 @@ class Page:
             name: Element id of the hidden button that hands the file over.
         """
         file = gr.DownloadButton(visible="hidden", elem_id=name)
-        button.click(make, list(inputs), file, concurrency_limit=2, **PRIVATE).success(
-            None, js=SAVE_SCRIPT % name, **PRIVATE
-        )
+        made = self.on(button.click, make, inputs, file, concurrency_limit=2)
+        made.success(None, js=SAVE_SCRIPT % name, **PRIVATE)
 
     def file(self, shown: Shown | None, name: Callable[[str], str], encode: Callable[[Observation], bytes]) -> str:
         """Write a file about the answer that is shown.
@@ -308,6 +392,10 @@ class Page:
             return keep(content, name(safe_stem(observation.photo_name)))
 
         return str(self.or_error(write))
+
+
+def _listed(components: Any) -> list[Any]:
+    return list(components) if isinstance(components, list | tuple) else [components]
 
 
 def _progress_on(panels: list[Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from resnet.labels import ASSETS
 from resnet.preprocess import reduced_size
 from resnet.ui import markup
 from resnet.ui.files import keep
-from resnet.ui.inputs import photo_input
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
+from resnet.ui.handlers import choice_of
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, Page
+from resnet.ui.parts import html, photo_field
 
 _NOT_IN_BROWSERS = (".tif", ".tiff", ".heic", ".heif", ".hif")
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
@@ -35,8 +36,7 @@ class PhotoColumn:
         """Add the column to the page that is built."""
         self._page = page
         t = page.t
-        self.photo = photo_input(
-            t,
+        self.photo = photo_field(
             label=t("Photo"),
             sources=["upload", "webcam", "clipboard"],
             placeholder=t("Drop a photo here, paste one, or click to choose"),
@@ -45,9 +45,9 @@ class PhotoColumn:
             elem_id="photo",
             alt_text=t("Photo"),
         )
-        self.message = gr.HTML(markup.message(t("Choose a photo to begin.")), elem_id="message")
+        self.message = html(markup.message(t("Choose a photo to begin.")), elem_id="message")
         with gr.Column(elem_id="choices"):
-            examples = gr.HTML(
+            examples = html(
                 markup.panel(t("Examples"), markup.examples(t, EXAMPLES)), elem_id="examples", js_on_load=CHOICE_SCRIPT
             )
             self.framing = gr.Radio(
@@ -72,10 +72,9 @@ class PhotoColumn:
                 smooth = gr.Checkbox(True, label=t("Smooth between cells"), elem_id="smooth")
             page.drawing = [colormap, opacity, smooth]
             self.share = gr.Button(t("Copy a link to this view"), elem_id="share", size="sm")
-        # Events may set the photo, but never update the field: Gradio would make a new one that decodes by itself.
         self.wanted = gr.Textbox(visible=False)
-        self.wanted.change(example_path, self.wanted, self.photo, queue=False, show_progress="hidden", **PRIVATE)
-        examples.select(_chosen_example, None, self.photo, **{**CLICK, "queue": False})
+        page.on(self.wanted.change, example_path, self.wanted, self.photo, queue=False, show_progress="hidden")
+        page.on_event(examples.select, _chosen_example, self.photo, **{**CLICK, "queue": False})
 
     def explain(self, path: str | None, framing: str, weights: str) -> tuple[str, Shown | None]:
         """A new photo, framing or choice of weights: the message, and what is to be shown."""
@@ -121,4 +120,4 @@ class PhotoColumn:
 
 
 def _chosen_example(event: gr.EventData) -> str:
-    return str(example_path(str(getattr(event, "choice", ""))) or example_path(EXAMPLES[0].stem))
+    return str(example_path(choice_of(event)) or example_path(EXAMPLES[0].stem))

@@ -12,6 +12,7 @@ from resnet.errors import OptionError, WeightsError
 from resnet.explorer import Shown
 from resnet.sources import SERVER
 from resnet.ui import links
+from resnet.ui.held import written
 from resnet.ui.page import PRIVATE, Page
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Sharing:
             *(hold.source, hold.stage, hold.percent, hold.fill, compare.change, compare.amount),
         ]
         query = gr.Textbox(visible=False)
-        layout.column.share.click(
+        linked = page.on(
+            layout.column.share.click,
             self._link,
             [
                 page.result,
@@ -58,8 +60,8 @@ class Sharing:
                 *controls,
             ],
             query,
-            **PRIVATE,
-        ).then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
+        )
+        linked.then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
         restored = demo.load(
             self._restore,
             None,
@@ -69,8 +71,8 @@ class Sharing:
             **PRIVATE,
         )  # fmt: skip
         model = self._model = layout.model
-        restored.then(
-            self._check, [layout.wanted, model.chosen], [model.weights, model.chosen], **model.loading, **PRIVATE
+        page.on(
+            restored.then, self._check, [layout.wanted, model.chosen], [model.weights, model.chosen], **model.loading
         )
 
     def _link(
@@ -124,10 +126,10 @@ class Sharing:
             # or turn back a tab that was opened meanwhile.
             said.get("photo", gr.skip()),
             gr.Tabs(selected=tab) if "tab" in said else gr.skip(),
-            said.get("tab", gr.skip()),
-            said.get("class"),
+            written(said["tab"]) if "tab" in said else gr.skip(),
+            written(said.get("class")),
             gr.update(value=weights) if weights else gr.skip(),
-            weights or gr.skip(),
+            written(weights) if weights else gr.skip(),
             said.get("change", gr.skip()) if tab == "compare" else gr.skip(),
             said.get(links.ENLARGED.name),
             *(self._control(part, said, tab) for part in links.CONTROLS),

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from resnet.ui.tabs import blocks
@@ -59,32 +58,12 @@ def test_channels_by_contribution_to_a_class(answered):
     answered.wait_for_function("before => document.querySelector('#grid').innerText !== before", arg=before)
 
 
-FOLLOWING = """() => window.gradio_config.dependencies.reduce((most, one) =>
-  (one.show_progress_on?.length ?? 0) > (most.show_progress_on?.length ?? 0) ? one : most).id"""
-"""The event by which the open tab follows a new answer: it alone shows progress on the panels of all tabs."""
-
-
-@pytest.fixture
-def held(page):
-    """Requests by which the open tab follows a new answer, held back until `continue_` is called."""
-    found, following = [], page.evaluate(FOLLOWING)
-    page.route(
-        "**/queue/join*",
-        lambda route: (
-            found.append(route) if route.request.post_data_json["fn_index"] == following else route.continue_()
-        ),
-    )
-    return found
-
-
-def test_what_was_chosen_meanwhile_outlasts_a_late_answer(page, held, monkeypatch):
-    late = Late(blocks.changes_chart, 2)
+def test_what_was_chosen_meanwhile_outlasts_a_late_answer(page, monkeypatch):
+    late = Late(blocks.changes_chart, 1)
     monkeypatch.setattr(blocks, "changes_chart", late)
+    open_tab(page, "Blocks and channels")
     upload(page, EXAMPLES / "espresso.jpg")
     shown(page, "espresso.jpg")
-    open_tab(page, "Blocks and channels")
-    expect(page.locator("#grid h2")).to_contain_text("of conv4_block23")
-    held.pop().continue_()
     assert late.begun.wait(60)
     slide(page, "#block-number", "Home")
     expect(page.locator("#grid h2")).to_contain_text("of conv4_block1E")
@@ -103,28 +82,6 @@ def test_of_two_quick_clicks_the_last_counts(answered):
     expect(answered.locator("#blocks-large figcaption")).to_contain_text(f"channel {channel}")
     answered.wait_for_timeout(500)
     expect(answered.locator("#block-channel input")).to_have_value(channel)
-
-
-def test_a_click_that_is_slow_on_its_way_is_not_overtaken(answered):
-    open_tab(answered, "Blocks and channels")
-    expect(answered.locator("#grid figure")).to_have_count(16)
-    answered.wait_for_timeout(500)
-    slow = []
-
-    def hold_the_first(route):
-        if slow:
-            route.continue_()
-        else:
-            slow.append(route)
-
-    first, last = (answered.locator("#grid button").nth(place).get_attribute("data-choice") for place in (4, 7))
-    answered.route("**/queue/join*", hold_the_first)
-    click_quickly(answered, [f'#grid [data-choice="{one}"]' for one in (first, last)])
-    answered.wait_for_timeout(700)
-    slow[0].continue_()
-    answered.wait_for_timeout(700)
-    expect(answered.locator("#blocks-large figcaption")).to_contain_text(f"channel {last}")
-    expect(answered.locator("#block-channel input")).to_have_value(last)
 
 
 def test_a_block_stays_that_is_chosen_while_the_grid_of_another_stage_is_drawn(answered, monkeypatch):

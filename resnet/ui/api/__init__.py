@@ -1,5 +1,5 @@
 """The public endpoints: for programs over HTTP, and for language models as tools (MCP)."""
 
-from resnet.ui.api.endpoints import add_endpoints
+from resnet.ui.api.endpoints import NAMES, add_endpoints
 
-__all__ = ["add_endpoints"]
+__all__ = ["NAMES", "add_endpoints"]

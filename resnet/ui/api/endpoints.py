@@ -1,17 +1,17 @@
 """What each endpoint does: JSON with everything, and pictures."""
 
-from __future__ import annotations
+# Annotations are no strings here: Gradio reads what each endpoint returns from them.
 
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
+from anyio import CapacityLimiter, to_thread
 from PIL import Image
 
+from resnet.batching import MOST_TOGETHER
 from resnet.channels import channel_facts, rank_channels
 from resnet.comparison import similarities
 from resnet.errors import OptionError, ResNetError
@@ -26,30 +26,35 @@ from resnet.options import flag, one_of, whole_number
 from resnet.report import as_dictionary, prediction_dictionary
 from resnet.stages import STAGE_NAMES
 from resnet.temporary import touch
-from resnet.ui.api.fields import Fields
 from resnet.ui.classes import likeliest_indices
-from resnet.ui.files import keep_picture
+from resnet.ui.files import keep_file, keep_picture
+from resnet.ui.handlers import faults_counted
 from resnet.ui.language import ENGLISH
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
-from resnet.ui.page import LONG, NETWORK
 from resnet.ui.tabs.compare import other_answer
 from resnet.ui.tabs.hold import HIDING_MAPS, hiding_map
+from resnet.ui.uploads import fetched, photo_path
+
+MOST_LONG = 2
+"""Requests of many passes that are answered at a time; between their passes others get their turn."""
+
+MOST_WAITING = 200
+"""Requests that may wait; more are refused."""
 
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
 Result = dict[str, Any]
 Pictures = list[tuple[Image.Image, str]]
-Files = list[tuple[str, str]]
+Stage = Literal["C1", "C2", "C3", "C4", "C5"]
+Framing = Literal["crop", "whole"]
+Answer = TypeVar("Answer")
 
 # A program gets plain text, but whoever shows it on a page must not get markup from a file's name.
 _NO_MARKUP = str.maketrans("<>", "‹›")
 
 
-def _answer(work: Callable[[], Any]) -> Any:
-    """What `work` gives; what the caller can mend becomes a sentence."""
-    try:
-        return work()
-    except ResNetError as error:
-        raise gr.Error(ENGLISH.error(error).translate(_NO_MARKUP), print_exception=False) from error
+def _refused(error: ResNetError) -> gr.Error:
+    """Return the message to a program, in English."""
+    return gr.Error(ENGLISH.error(error).translate(_NO_MARKUP), print_exception=False)
 
 
 class Endpoints:
@@ -58,13 +63,31 @@ class Endpoints:
     def __init__(self, explorer: Explorer) -> None:
         """Remember what to ask."""
         self._explorer = explorer
+        # They do not go through Gradio's queue, whose waiting calls would hold all of its threads.
+        self._short, self._long = CapacityLimiter(MOST_TOGETHER), CapacityLimiter(MOST_LONG)
 
-    def _observe(self, photo: str | None, framing: Any, weights: Any) -> tuple[Shown, Observation]:
-        if photo is None:
+    async def _answer(self, work: Callable[[], Answer], limiter: CapacityLimiter | None = None) -> Answer:
+        """Run `work` in a thread, when it is its turn.
+
+        Raises:
+            gr.Error: What the caller can fix.
+        """
+        limiter = limiter or self._short
+        with faults_counted(_refused):
+            waiting = limiter.statistics().tasks_waiting
+            if waiting >= MOST_WAITING:
+                raise OptionError("The server is busy: {} requests are waiting. Please try again later.", waiting)
+            return await to_thread.run_sync(work, limiter=limiter)
+
+    def _observe(self, photo: gr.FileData | None, framing: str, weights: str) -> tuple[Shown, Observation]:
+        path = photo_path(photo)
+        if path is None:
             raise OptionError("A photo is needed; received none.")
-        return self._explorer.observe(Source(photo, framing, weights))
+        return self._explorer.observe(Source(path, framing, weights))
 
-    def classify(self, photo: str | None, top_k: Any = 5, framing: Any = "crop", weights: Any = "server") -> Result:
+    async def classify(
+        self, photo: gr.FileData | None, top_k: int = 5, framing: Framing = "crop", weights: str = "server"
+    ) -> Result:
         """Classify a photo with a ResNet: the likeliest classes, and figures on the feature maps C1 to C5.
 
         Args:
@@ -79,22 +102,21 @@ class Endpoints:
             _, observation = self._observe(photo, framing, weights)
             return as_dictionary(observation, ViewOptions(), count)
 
-        result: Result = _answer(work)
-        return result
+        return await self._answer(work)
 
-    def explain(
+    async def explain(
         self,
-        photo: str | None,
-        top_k: Any = 5,
-        framing: Any = "crop",
-        weights: Any = "server",
-        map: Any = "mean",  # noqa: A002 - the endpoint's public parameter
-        channel: Any = 0,
-        colormap: Any = "turbo",
-        scale: Any = "each",
-        opacity: Any = 0.55,
-        smooth: Any = True,
-    ) -> tuple[Result, Files]:
+        photo: gr.FileData | None,
+        top_k: int = 5,
+        framing: Framing = "crop",
+        weights: str = "server",
+        map: Literal["mean", "max", "l2", "channel", "pca"] = "mean",  # noqa: A002 - the endpoint's public parameter
+        channel: int = 0,
+        colormap: Literal["turbo", "viridis", "magma", "inferno", "cividis", "gray"] = "turbo",
+        scale: Literal["each", "shared"] = "each",
+        opacity: float = 0.55,
+        smooth: bool = True,
+    ) -> tuple[Result, list[Result]]:
         """Classify a photo with a ResNet and draw its feature maps of the stages C1 to C5 over it.
 
         Args:
@@ -110,7 +132,7 @@ class Endpoints:
             smooth: False shows each cell as a block.
         """
 
-        def work() -> tuple[Result, Files]:
+        def work() -> tuple[Result, list[Result]]:
             number = whole_number("channel", channel, 0, HIGHEST_CHANNEL)
             view = ViewOptions(map, number, colormap, opacity, scale, smooth)
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
@@ -121,20 +143,19 @@ class Endpoints:
             ]
             return as_dictionary(observation, view, count), _kept(pictures)
 
-        result: tuple[Result, Files] = _answer(work)
-        return result
+        return await self._answer(work)
 
-    def channels(
+    async def channels(
         self,
-        photo: str | None,
-        stage: Any = "C5",
-        block: Any = None,
-        order: Any = "mean",
-        class_name: Any = "",
-        count: Any = 16,
-        framing: Any = "crop",
-        weights: Any = "server",
-    ) -> tuple[Result, Files]:
+        photo: gr.FileData | None,
+        stage: Stage = "C5",
+        block: int | None = None,
+        order: Literal["mean", "max", "contribution"] = "mean",
+        class_name: str = "",
+        count: int = 16,
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, list[Result]]:
         """Show the most active channels of any block of a ResNet for a photo, and what each block changes.
 
         Args:
@@ -148,7 +169,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, Files]:
+        def work() -> tuple[Result, list[Result]]:
             one_of("stage", stage, STAGE_NAMES)
             shown, observation = self._observe(photo, framing, weights)
             trace = self._explorer.blocks(shown)
@@ -189,19 +210,18 @@ class Endpoints:
             ]
             return result, _kept(pictures)
 
-        result: tuple[Result, Files] = _answer(work)
-        return result
+        return await self._answer(work)
 
-    def evidence(
+    async def evidence(
         self,
-        photo: str | None,
-        classes: Any = "",
-        method: Any = "hirescam",
-        scale: Any = "stage",
-        top_k: Any = 5,
-        framing: Any = "crop",
-        weights: Any = "server",
-    ) -> tuple[Result, Files]:
+        photo: gr.FileData | None,
+        classes: str = "",
+        method: Literal["gradcam", "gradcam++", "hirescam", "layercam"] = "hirescam",
+        scale: Literal["stage", "each"] = "stage",
+        top_k: int = 5,
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, list[Result]]:
         """Show which part of a photo speaks for which class at each stage of a ResNet (class activation maps).
 
         Args:
@@ -214,7 +234,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, Files]:
+        def work() -> tuple[Result, list[Result]]:
             shown, observation = self._observe(photo, framing, weights)
             text = str(classes or "")
             if text.count(";") > MAXIMUM_CLASSES:  # before each is looked up
@@ -246,21 +266,20 @@ class Endpoints:
                 ]
             return {**_origin(observation), "method": method, "classes": rows}, _kept(pictures)
 
-        result: tuple[Result, Files] = _answer(work)
-        return result
+        return await self._answer(work)
 
-    def hold(
+    async def hold(
         self,
-        photo: str | None,
-        map: Any = "hirescam",  # noqa: A002 - the endpoint's public parameter
-        stage: Any = "C5",
-        class_name: Any = "",
-        percent: Any = 20,
-        fill: Any = "blur",
-        curves: Any = False,
-        framing: Any = "crop",
-        weights: Any = "server",
-    ) -> tuple[Result, str]:
+        photo: gr.FileData | None,
+        map: Literal["gradcam", "gradcam++", "hirescam", "layercam", "mean", "max", "l2"] = "hirescam",  # noqa: A002 - the endpoint's public parameter
+        stage: Stage = "C5",
+        class_name: str = "",
+        percent: float = 20,
+        fill: Literal["blur", "mean"] = "blur",
+        curves: bool = False,
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, gr.FileData]:
         """Hide the hottest part of a map from a ResNet and classify again: does the explanation hold?
 
         Args:
@@ -275,7 +294,7 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, str]:
+        def work() -> tuple[Result, Any]:
             one_of("map", map, HIDING_MAPS)
             place = STAGE_NAMES.index(one_of("stage", stage, STAGE_NAMES))
             shown, observation = self._observe(photo, framing, weights)
@@ -303,22 +322,21 @@ class Endpoints:
                     "hides_more_than": measured.chance.beaten,
                     "verdict": measured.chance.verdict,
                 }
-            return result, keep_picture(hidden.picture)
+            return result, _file(keep_picture(hidden.picture))
 
-        result: tuple[Result, str] = _answer(work)
-        return result
+        return await self._answer(work, self._long)
 
-    def compare(
+    async def compare(
         self,
-        photo: str | None,
-        other: str | None = None,
-        change: Any = "rotate",
-        amount: Any = 30,
-        map: Any = "mean",  # noqa: A002 - the endpoint's public parameter
-        top_k: Any = 5,
-        framing: Any = "crop",
-        weights: Any = "server",
-    ) -> tuple[Result, str]:
+        photo: gr.FileData | None,
+        other: gr.FileData | None = None,
+        change: Literal["rotate", "blur", "noise", "grey", "brightness", "occlude"] = "rotate",
+        amount: float = 30,
+        map: Literal["mean", "max", "l2", "pca"] = "mean",  # noqa: A002 - the endpoint's public parameter
+        top_k: int = 5,
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, gr.FileData]:
         """Compare what a ResNet sees in two photos, or in one photo before and after a change, stage by stage.
 
         Args:
@@ -332,11 +350,11 @@ class Endpoints:
             weights: "server" for the server's own choice, "bundled" or "imagenet".
         """
 
-        def work() -> tuple[Result, str]:
+        def work() -> tuple[Result, Any]:
             view = ViewOptions(one_of("map", map, COMPARED_MAPS))
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
             shown, one = self._observe(photo, framing, weights)
-            _, second = other_answer(self._explorer, shown, other, change, amount)
+            _, second = other_answer(self._explorer, shown, photo_path(other), change, amount)
             if other is None:
                 second = second.named(f"{one.photo_name}, {change} {amount:g}")
             found = similarities(one, second)
@@ -357,20 +375,19 @@ class Endpoints:
                 ],
             }
             figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
-            return result, keep_picture(figure.convert("RGB"))
+            return result, _file(keep_picture(figure.convert("RGB")))
 
-        result: tuple[Result, str] = _answer(work)
-        return result
+        return await self._answer(work)
 
-    def batch(
+    async def batch(
         self,
-        photos: list[str] | None,
-        top_k: Any = 5,
-        framing: Any = "crop",
-        weights: Any = "server",
-        figures: Any = False,
-        raw_maps: Any = False,
-    ) -> tuple[Result, str]:
+        photos: list[str | gr.FileData],
+        top_k: int = 5,
+        framing: Framing = "crop",
+        weights: str = "server",
+        figures: bool = False,
+        raw_maps: bool = False,
+    ) -> tuple[Result, gr.FileData]:
         """Classify many photos with a ResNet; a photo that cannot be read is listed with the reason.
 
         Args:
@@ -381,11 +398,15 @@ class Endpoints:
             figures: Put a figure of each photo into the ZIP file.
             raw_maps: Put the raw maps of each photo into the ZIP file, as NPZ.
         """
+        with faults_counted(_refused):
+            if not isinstance(photos, list) or not 1 <= len(photos) <= MOST_PHOTOS:
+                received = len(photos) if isinstance(photos, list) else 0
+                raise OptionError("A batch takes 1 to {} photos; received {}.", MOST_PHOTOS, received)
+            # Addresses in a list come as they are; single ones have been fetched by Gradio.
+            local = [await _fetched(photo) for photo in photos]
 
-        def work() -> tuple[Result, str]:
-            files = photos or []
-            if not 1 <= len(files) <= MOST_PHOTOS:
-                raise OptionError("A batch takes 1 to {} photos; received {}.", MOST_PHOTOS, len(files))
+        def work() -> tuple[Result, Any]:
+            files = [path for path in map(photo_path, local) if path]
             engine = self._explorer.provider.engine(weights)
             with temporary_export(
                 engine.manifest,
@@ -398,10 +419,9 @@ class Endpoints:
                 sources = [(Path(file), Path(file).name) for file in files]
                 for done, _ in enumerate(write_all(answer_many(sources, engine, framing), export), 1):
                     touch(*files[done:])
-                return export.content(), str(save_file_to_cache(export.packed(), get_upload_folder()))
+                return export.content(), _file(keep_file(export.packed()))
 
-        result: tuple[Result, str] = _answer(work)
-        return result
+        return await self._answer(work, self._long)
 
     @staticmethod
     def _class(observation: Observation, name: Any) -> int:
@@ -409,9 +429,14 @@ class Endpoints:
         return observation.manifest.class_named(wanted) if wanted else likeliest_indices(observation, 1)[0]
 
 
-def _kept(pictures: Pictures) -> Files:
-    """Pictures as files that the caller can fetch; at the end, when nothing else can fail."""
-    return [(keep_picture(picture), caption) for picture, caption in pictures]
+def _file(path: str) -> Any:
+    """Return what tells Gradio's clients that a file can be fetched."""
+    return {"path": path, "orig_name": Path(path).name, "meta": {"_type": "gradio.FileData"}}
+
+
+def _kept(pictures: Pictures) -> list[Result]:
+    """Store pictures as files that the caller can fetch; at the end, when nothing else can fail."""
+    return [{"image": _file(keep_picture(picture)), "caption": caption} for picture, caption in pictures]
 
 
 def _origin(observation: Observation) -> Result:
@@ -431,42 +456,24 @@ def _curve(curve: Curve) -> Result:
     return {"area": curve.area, "shares": curve.shares.tolist(), "probabilities": curve.probabilities.tolist()}
 
 
-def add_endpoints(explorer: Explorer, *, fetch: bool) -> None:
+async def _fetched(photo: str | gr.FileData) -> str | gr.FileData:
+    is_address = isinstance(photo, str) and photo.startswith(("http://", "https://"))
+    return await fetched(str(photo)) if is_address else photo
+
+
+NAMES = ("classify", "explain", "channels", "evidence", "hold", "compare", "batch")
+"""Of all endpoints."""
+
+
+def add_endpoints(explorer: Explorer) -> None:
     """Add all endpoints to the page that is being built; nothing of them is visible.
 
     Args:
         explorer: What asks the network.
-        fetch: Whether addresses of photos are fetched.
     """
     work = Endpoints(explorer)
-    with gr.Row(visible=False):
-        of = Fields(explorer.provider, fetch=fetch)
-        result = gr.JSON(label="The answer as JSON: image, weights and framing first, then what was asked")
-        pictures = gr.Gallery(label="Overlays over the photo, each with a caption")
-        # No page shows it, but each would load its code, of which a player for films is the largest part.
-        pictures.get_block_name = lambda: "json"  # type: ignore[method-assign]
-        picture = gr.Image(label="What the answer shows as one picture")
-        file = gr.File(label="ZIP file: predictions.csv, manifest.json, figures, maps")
-        trigger = gr.Button()
-    drawn = [of.aggregation, of.channel, of.colormap, of.scale, of.opacity, of.smooth]
-    asked = [of.framing, of.weights]
-    endpoints: list[tuple[Callable[..., Any], list[Any], list[Any]]] = [
-        (work.classify, [of.photo, of.top_k, *asked], [result]),
-        (work.explain, [of.photo, of.top_k, *asked, *drawn], [result, pictures]),
-        (work.channels, [of.photo, of.stage, of.block, of.order, of.class_name, of.count, *asked], [result, pictures]),
-        (
-            work.evidence,
-            [of.photo, of.classes, of.method, of.evidence_scale, of.top_k, *asked],
-            [result, pictures],
-        ),
-        (
-            work.hold,
-            [of.photo, of.hiding_map, of.stage, of.class_name, of.percent, of.fill, of.curves, *asked],
-            [result, picture],
-        ),
-        (work.compare, [of.photo, of.other, of.change, of.amount, of.aggregation, of.top_k, *asked], [result, picture]),
-        (work.batch, [of.photos, of.top_k, *asked, of.figures, of.raw_maps], [result, file]),
-    ]
-    for function, inputs, outputs in endpoints:
-        turn = LONG if function in (work.batch, work.hold) else NETWORK
-        trigger.click(function, inputs, outputs, api_name=function.__name__, api_visibility="public", **turn)
+    with gr.Row(visible=False):  # or the page would look for code that draws the parameters
+        for name in NAMES:
+            gr.api(  # type: ignore[attr-defined]  # documented, but not in Gradio's list of names
+                getattr(work, name), api_name=name, queue=False, concurrency_limit=None
+            )

@@ -16,23 +16,23 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, find_classes, likeliest_indices
+from resnet.ui.handlers import choice_of
 from resnet.ui.page import (
     CHOICE_SCRIPT,
     CLICK,
     NETWORK,
-    PRIVATE,
     QUICK,
     Page,
     drawing_options,
-    on_each,
     setting,
 )
+from resnet.ui.parts import html
 
 
 class BlocksTab:
     """The tab for what happens inside a stage."""
 
-    def __init__(self, page: Page, wanted: gr.State) -> None:
+    def __init__(self, page: Page, wanted: gr.Textbox) -> None:
         """Add the tab to the page that is built.
 
         Args:
@@ -76,8 +76,8 @@ class BlocksTab:
                     elem_id="channels-shown",
                     min_width=220,
                 )
-            self.changes = gr.HTML(elem_id="changes")
-            self.grid = gr.HTML(
+            self.changes = html(elem_id="changes")
+            self.grid = html(
                 markup.panel(t("Channels"), markup.empty(t("Choose a photo first; its channels appear here."))),
                 elem_id="grid",
                 js_on_load=CHOICE_SCRIPT,
@@ -88,7 +88,7 @@ class BlocksTab:
             # The channel that a link asks for, until an answer has shown it, and what the grid is about: both in the
             # browser, so that each event tells them as they were with the channel that it tells.
             self.linked, self.drawn = gr.Number(visible=False), gr.Textbox(visible=False)
-            self.facts = gr.HTML(elem_id="channel-facts")
+            self.facts = html(elem_id="channel-facts")
             self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block, self.channel, *page.drawing])
         ordering = [self.stage, self.block, self.order, self.target, self.count]
         grid_inputs = [page.result, *ordering, *page.drawing]
@@ -103,32 +103,38 @@ class BlocksTab:
             panel=self.grid,
             follow=self.cell.follow,
         )
-        self.order.change(
-            None,
+        page.on(
+            self.order.change,
+            lambda order: gr.update(visible=order == "contribution"),
             self.order,
             self.target,
-            js='(order) => ({ visible: order === "contribution", __type__: "update" })',
-            **PRIVATE,
+            queue=False,
+            show_progress="hidden",
         )
-        staged = self.stage.change(self.choose_stage, [page.result, self.stage], self.block, **QUICK)
+        staged = page.on(self.stage.change, self.choose_stage, [page.result, self.stage], self.block, **QUICK)
         # Only an order by contribution to a class that was not asked before needs the network.
-        redrawn = on_each(
+        redrawn = page.on_each(
             [staged.then, self.block.change, self.order.change, self.target.change, self.count.change],
             self.redraw_others,
             [self.drawn, *grid_inputs],
             [self.drawn, self.changes, self.grid, self.channel],
             **{**QUICK, **NETWORK},
         )
-        enlarged = self.channel.change(self.enlarge, channel_inputs, channel_outputs, **QUICK)
-        again = [event.then(self.enlarge, channel_inputs, channel_outputs, **QUICK) for event in redrawn]
-        restyled = gr.on(
+        enlarged, *again = page.on_each(
+            [self.channel.change, *(event.then for event in redrawn)],
+            self.enlarge,
+            channel_inputs,
+            channel_outputs,
+            **QUICK,
+        )
+        restyled = page.on(
             [control.change for control in page.drawing],  # type: ignore[attr-defined]
             self.restyle,
             [page.active, page.result, *ordering, self.channel, *page.drawing],
             [self.changes, self.grid, *channel_outputs],
             **QUICK,
         )
-        self.grid.select(_chosen_channel, None, self.channel, **CLICK)
+        page.on_event(self.grid.select, _chosen_channel, self.channel, **CLICK)
         for event in (enlarged, *again, restyled):
             self.cell.follow(event)
 
@@ -323,5 +329,5 @@ def _drawn(shown: Shown, stage: str, block: Any, order: str, target: int | None,
 
 
 def _chosen_channel(event: gr.EventData) -> int:
-    choice = str(getattr(event, "choice", ""))
+    choice = choice_of(event)
     return int(choice) if choice.isdecimal() and len(choice) < 6 else 0

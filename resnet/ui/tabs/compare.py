@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from typing import Any
 
@@ -19,8 +18,8 @@ from resnet.report import safe_stem
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.files import keep
-from resnet.ui.inputs import photo_input
-from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, on_each, unfinished, view_options
+from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, unfinished, view_options
+from resnet.ui.parts import html, photo_field
 
 CHANGE_NAMES = {
     "rotate": "Rotate",
@@ -64,8 +63,7 @@ class CompareTab:
         with gr.Tab(t("Compare"), id="compare", elem_id="tab-compare") as self.tab:
             with gr.Row():
                 with gr.Column(min_width=240):
-                    self.other = photo_input(
-                        t,
+                    self.other = photo_field(
                         label=t("Another photo"),
                         sources=["upload", "clipboard"],
                         placeholder=t("Drop another photo here; without one the same photo is changed"),
@@ -82,39 +80,41 @@ class CompareTab:
                     )
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
                     self.ranged = gr.Textbox("rotate", visible=False)
-            self.result = gr.HTML(self._waiting(), elem_id="compare-result")
+            self.result = html(self._waiting(), elem_id="compare-result")
             save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison")
             file = gr.DownloadButton(visible="hidden", elem_id="comparison-file")
         compared = [self.other, self.change, self.amount]
         inputs = [*compared, page.top_k, *maps_view]
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
-        # In the browser alone: an answer from the server could come after the visitor has moved the slider.
-        ranges = json.dumps({name: {**self.range_of(name), "__type__": "update"} for name in CHANGES})
-        # And of a visitor's own choice alone: a link brings its amount, and Gradio tells of a mere look as well.
-        self.change.input(
-            None,
+        # A link brings its amount, and Gradio tells of a mere look at the list as well: only a new choice has a range.
+        page.on(
+            self.change.input,
+            self.choose,
             [self.change, self.ranged],
             [self.amount, self.ranged],
-            js=f'(change, was) => [change === was ? {{ __type__: "update" }} : ({ranges})[change], change]',
-            **PRIVATE,
+            queue=False,
+            show_progress="hidden",
         )
-        on_each(
+        page.on_each(
             [self.other.change, self.change.change, self.amount.change],
             self.compare,
             [page.result, *inputs],
             self.result,
             **{**QUICK, **NETWORK, "show_progress": "minimal"},
         )
-        gr.on(
+        page.on(
             [control.change for control in (page.top_k, *page.drawing)],  # type: ignore[attr-defined]
             self.restyle,
             [page.active, page.result, *inputs],
             self.result,
             **{**QUICK, **NETWORK},
         )
-        save.click(self.figure, [page.result, *compared, *maps_view], file, **NETWORK, **PRIVATE).success(
-            None, js=SAVE_SCRIPT % "comparison-file", **PRIVATE
-        )
+        saved = page.on(save.click, self.figure, [page.result, *compared, *maps_view], file, **NETWORK)
+        saved.success(None, js=SAVE_SCRIPT % "comparison-file", **PRIVATE)
+
+    def choose(self, change: str, was: str) -> tuple[Any, Any]:
+        """Give the slider the range of a change that was not chosen before."""
+        return (gr.skip(), gr.skip()) if change == was else (gr.update(**self.range_of(change)), change)
 
     def range_of(self, change: str) -> dict[str, Any]:
         """The slider for a change: its range, usual amount and unit."""

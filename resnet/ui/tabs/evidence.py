@@ -17,13 +17,15 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, Page, drawing_options, on_each, setting
+from resnet.ui.handlers import choice_of
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, Page, drawing_options, setting
+from resnet.ui.parts import html
 
 
 class EvidenceTab:
     """The tab for class activation maps."""
 
-    def __init__(self, page: Page, wanted: gr.State) -> None:
+    def __init__(self, page: Page, wanted: gr.Textbox) -> None:
         """Add the tab to the page that is built.
 
         Args:
@@ -57,7 +59,7 @@ class EvidenceTab:
                     elem_id="evidence-scale",
                     min_width=190,
                 )
-            self.matrix = gr.HTML(
+            self.matrix = html(
                 markup.panel(
                     t("Class evidence"),
                     markup.empty(t("Choose a photo first; what speaks for each class appears here.")),
@@ -68,8 +70,8 @@ class EvidenceTab:
             with gr.Row():
                 self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
                 self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
-            self.difference = gr.HTML(elem_id="difference")
-            self.chosen = gr.State()
+            self.difference = html(elem_id="difference")
+            self.chosen = page.held()
             self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
             self.cell = CellAnswer(
                 page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
@@ -89,25 +91,26 @@ class EvidenceTab:
         ]
         page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
         # Not `input`, which a class that is taken away does not cause.
-        changed = self.classes.change(
-            self.draw_others, [self.drawn, page.result, *inputs], outputs, **{**QUICK, **NETWORK}
+        changed = page.on(
+            self.classes.change, self.draw_others, [self.drawn, page.result, *inputs], outputs, **{**QUICK, **NETWORK}
         )
-        redrawn = on_each(
+        redrawn = page.on_each(
             [self.method.change, self.scale.change, self.one.input, self.other.input],
             self.draw,
             [page.result, *inputs],
             outputs,
             **{**QUICK, **NETWORK},
         )
-        restyled = gr.on(
+        restyled = page.on(
             [control.change for control in page.drawing],  # type: ignore[attr-defined]
             self.restyle,
             [page.active, page.result, *inputs],
             outputs,
             **QUICK,
         )
-        self.matrix.select(_chosen_map, None, self.chosen, **CLICK)
-        enlarged = self.chosen.change(
+        page.on_event(self.matrix.select, _chosen_map, self.chosen, **CLICK)
+        enlarged = page.on(
+            self.chosen.change,
             self.enlarge,
             [page.result, self.classes, self.method, self.scale, self.chosen, *page.drawing],
             self.cell.large,
@@ -318,6 +321,6 @@ def _drawn(shown: Shown, classes: Sequence[int]) -> str:
 
 
 def _chosen_map(event: gr.EventData) -> tuple[int, int]:
-    row, _, stage = str(getattr(event, "choice", "")).partition(":")
+    row, _, stage = choice_of(event).partition(":")
     places = int(row) if row.isdecimal() else 0, int(stage) if stage.isdecimal() else len(STAGE_NAMES)
     return min(places[0], MAXIMUM_CLASSES - 1), min(places[1], len(STAGE_NAMES) - 1)

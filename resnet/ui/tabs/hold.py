@@ -17,7 +17,8 @@ from resnet.occlusion import FILLS, LEAST_PROBABILITY, TESTED_SHARE, Chance
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
-from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, on_each, setting
+from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, setting
+from resnet.ui.parts import html
 
 HIDING_MAPS = (*METHODS, "mean", "max", "l2")
 
@@ -52,7 +53,7 @@ def hiding_map(explorer: Explorer, shown: Shown, source: str, stage: int, target
 class HoldTab:
     """The tab that puts a map to the test."""
 
-    def __init__(self, page: Page, wanted: gr.State) -> None:
+    def __init__(self, page: Page, wanted: gr.Textbox) -> None:
         """Add the tab to the page that is built.
 
         Args:
@@ -89,16 +90,16 @@ class HoldTab:
                     label=t("Hidden by"),
                     elem_id="hold-fill",
                 )
-            self.result = gr.HTML(self._waiting(), elem_id="hold-result")
+            self.result = html(self._waiting(), elem_id="hold-result")
             measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
-            self.curves = gr.HTML(elem_id="curves")
+            self.curves = html(elem_id="curves")
             self.made_for = gr.Textbox(visible=False)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
         chosen = [self.source, self.stage, self.target, self.percent, self.fill]
         inputs = [self.made_for, self.measured, wanted, *chosen]
         outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
-        on_each(
+        page.on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
             page.saying(self.hide, outputs, self.result),
             [page.result, *inputs],
@@ -107,20 +108,22 @@ class HoldTab:
         )
         # Noted in the browser, before any request: a change of the controls whose answer is still to come
         # then finds that the curves are of what they say.
-        measure.click(
+        noted = measure.click(
             None,
             [self.answer, self.source, self.stage, self.target, self.fill],
             [self.measured, self.curves],
             js='(...chosen) => [chosen.join(" "), ""]',
             **PRIVATE,
-        ).then(
+        )
+        page.on(
+            noted.then,
             self.measure,
             [page.result, self.answer, self.source, self.stage, self.target, self.fill],
             self.curves,
             show_progress="full",
             trigger_mode="always_last",  # of something else, while one is being measured
+            progress=True,
             **LONG,
-            **PRIVATE,
         )
 
     def _waiting(self) -> str:
@@ -205,7 +208,7 @@ class HoldTab:
         stage: str,
         target: int | None,
         fill: str,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it in the signature
+        progress: gr.Progress,
     ) -> Any:
         """Both curves with their areas, and the verdict by moved copies."""
         t = self._page.t

@@ -12,6 +12,7 @@ from resnet.stages import STAGE_FILTERS, block_table, stage_table
 from resnet.ui import markup
 from resnet.ui.numbers import NUMBERS
 from resnet.ui.page import Page
+from resnet.ui.parts import html
 
 TENDS_TO_SHOW = (
     "edges, colours, brightness",
@@ -97,7 +98,7 @@ class LearnTab:
         """Add the tab to the page that is built."""
         self._page = page
         with gr.Tab(page.t("Learn"), id="learn", elem_id="tab-learn") as tab:
-            gr.HTML(self._content(), elem_id="learn")
+            html(self._content(), elem_id="learn")
         page.opened(tab, "learn")
 
     def _content(self) -> str:

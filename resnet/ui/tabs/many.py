@@ -11,15 +11,16 @@ from typing import Any
 
 import gradio as gr
 from cachetools import LRUCache
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
 from PIL import ImageOps
 
-from resnet.errors import ResNetError
 from resnet.export import MOST_PHOTOS, Answer, answer_many, temporary_export, write_all
 from resnet.temporary import touch
 from resnet.ui import markup
+from resnet.ui.files import keep_file
+from resnet.ui.handlers import checked, faults_counted
+from resnet.ui.held import read
 from resnet.ui.page import LONG, PRIVATE, Page, view_options
+from resnet.ui.parts import html
 
 SIDE = 72
 BETWEEN_LOOKS = 1.0
@@ -81,8 +82,8 @@ class ManyTab:
             with gr.Row():
                 start = gr.Button(t("Classify all"), variant="primary", elem_id="many-start")
                 stop = gr.Button(t("Stop"), elem_id="many-stop", interactive=False)
-            self.progress = gr.HTML(elem_id="many-progress")
-            self.table = gr.HTML(
+            self.progress = html(elem_id="many-progress")
+            self.table = html(
                 markup.panel(t("Answers"), markup.empty(t("Choose photos and start; each gets a row here."))),
                 elem_id="many-table",
                 js_on_load=SORT_SCRIPT,
@@ -90,18 +91,27 @@ class ManyTab:
             self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
         page.opened(self.tab, "many")
         self._start, self._stop = start, stop
-        self._batches: LRUCache[int, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
+        self._batches: LRUCache[str, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
         self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
 
-    def connect(self, weights: gr.State) -> None:
+    def connect(self, weights: gr.Textbox) -> None:
         """Let the buttons work, with the visitor's choice of weights, which a later tab holds."""
         switch: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
         self._start.click(self._begin, None, self._stop, **switch)
+        inputs = [self.files, weights, *self._inputs]
+
+        def run(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+            with faults_counted(self._page.refusal):
+                given = list(map(checked, inputs, values))
+                given[1] = read(given[1])
+                yield from self.run(str(request.session_hash), *given)
+
         running = self._start.click(
-            self.run,
-            [self.files, weights, *self._inputs],
+            run,
+            inputs,
             [self.progress, self.table, self.download],
             show_progress="hidden",
+            preprocess=False,
             **LONG,
             **PRIVATE,
         )
@@ -110,18 +120,18 @@ class ManyTab:
         self._stop.click(self._end, None, [self.progress, self._stop], **switch)
 
     def _begin(self, request: gr.Request) -> Any:
-        return gr.update(interactive=not self._batches.setdefault(hash(request.session_hash), False))
+        return gr.update(interactive=not self._batches.setdefault(str(request.session_hash), False))
 
     def _end(self, request: gr.Request) -> tuple[Any, Any]:
-        if hash(request.session_hash) not in self._batches:  # it has ended just now
+        if str(request.session_hash) not in self._batches:  # it has ended just now
             return gr.skip(), gr.update(interactive=False)
-        self._batches[hash(request.session_hash)] = True
+        self._batches[str(request.session_hash)] = True
         return markup.message(self._page.t("The photos in hand are finished first.")), gr.update(interactive=False)
 
     def run(
         self,
-        request: gr.Request,
-        files: list[str] | None,
+        batch: str,
+        files: list[str],
         weights: str,
         framing: str,
         top_k: Any,
@@ -129,8 +139,19 @@ class ManyTab:
         maps: bool,
         *view: Any,
     ) -> Iterator[tuple[Any, ...]]:
-        """Answer photo by photo; the table grows, and at the end, or when it is stopped, everything is one file."""
-        t, batch = self._page.t, hash(request.session_hash)
+        """Answer photo by photo; the table grows, and at the end, or when it is stopped, everything is one file.
+
+        Args:
+            batch: The session, whose *Stop* ends the batch.
+            files: Paths of the photos.
+            weights: The visitor's choice.
+            framing: "crop" or "whole".
+            top_k: Classes per photo.
+            figures: Whether figures go into the file.
+            maps: Whether raw maps do.
+            view: Controls of the *Maps* tab.
+        """
+        t = self._page.t
         try:
             if not files:
                 raise self._page.fault(t("Choose some photos first."))
@@ -152,9 +173,7 @@ class ManyTab:
                         continue
                     next_look = time.monotonic() + BETWEEN_LOOKS
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
-                kept = save_file_to_cache(export.packed(), get_upload_folder())
-        except ResNetError as error:
-            raise self._page.fault(t.error(error)) from error
+                kept = keep_file(export.packed())
         finally:
             self._batches.pop(batch, None)
         done = self._progress(len(rows), len(files))

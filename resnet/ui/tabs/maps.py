@@ -12,11 +12,9 @@ from resnet.report import as_dictionary, figure_png
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, QUICK, Page, on_each, or_usual, unfinished, view_options
-
-_USEFUL_CONTROLS = """
-(map) => [map === "channel", map !== "pca"].map((visible) => ({ visible, __type__: "update" }))
-"""
+from resnet.ui.handlers import choice_of
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, QUICK, Page, or_usual, unfinished, view_options
+from resnet.ui.parts import html
 
 
 class MapsTab:
@@ -27,7 +25,7 @@ class MapsTab:
         self._page = page
         t = page.t
         with gr.Tab(t("Maps"), id="maps", elem_id="tab-maps") as self.tab:
-            self.strip = gr.HTML(
+            self.strip = html(
                 markup.panel(t("Feature maps C1 to C5"), markup.empty(t("The five maps appear here."))),
                 elem_id="stages",
                 js_on_load=CHOICE_SCRIPT,
@@ -41,19 +39,22 @@ class MapsTab:
             everything = [page.result, page.top_k, *self.view]
             page.downloads(figure, self.figure, everything, "figure-file")
             page.downloads(data, self.data, everything, "data-file")
-        restyled = on_each(
+        restyled = page.on_each(
             [control.change for control in self.view],
             self.restyle,
             [page.result, self.stage, *self.view],
             [self.strip, self.cell.large],
             **QUICK,
         )
-        enlarged = self.stage.change(self.enlarge, [page.result, self.stage, *self.view], self.cell.large, **QUICK)
-        self.strip.select(_chosen_stage, None, self.stage, **CLICK)
+        enlarged = page.on(
+            self.stage.change, self.enlarge, [page.result, self.stage, *self.view], self.cell.large, **QUICK
+        )
+        page.on_event(self.strip.select, _chosen_stage, self.stage, **CLICK)
         for event in (*restyled, enlarged):
             self.cell.follow(event)
         again = page.saying(self.show, self.outputs, self.strip)
-        self.cell.follow(page.opened(self.tab, "maps").then(again, self.inputs, self.outputs, **QUICK))
+        opened = page.opened(self.tab, "maps")
+        self.cell.follow(page.on(opened.then, again, self.inputs, self.outputs, **QUICK))
 
     @property
     def inputs(self) -> list[Any]:
@@ -67,7 +68,7 @@ class MapsTab:
 
     def _controls(self) -> None:
         """The view, in the order of `page.view_options`; the drawing controls stand beside the photo."""
-        t = self._page.t
+        page, t = self._page, self._page.t
         with gr.Row(elem_id="view"):
             aggregation = gr.Dropdown(
                 [
@@ -100,8 +101,9 @@ class MapsTab:
                 elem_id="scale",
                 min_width=190,
             )
-        # Which controls have an effect depends on the map; the browser alone shows and hides them.
-        aggregation.change(None, aggregation, [channel, scale], js=_USEFUL_CONTROLS, **PRIVATE)
+        page.on(
+            aggregation.change, _useful_controls, aggregation, [channel, scale], queue=False, show_progress="hidden"
+        )
         colormap, opacity, smooth = self._page.drawing
         self.aggregation, self.channel, self.scale = aggregation, channel, scale
         self.view: list[Any] = [aggregation, channel, colormap, scale, opacity, smooth]
@@ -171,6 +173,11 @@ class MapsTab:
         )
 
 
+def _useful_controls(aggregation: str) -> tuple[Any, Any]:
+    """Show only the controls that have an effect on such a map."""
+    return gr.update(visible=aggregation == "channel"), gr.update(visible=aggregation != "pca")
+
+
 def _chosen_stage(event: gr.EventData) -> str:
-    stage = str(getattr(event, "choice", ""))
+    stage = choice_of(event)
     return stage if stage in STAGE_NAMES else STAGE_NAMES[-1]

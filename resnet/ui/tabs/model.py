@@ -19,7 +19,8 @@ from resnet.stages import (
     stage_table,
 )
 from resnet.ui import markup
-from resnet.ui.page import PRIVATE, Page
+from resnet.ui.page import Page
+from resnet.ui.parts import html
 
 CHOICE_NAMES = {
     SERVER: "The server's choice",
@@ -60,23 +61,25 @@ class ModelTab:
                        "are not on the server."),
                 elem_id="weights-choice",
             )  # fmt: skip
-            self.description = gr.HTML(elem_id="model-description")
-            self.classes = gr.HTML(elem_id="class-list", js_on_load=FILTER_SCRIPT)
-            self.chosen = gr.State(SERVER)  # inside: Gradio would count one between tabs as a tab
+            self.description = html(elem_id="model-description")
+            self.classes = html(elem_id="class-list", js_on_load=FILTER_SCRIPT)
+            self.chosen = page.held(SERVER)  # inside: Gradio would count one between tabs as a tab
         self.loading: dict[str, Any] = {
             "concurrency_id": "weights",
             "concurrency_limit": 8,  # who waits for a download leaves room for others' choices
             "show_progress_on": self.description,
         }
-        page.opened(self.tab, "model").then(self.describe, self.chosen, [self.description, self.classes], **PRIVATE)
-        self.weights.input(
+        described = [self.description, self.classes]
+        page.on(page.opened(self.tab, "model").then, self.describe, self.chosen, described)
+        chosen = page.on(
+            self.weights.input,
             self.choose,
             [self.weights, self.chosen],
             [self.weights, self.chosen],
             trigger_mode="multiple",  # another choice while one is being downloaded
             **self.loading,
-            **PRIVATE,
-        ).then(self.describe, self.chosen, [self.description, self.classes], **PRIVATE)
+        )
+        page.on(chosen.then, self.describe, self.chosen, described)
 
     def choose(self, wanted: str, current: str) -> tuple[Any, str]:
         """Load other weights; if they cannot be had, say so and stay with those of before."""

@@ -1,0 +1,137 @@
+"""Event handlers: values checked, faults counted, and the last choice wins."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from math import isfinite
+from typing import Any
+
+import gradio as gr
+from cachetools import LRUCache
+
+from resnet.errors import OptionError, ResNetError
+from resnet.metrics import count_error
+from resnet.options import repr_of
+from resnet.ui.uploads import file_paths, photo_path
+
+ORDER_HEADER = "x-resnet-order"
+"""Header that `guard.Guard` adds to each request: a number that is higher than those of all requests before."""
+
+MOST_SESSIONS = 2000
+"""Sessions for which the order of answers is remembered."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+_next = count(1)
+
+
+def next_number() -> int:
+    """Return a number that is higher than all before."""
+    return next(_next)
+
+
+class LastChoice:
+    """Drops from an answer what a later request has answered already.
+
+    Gradio shows answers in the order in which they come. A slow one, such as that of a new photo, would otherwise
+    replace what the visitor has asked for since. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._lock = threading.Lock()
+        self._numbers: LRUCache[str | None, dict[Any, int]] = LRUCache(MOST_SESSIONS)
+
+    def filter(self, request: gr.Request, outputs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """Return the values, with `gr.skip()` in place of those that are out of date.
+
+        Args:
+            request: Request that is answered.
+            outputs: Components.
+            values: One for each component.
+        """
+        number = int(request.headers.get(ORDER_HEADER) or next_number())
+        wanted = list(values)
+        with self._lock:
+            shown = self._numbers.setdefault(request.session_hash, {})
+            for place, component in enumerate(outputs):
+                if wanted[place] == gr.skip():
+                    continue
+                if shown.get(component, 0) > number:
+                    wanted[place] = gr.skip()
+                else:
+                    shown[component] = number
+        return wanted
+
+
+@contextlib.contextmanager
+def faults_counted(say: Callable[[ResNetError], gr.Error]) -> Iterator[None]:
+    """Count what ends a request, and turn errors that a user can fix into messages.
+
+    Args:
+        say: Makes the message of an error.
+    """
+    try:
+        yield
+    except gr.Error as error:
+        if isinstance(error.__cause__, ResNetError):
+            count_error(error.__cause__)
+        raise
+    except ResNetError as error:
+        count_error(error)
+        raise say(error) from error
+    except OSError as error:
+        count_error(error)
+        if error.errno not in NO_ROOM:
+            raise
+        fault = OptionError("The server cannot store files now: {}. Please try again later.", error.strerror)
+        raise say(fault) from error
+    except Exception as error:
+        count_error(error)
+        raise
+
+
+_KINDS: dict[type, tuple[type, ...]] = {
+    gr.Slider: (int, float),
+    gr.Number: (int, float),
+    gr.Checkbox: (bool,),
+    gr.Textbox: (str,),
+}
+
+
+def checked(component: Any, value: Any) -> Any:
+    """Return the value of a component as handlers expect it. Gradio hands it over unchecked.
+
+    Photos and files become paths. The range of a number is checked where the number is used.
+
+    Raises:
+        ResNetError: The value is of another kind, no choice of the component, or no photo.
+    """
+    if isinstance(component, gr.Image):
+        return photo_path(value)
+    if isinstance(component, gr.File):
+        return file_paths(value)
+    if value is None:
+        return None
+    if isinstance(component, gr.Radio | gr.Dropdown):
+        known = [choice for _, choice in component.choices]
+        entries = value if isinstance(value, list) else [value]
+        # Lists of classes differ from visitor to visitor; their indices are checked where they are used.
+        fits = all(entry in known or type(entry) is int for entry in entries)
+    else:
+        kinds = next((kinds for kind, kinds in _KINDS.items() if isinstance(component, kind)), None)
+        fits = kinds is None or (type(value) in kinds and (type(value) is not float or isfinite(value)))
+    if not fits:
+        raise OptionError("“{}” cannot be {}.", str(component.label or component.elem_id), repr_of(value))
+    return value
+
+
+def choice_of(event: gr.EventData) -> str:
+    """Return what a button in our HTML said when it was chosen; empty if the event says nothing."""
+    with contextlib.suppress(AttributeError, TypeError):
+        return str(event.choice)
+    return ""
