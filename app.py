@@ -15,6 +15,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 # NumPy multiplies small matrices here, once a map: two threads at it wait for each other, and long where other
 # visitors' forward passes keep the cores busy. Read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# This process never changes the weights of a network that runs: oneDNN then puts them in order once, not at each pass.
+os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 from resnet.errors import ResNetError
 from resnet.logs import write_logs
