@@ -33,6 +33,8 @@ def photo(web):
 def ask(web, endpoint, values):
     body = json.dumps({"data": values}).encode()
     started = web.post(f"gradio_api/call{endpoint}", content=body, headers={"Content-Type": "application/json"})
+    if started.status_code == 403:  # a file that nobody has uploaded, or an address
+        return f"event: error\ndata: {started.text}\n"
     assert started.status_code == 200, started.text[:300]
     return web.get(f"gradio_api/call{endpoint}/{started.json()['event_id']}").text
 

@@ -322,7 +322,9 @@ def test_the_server_is_reached_without_the_proxy_for_the_world_outside(monkeypat
 def test_the_address_to_listen_on_is_taken_over_from_gradios_variable(monkeypatch):
     served = []
     monkeypatch.setattr(app.EngineProvider, "start", lambda provider: None)
-    monkeypatch.setattr("resnet.ui.lifetime.serve", lambda demo, folder, host, port, names: served.append(host))
+    monkeypatch.setattr(
+        "resnet.ui.lifetime.serve", lambda provider, folder, host, *rest, **options: served.append(host)
+    )
     monkeypatch.setenv("GRADIO_SERVER_NAME", "::")
     monkeypatch.setattr(sys, "argv", ["app.py", "--weights", "bundled"])
     assert app.main() == 0

@@ -134,7 +134,7 @@ def test_ways_in_that_the_page_has_no_use_for_are_closed(server):
             "monitoring/summary",
             "call/nothing",
             "call/v2/nothing",
-            "run/predict",
+            "run/nothing",
             "api/explain_",
         ),
     ):
@@ -182,7 +182,7 @@ def test_addresses_in_values_are_seen_wherever_they_stand():
             return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
         found = bodies.Body(receive, 10_000)
-        seen = await found.names_address()
+        seen = await found.fault(fetch=False)
         read = b""
         while True:  # the application gets all of it
             message = await found.receive()
@@ -201,14 +201,24 @@ def test_addresses_in_values_are_seen_wherever_they_stand():
         *({"data": [file]}, {"data": [[file]]}, {"data": [{"path": " HTTP://x"}]}, {"photo": file}, {"photo": address}),
         *({"data": [[address]]}, tool({"photo": address}), tool({"photos": [address]}), [tool({"photo": file})]),
     ):
-        assert asyncio.run(seen(body, 1)), body
-        assert asyncio.run(seen(body, 3)), body
+        assert asyncio.run(seen(body, 1)) == bodies.NO_ADDRESSES, body
+        assert asyncio.run(seen(body, 3)) == bodies.NO_ADDRESSES, body
     for body in (
         *({"data": [{"path": "/tmp/x.png", "url": own}]}, {"data": ["see http://x"]}, tool({"photo": "data:,x"})),
         tool({}, clientInfo={"websiteUrl": address}),
         {"method": "initialize", "params": {"clientInfo": {"websiteUrl": address}}},
     ):
-        assert not asyncio.run(seen(body, 2)), body
+        assert asyncio.run(seen(body, 2)) is None, body
+    marked = {"_type": "gradio.FileData"}
+    for path, meta, sentence in (
+        ("/etc/passwd", marked, bodies.GONE),
+        ("/nowhere.png", marked, bodies.GONE),
+        ("x", None, bodies.NO_FILE),
+        ("x", 5, bodies.NO_FILE),
+        ({"path": "x"}, marked, bodies.NO_FILE),
+        (5, marked, bodies.NO_FILE),
+    ):
+        assert asyncio.run(seen({"data": [[{"path": path, "meta": meta}]]}, 2)) == sentence
 
 
 def test_what_is_no_json_is_left_to_gradio(server):

@@ -23,7 +23,6 @@ from resnet.ui.language import LANGUAGES
 
 NOT_HERE = "There is nothing of that name here."
 ELSEWHERE = "This server hands out files of its own, not those of other addresses."
-NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
 STOPPING = "The server is being restarted. Please try again in a minute."
 NO_ROOM = "There is no room for files now; please try again in some minutes."
 TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files, and fewer at a time."
@@ -163,8 +162,8 @@ class Guard:
                 started = True
                 await send(message)
 
-        if not is_upload and not self._fetch and await body.names_address():
-            await _say(path, NO_ADDRESSES, 403)(scope, receive, send)
+        if not is_upload and (fault := await body.fault(fetch=self._fetch)):
+            await _say(path, fault, 403)(scope, receive, send)
             return
         try:
             await self._app(scope, body.receive, send_unless_too_large)
