@@ -1,12 +1,12 @@
 """Both languages say the same things."""
 
+import json
 import re
 from string import Formatter
 
-import pytest
-
 from resnet.errors import ImageError, OptionError, WeightsError
 from resnet.images import FORMAT_NAMES
+from resnet.labels import ASSETS
 from resnet.ui.language import ENGLISH, LANGUAGES
 from tests.sentences import all_sentences
 
@@ -32,9 +32,15 @@ def test_nothing_is_translated_that_the_page_never_says():
     assert sorted(set(CHINESE.catalogue) - set(all_sentences()) - PARTS) == []
 
 
-@pytest.mark.parametrize("sentence", sorted(CHINESE.catalogue))
-def test_translations_take_the_same_values(sentence):
-    assert fields(CHINESE.catalogue[sentence]) == fields(sentence)
+def test_translations_take_the_same_values():
+    for sentence, translation in CHINESE.catalogue.items():
+        assert fields(translation) == fields(sentence), sentence
+
+
+def test_no_sentence_stands_twice_in_the_catalogue():
+    text = (ASSETS / "locale" / "zh.json").read_text(encoding="utf-8")
+    pairs = json.loads(text, object_pairs_hook=list)
+    assert len({sentence for sentence, _ in pairs}) == len(pairs) == len(CHINESE.catalogue)
 
 
 def test_translations_are_chinese():

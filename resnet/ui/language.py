@@ -1,13 +1,18 @@
-"""The page's languages: English sentences are the keys, a catalogue gives the others."""
+"""The page's languages: English sentences are the keys, a catalogue gives the others.
+
+A catalogue is a file in `assets/locale`. In a translation `{}` stand in the order of the English ones, or say by number
+which value they take.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from resnet.errors import Note, ResNetError
-from resnet.ui.chinese import CHINESE
+from resnet.labels import ASSETS
 
 
 @dataclass(frozen=True)
@@ -53,5 +58,10 @@ class Language:
         return self.catalogue.get(value, value) if isinstance(value, str) else value
 
 
+def _catalogue(code: str) -> dict[str, str]:
+    text = (ASSETS / "locale" / f"{code}.json").read_text(encoding="utf-8")
+    return {str(sentence): str(translation) for sentence, translation in json.loads(text).items()}
+
+
 ENGLISH = Language("en", "English", "")
-LANGUAGES = (ENGLISH, Language("zh", "中文", "zh", CHINESE))
+LANGUAGES = (ENGLISH, Language("zh", "中文", "zh", _catalogue("zh")))
