@@ -283,3 +283,12 @@ def test_a_name_is_never_markup(layout, tmp_path):
         layout.compare.compare(shown, str(good), "grey", 1, 5, *VIEW),
     ]
     assert not any("<img src=x" in piece for piece in pieces)
+
+
+def test_weights_that_cannot_be_loaded_are_refused_where_they_are_chosen(layout, monkeypatch):
+    monkeypatch.setattr("resnet.imagenet.getproxies", dict)
+    weights, chosen, said = layout.model.choose("imagenet", "server")
+    assert weights == chosen == "server"
+    assert "ImageNet weights cannot be downloaded" in said
+    assert 'role="alert"' in said
+    assert layout.model.choose("bundled", "server") == ("bundled", "bundled", "")

@@ -140,7 +140,10 @@ class Sharing:
 
         A page that kept them would refuse every photo.
         """
-        chosen = weights if weights == SERVER else self._model.choose(weights, SERVER)[1]
+        chosen = weights
+        if weights != SERVER and (error := self._model.refusal(weights)):
+            self._page.warn(self._page.t.error(error))
+            chosen = SERVER
         if classes:
             with contextlib.suppress(WeightsError):  # of which the page speaks anyway
                 manifest = self._page.explorer.provider.engine(chosen).manifest

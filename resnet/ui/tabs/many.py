@@ -74,7 +74,10 @@ class ManyTab:
             )
             with gr.Row():
                 self.figures = gr.Checkbox(
-                    False, label=t("Figures (PNG)"), info=t("About a second a photo"), elem_id="many-figures"
+                    False,
+                    label=t("Figures (PNG)"),
+                    info=t("Each takes longer than the answer itself"),
+                    elem_id="many-figures",
                 )
                 self.maps = gr.Checkbox(
                     False, label=t("Raw maps (NPZ)"), info=t("1 to 10 MB a photo"), elem_id="many-maps"

@@ -61,6 +61,7 @@ class ModelTab:
                        "are not on the server."),
                 elem_id="weights-choice",
             )  # fmt: skip
+            self.message = html(elem_id="model-message")
             self.description = html(elem_id="model-description")
             self.classes = html(elem_id="class-list", js_on_load=FILTER_SCRIPT)
             self.chosen = page.held(SERVER)  # inside: Gradio would count one between tabs as a tab
@@ -75,20 +76,25 @@ class ModelTab:
             self.weights.input,
             self.choose,
             [self.weights, self.chosen],
-            [self.weights, self.chosen],
+            [self.weights, self.chosen, self.message],
             trigger_mode="multiple",  # another choice while one is being downloaded
             **self.loading,
         )
         page.on(chosen.then, self.describe, self.chosen, described)
 
-    def choose(self, wanted: str, current: str) -> tuple[Any, str]:
-        """Load other weights; if they cannot be had, say so and stay with those of before."""
+    def choose(self, wanted: str, current: str) -> tuple[str, str, str]:
+        """Load other weights; if they cannot be loaded, say so and stay with those of before."""
+        if error := self.refusal(wanted):
+            return current, current, self._page.refused(error)
+        return wanted, wanted, ""  # both, so that a former choice that fails later does not set it back
+
+    def refusal(self, wanted: str) -> ResNetError | None:
+        """Load weights; return what stopped it, or None."""
         try:
             self._page.explorer.provider.engine(wanted)
         except ResNetError as error:
-            self._page.warn(self._page.t.error(error))
-            return current, current
-        return wanted, wanted  # both, so that a former choice that fails later does not set it back
+            return error
+        return None
 
     def describe(self, choice: str) -> tuple[str, str]:
         """Everything about the weights of a choice."""
