@@ -53,3 +53,10 @@ def page_events(config: dict[str, Any]) -> dict[str, int]:
         "answer": next(place for place in later if outputs[place][:2] == ["classes", "stages"]),
         "show": next(place for place in everything if outputs[place][:1] == ["stages"]),
     }
+
+
+def first_choice(config: dict[str, Any]) -> str:
+    """What the page says of the visitor's weights before any are chosen; only its server can write it."""
+    explain = config["dependencies"][page_events(config)["explain"]]
+    value: str = next(part["props"]["value"] for part in config["components"] if part["id"] == explain["inputs"][2])
+    return value

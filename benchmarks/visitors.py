@@ -17,7 +17,7 @@ import numpy as np
 from locust import HttpUser, between, task
 from PIL import Image
 
-from benchmarks.served import page_events
+from benchmarks.served import first_choice, page_events
 
 SIDE, GRID = 256, 4
 """A tag of 16 bits is painted as 4 x 4 black or white blocks of 64 pixels."""
@@ -71,7 +71,7 @@ class Visitor(HttpUser):
         self.client.headers["Connection"] = "close"
         self.client.get("/", name="page")
         config = self.client.get("/config", name="page").json()
-        self.events = page_events(config)
+        self.events, self.choice = page_events(config), first_choice(config)
         self.session = f"visitor{next(numbers)}"
         self.first: dict[int, float] = {}
 
@@ -160,7 +160,7 @@ class Visitor(HttpUser):
         """The same as the page does it."""
         tag = random.randrange(1, 2**16)
         photo = self.upload(f"photo-{tag}.jpg", tagged_photo(tag))
-        message, held = self.page_event(self.events["explain"], [photo, "crop", '"server"'])
+        message, held = self.page_event(self.events["explain"], [photo, "crop", self.choice])
         if f"photo-{tag}.jpg" not in message:
             raise WrongAnswerError(f"asked about {tag}, read {message}")
         for name, before, colormap in (("answer", [5], "turbo"), ("show", [], "gray")):

@@ -25,7 +25,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks.served import numbers, page_events, start_server
+from benchmarks.served import first_choice, numbers, page_events, start_server
 from benchmarks.tables import Tables, main
 from resnet.labels import ASSETS
 
@@ -93,8 +93,8 @@ class Visit:
         """Learn which events the photo and the maps have."""
         self._client = client
         self._session = session
-        self._events = page_events(client.get("/config").json())
-        self._held = "null"
+        config = client.get("/config").json()
+        self._events, self._choice, self._held = page_events(config), first_choice(config), ""
 
     def upload(self, content: bytes) -> dict[str, Any]:
         """Store a photo."""
@@ -116,7 +116,7 @@ class Visit:
     def whole(self, content: bytes) -> None:
         """Upload, classes, five maps and the enlarged one."""
         photo = self.upload(content)
-        message, self._held = self.event("explain", photo, "crop", '"server"')
+        message, self._held = self.event("explain", photo, "crop", self._choice)
         if "forward pass" not in message:
             raise SystemExit(f"The photo was not answered: {message}")
         self._check(self.event("answer", 5, self._held, *VIEW, "turbo", "each", 55, True)[1])

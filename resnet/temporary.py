@@ -72,8 +72,10 @@ def remove_old(folder: Path, limit: int = MOST_BYTES) -> int:
     for used, size, path in sorted(files):
         if now - used <= (RECENT_SECONDS if left > limit else OLD_SECONDS):
             break
-        left -= size
         with contextlib.suppress(OSError):
+            if path.lstat().st_mtime > used:
+                continue  # used since the folder was read
+            left -= size
             path.unlink()
             if path.parent != folder:
                 path.parent.rmdir()  # not while other files are in it

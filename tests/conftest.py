@@ -103,7 +103,7 @@ def serve(load, fetch=False):
         provider = EngineProvider("bundled")
         provider.start()
         explorer = Explorer(provider)
-        demo = build_demo(explorer)
+        demo = build_demo(explorer, fetch=fetch)
         options = launch_options(explorer, threading.Event(), "127.0.0.1", fetch=fetch)
         _, url, _ = demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **options)
         try:

@@ -172,60 +172,83 @@ def test_more_than_a_request_may_have_is_refused(server, monkeypatch, path, in_p
     assert answer.json()["detail"] == guard.TOO_LARGE.format(1)
 
 
-def test_addresses_in_values_are_seen_wherever_they_stand():
-    async def seen(body, parts):
-        content = json.dumps(body).encode()
-        size = -(-len(content) // parts)
+FILE = {"_type": "gradio.FileData"}
+ADDRESS = "https://example.com/x.png"
+
+
+def fault_of(body, of_tool=False, parts=2, fetch=False):
+    """What is said of a request's body that comes in parts; the application must get all of it."""
+
+    async def found():
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        size = -(-len(content) // parts) or 1
         pieces = [content[start : start + size] for start in range(0, len(content), size)]
 
         async def receive():
             return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
-        found = bodies.Body(receive, 10_000)
-        seen = await found.fault(fetch=False)
-        read = b""
-        while True:  # the application gets all of it
-            message = await found.receive()
-            read += message["body"]
-            if not message["more_body"]:
-                break
+        received = bodies.Body(receive, 10_000_000)
+        said = await received.fault(fetch=fetch, of_tool=of_tool)
+        read, more = b"", True
+        while more:
+            message = await received.receive()
+            read, more = read + message["body"], message["more_body"]
         assert read == content
-        return seen
+        return said
 
-    def tool(arguments, **more):
-        return {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "x", "arguments": arguments, **more}}
+    return asyncio.run(found())
 
-    address, own = "https://example.com/x.png", "http://localhost:7860/gradio_api/file=/tmp/x.png"
-    file = {"path": address, "meta": {"_type": "gradio.FileData"}}
+
+def tool(arguments, **more):
+    return {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "x", "arguments": arguments, **more}}
+
+
+def test_addresses_are_seen_wherever_they_stand():
+    file = {"path": ADDRESS, "meta": FILE}
     for body in (
-        *({"data": [file]}, {"data": [[file]]}, {"data": [{"path": " HTTP://x"}]}, {"photo": file}, {"photo": address}),
-        *({"data": [[address]]}, tool({"photo": address}), tool({"photos": [address]}), [tool({"photo": file})]),
+        *({"data": [file]}, {"data": [[file]]}, {"data": [{"path": " HTTP://x"}]}, {"photo": file}, {"photo": ADDRESS}),
+        *({"data": [[ADDRESS]]}, {"params": {}, "data": [file]}, {"data": [{"params": {}, **file}]}),
     ):
-        assert asyncio.run(seen(body, 1)) == bodies.NO_ADDRESSES, body
-        assert asyncio.run(seen(body, 3)) == bodies.NO_ADDRESSES, body
+        for parts in (1, 3):
+            assert fault_of(body, parts=parts) == (403, bodies.NO_ADDRESSES), body
+        assert fault_of(body, fetch=True) is None
     for body in (
-        *({"data": [{"path": "/tmp/x.png", "url": own}]}, {"data": ["see http://x"]}, tool({"photo": "data:,x"})),
-        tool({}, clientInfo={"websiteUrl": address}),
-        {"method": "initialize", "params": {"clientInfo": {"websiteUrl": address}}},
+        tool({"photo": ADDRESS}),
+        tool({"photos": [ADDRESS]}),
+        [tool({"photo": file})],
+        tool({"params": file}),
     ):
-        assert asyncio.run(seen(body, 2)) is None, body
-    marked = {"_type": "gradio.FileData"}
+        assert fault_of(body, of_tool=True) == (403, bodies.NO_ADDRESSES), body
+
+
+def test_addresses_that_are_no_photos_are_let_through(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    own = {"path": str(tmp_path / "x.png"), "url": "http://localhost:7860/gradio_api/file=/tmp/x.png", "meta": FILE}
+    assert fault_of({"data": [own, "see http://x"]}) is None
+    initialize = {"method": "initialize", "params": {"clientInfo": {"websiteUrl": ADDRESS}}}
+    for body in (tool({"photo": "data:,x"}), tool({}, clientInfo={"websiteUrl": ADDRESS}), initialize):
+        assert fault_of(body, of_tool=True) is None, body
+
+
+def test_files_that_nobody_uploaded_are_named_whether_they_exist_or_not():
     for path, meta, sentence in (
-        ("/etc/passwd", marked, bodies.GONE),
-        ("/nowhere.png", marked, bodies.GONE),
+        ("/etc/passwd", FILE, bodies.GONE),
+        ("/nowhere.png", FILE, bodies.GONE),
         ("x", None, bodies.NO_FILE),
         ("x", 5, bodies.NO_FILE),
-        ({"path": "x"}, marked, bodies.NO_FILE),
-        (5, marked, bodies.NO_FILE),
+        ({"path": "x"}, FILE, bodies.NO_FILE),
+        (5, FILE, bodies.NO_FILE),
     ):
-        assert asyncio.run(seen({"data": [[{"path": path, "meta": meta}]]}, 2)) == sentence
+        for fetch in (False, True):
+            assert fault_of({"data": [[{"path": path, "meta": meta}]]}, fetch=fetch) == (403, sentence)
 
 
-def test_what_is_no_json_is_left_to_gradio(server):
-    for content in (b"{", b"[" * 100_000, b"\xff"):
-        kind = {"Content-Type": "application/json"}
-        answer = httpx.post(f"{server}gradio_api/queue/join", content=content, headers=kind)
-        assert answer.status_code in (400, 422)
+def test_what_takes_long_to_look_at_or_is_no_json_is_refused():
+    assert fault_of(b'{"data":[' + b"0," * 200_000 + b"0]}") == (413, bodies.TOO_MANY)
+    assert fault_of(b'{"data":[' + b"[]," * 200_000 + b"0]}") == (413, bodies.TOO_MANY)
+    for body in (b"{", b"[" * 50_000, b"\xff", b'{"data": [' + b"1" * 5000 + b"]}"):
+        assert fault_of(body) == fault_of(body, of_tool=True) == (400, bodies.NO_JSON)
+    assert fault_of({"data": [], "session_hash": "x" * 65}) == (403, bodies.LONG_NAME)
 
 
 def test_no_files_are_taken_while_there_is_no_room_for_them(server, monkeypatch):

@@ -167,6 +167,12 @@ def page_event(config, target, inputs=3):
     return next(one["id"] for one in events if len(one["inputs"]) == inputs)
 
 
+def begun(config, target, place):
+    """What an input of such an event says when the page has been opened."""
+    event = next(one for one in config["dependencies"] if one["id"] == page_event(config, target))
+    return next(one["props"]["value"] for one in config["components"] if one["id"] == event["inputs"][place])
+
+
 def test_who_finds_the_queue_full_is_told_so_and_nobody_who_waits_is_lost(engine, monkeypatch):
     monkeypatch.setattr("resnet.ui.layout.QUEUE_SIZE", 16)
     ready = threading.Event()
@@ -177,7 +183,8 @@ def test_who_finds_the_queue_full_is_told_so_and_nobody_who_waits_is_lost(engine
 
     with serve(load) as address, httpx.Client(base_url=address, timeout=60) as client:
         stored = {"path": upload(address, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
-        body = {"data": [stored, "crop", '"server"'], "fn_index": page_event(client.get("config").json(), "photo")}
+        config = client.get("config").json()
+        body = {"data": [stored, "crop", begun(config, "photo", 2)], "fn_index": page_event(config, "photo")}
         answers = []
         while not answers or (answers[-1].status_code == 200 and len(answers) < 100):
             visitor = {**body, "session_hash": f"visitor{len(answers)}"}
@@ -202,10 +209,10 @@ def test_the_queue_goes_on_when_thousands_come_while_somebody_waits(engine):
     with serve(load) as address, httpx.Client(base_url=address, timeout=60) as client:
         config = client.get("config").json()
         stored = {"path": upload(address, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
-        photo = {"data": [stored, "crop", '"server"'], "fn_index": page_event(config, "photo")}
+        photo = {"data": [stored, "crop", begun(config, "photo", 2)], "fn_index": page_event(config, "photo")}
         for number in range(10):  # more than the network takes at a time, so that some of them wait
             client.post("gradio_api/queue/join", json={**photo, "session_hash": f"waiting{number}"})
-        view = {"data": [None, 5], "fn_index": page_event(config, "top-k", inputs=2)}
+        view = {"data": ["", 5], "fn_index": page_event(config, "top-k", inputs=2)}
         for number in range(2001):
             while client.post("gradio_api/queue/join", json={**view, "session_hash": f"{number}"}).status_code != 200:
                 pass

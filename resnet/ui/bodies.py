@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Message, Receive
 
-from resnet.ui.files import is_stored
+from resnet.ui.files import is_served
 
 MOST_UPLOADED = 2_000_000_000
 """Bytes of one upload, which may be of many photos."""
@@ -17,8 +17,17 @@ MOST_SENT = 32_000_000
 """Bytes of any other request, which Gradio holds in memory: a photo of 20 MB fits as a data URL."""
 
 
+MOST_VALUES = 100_000
+"""Values in such a request, roughly; each takes time to look at in which nobody else is answered."""
+
+LONGEST_NAME = 64
+"""Characters of the name of a session, which a client chooses and the server remembers."""
+
 NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
 NO_FILE = "A photo must be an uploaded file or a data URL."
+NO_JSON = "The body of the request is no valid JSON."
+TOO_MANY = "A request may have at most 100,000 values."
+LONG_NAME = "The name of a session may have at most 64 characters."
 GONE = "This photo is not on the server any more. Please choose it again."
 
 
@@ -49,43 +58,67 @@ class Body:
             return {"type": "http.disconnect"}
         return message
 
-    async def fault(self, *, fetch: bool) -> str | None:
-        """Receive all of a body in JSON, and say what is wrong with the files that it names; None if nothing is.
+    async def fault(self, *, fetch: bool, of_tool: bool) -> tuple[int, str] | None:
+        """Receive all of a body in JSON, and say what is wrong with it: status and message; None if nothing is.
 
         Args:
             fetch: Whether files may be addresses on the web.
+            of_tool: Whether it calls a tool of a language model (JSON-RPC).
         """
         messages = [await self.receive()]
         while messages[-1].get("more_body"):
             messages.append(await self.receive())
         self._read = messages
+        content = b"".join(message.get("body", b"") for message in messages)
+        if self.too_large or not content:
+            return None
+        if sum(map(content.count, (b",", b"[", b"{"))) > MOST_VALUES:  # before the time that it takes to read them
+            return 413, TOO_MANY
         try:
-            value = json.loads(b"".join(message.get("body", b"") for message in messages))
-            return next(_faults(value, fetch=fetch), None)
+            body = json.loads(content)
+            if of_tool:
+                # Clients name their makers' sites elsewhere, and Gradio puts faults of files into words.
+                calls = [call for call in (body if isinstance(body, list) else [body]) if isinstance(call, dict)]
+                values = [call["params"].get("arguments") for call in calls if isinstance(call.get("params"), dict)]
+                found = next(_addresses(values), None) if not fetch else None
+            else:
+                found = next(_faults(body, fetch=fetch), None)
         except (ValueError, RecursionError):
-            return None  # Gradio refuses what is no JSON
+            return 400, NO_JSON
+        return (403, found) if found else None
 
 
-def _faults(value: Any, *, fetch: bool, of_tool: bool = False) -> Iterator[str]:
-    if isinstance(value, str) and value.lstrip()[:8].lower().startswith(("http://", "https://")):
-        if not fetch:
-            yield NO_ADDRESSES
-    elif isinstance(value, list):
-        for part in value:
-            yield from _faults(part, fetch=fetch, of_tool=of_tool)
-    elif isinstance(value, dict) and isinstance(value.get("params"), dict):
-        # Of a call of a tool, where clients also name their makers' sites, and whose faults Gradio puts into words.
-        yield from _faults(value["params"].get("arguments"), fetch=fetch, of_tool=True)
-    elif isinstance(value, dict):
-        if "path" in value and "meta" in value and not of_tool:  # what Gradio takes for a file
-            yield from _faults_of_file(value["path"], value["meta"])
-        for key, part in value.items():
-            if key != "url":  # which Gradio adds to its own files
-                yield from _faults(part, fetch=fetch, of_tool=of_tool)
+def _is_address(text: str) -> bool:
+    return text.lstrip()[:8].lower().startswith(("http://", "https://"))
 
 
-def _faults_of_file(path: Any, meta: Any) -> Iterator[str]:
-    if not isinstance(meta, dict) or not isinstance(path, str | None):
-        yield NO_FILE
-    elif path and not path.lstrip()[:8].lower().startswith(("http://", "https://", "data:")) and not is_stored(path):
-        yield GONE
+def _parts(value: Any) -> Iterator[Any]:
+    """All lists, dictionaries and strings in a value, but for what Gradio adds to its own files as "url"."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list | str):
+            yield part
+        if isinstance(part, dict):
+            waiting.extend(inner for key, inner in part.items() if key != "url")
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    yield from (NO_ADDRESSES for part in _parts(value) if isinstance(part, str) and _is_address(part))
+
+
+def _faults(value: Any, *, fetch: bool) -> Iterator[str]:
+    if not fetch:
+        yield from _addresses(value)
+    if isinstance(value, dict) and len(str(value.get("session_hash") or "")) > LONGEST_NAME:
+        yield LONG_NAME
+    for part in _parts(value):
+        if not isinstance(part, dict) or "path" not in part or "meta" not in part:
+            continue  # Gradio takes other things for files no more
+        path, meta = part["path"], part["meta"]
+        if not isinstance(meta, dict) or not isinstance(path, str | None):
+            yield NO_FILE
+        elif path and not _is_address(path) and not path.startswith("data:") and not is_served(path):
+            yield GONE

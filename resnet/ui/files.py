@@ -33,15 +33,14 @@ def served_folder() -> Path:
     return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio").resolve()
 
 
-def is_stored(path: str) -> bool:
-    """Tell whether a path is that of an upload or of a file that `keep` wrote.
+def is_served(path: str) -> bool:
+    """Tell whether a path lies in the folder of uploads, and of files that `keep` wrote; the file may be gone by now.
 
     Args:
         path: As it came in a request; it may be anything.
     """
     try:
-        real = Path(path).resolve()
-        return real.is_relative_to(served_folder()) and real.is_file()
+        return Path(path).resolve().is_relative_to(served_folder())
     except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a circle of links
         return False
 
@@ -62,7 +61,11 @@ def keep(content: bytes, name: str) -> str:
     with contextlib.suppress(FileNotFoundError):
         os.utime(place)  # it is there; the oldest are removed first
         return str(place)
-    file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - it is to outlive the block
+    try:
+        file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - it is to outlive the block
+    except FileNotFoundError:  # the folder was empty, and removed just now
+        folder.mkdir(parents=True, exist_ok=True)
+        file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
     try:
         with file:
             file.write(content)

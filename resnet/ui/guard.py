@@ -162,8 +162,10 @@ class Guard:
                 started = True
                 await send(message)
 
-        if not is_upload and (fault := await body.fault(fetch=self._fetch)):
-            await _say(path, fault, 403)(scope, receive, send)
+        of_tool = path.startswith(f"{_API}mcp")
+        if not is_upload and (fault := await body.fault(fetch=self._fetch, of_tool=of_tool)):
+            status, sentence = fault
+            await _say(path, sentence, status)(scope, receive, send)
             return
         try:
             await self._app(scope, body.receive, send_unless_too_large)

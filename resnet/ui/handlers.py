@@ -121,7 +121,8 @@ def checked(component: Any, value: Any) -> Any:
         known = [choice for _, choice in component.choices]
         entries = value if isinstance(value, list) else [value]
         # Lists of classes differ from visitor to visitor; their indices are checked where they are used.
-        fits = all(entry in known or type(entry) is int for entry in entries)
+        is_class = isinstance(component, gr.Dropdown) and not any(isinstance(choice, str) for choice in known)
+        fits = all(entry in known or (is_class and type(entry) is int) for entry in entries)
     else:
         kinds = next((kinds for kind, kinds in _KINDS.items() if isinstance(component, kind)), None)
         fits = kinds is None or (type(value) in kinds and (type(value) is not float or isfinite(value)))

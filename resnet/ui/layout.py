@@ -95,12 +95,17 @@ def launch_options(
     }
 
 
-def build_demo(explorer: Explorer) -> gr.Blocks:
-    """Return the page in all languages with its endpoints, ready to launch with `launch_options`."""
+def build_demo(explorer: Explorer, *, fetch: bool) -> gr.Blocks:
+    """Return the page in all languages with its endpoints, ready to launch with `launch_options`.
+
+    Args:
+        explorer: What asks the network.
+        fetch: Whether addresses of photos that programs send are fetched.
+    """
     options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
     demo: gr.Blocks
     with gr.Blocks(fill_width=True, **options) as demo:
-        add_endpoints(explorer)  # first, so that no event of the page takes their names
+        add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
         Layout(demo, Page(LANGUAGES[0], explorer))
     for language in LANGUAGES[1:]:
         with demo.route(language.name, language.route, show_in_navbar=False):

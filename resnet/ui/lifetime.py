@@ -57,8 +57,8 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     explorer = Explorer(provider)
-    demo = build_demo(explorer)
     fetch = fetch or (is_loopback(host) and not names)
+    demo = build_demo(explorer, fetch=fetch)
     options = launch_options(explorer, stopping, host, names, fetch=fetch)
     demo.launch(server_port=port, prevent_thread_lock=True, **options)
     provider.start()

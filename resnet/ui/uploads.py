@@ -12,7 +12,7 @@ from resnet.errors import ImageError, OptionError
 from resnet.folders import SUFFIXES
 from resnet.images import MAXIMUM_BYTES
 from resnet.temporary import full
-from resnet.ui.files import is_stored, keep
+from resnet.ui.files import is_served, keep
 
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
 
@@ -24,7 +24,7 @@ def photo_path(value: Any) -> str | None:
         value: None, a data URL, or what Gradio says of a file: a dictionary with "path" and "url".
 
     Raises:
-        ImageError: The file is gone, was never uploaded, or the data URL is damaged.
+        ImageError: The file was never uploaded, or the data URL is damaged.
         OptionError: The value is no photo, or there is no room for it.
     """
     if value is None:
@@ -34,7 +34,7 @@ def photo_path(value: Any) -> str | None:
         if isinstance(url, str) and _is_data_url(url):
             return store_data_url(url)
         if isinstance(path, str) and not _is_data_url(path):
-            if not is_stored(path):
+            if not is_served(path):
                 raise ImageError("This photo is not on the server any more. Please choose it again.")
             return path
         value = path

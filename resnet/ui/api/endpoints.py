@@ -60,9 +60,10 @@ def _refused(error: ResNetError) -> gr.Error:
 class Endpoints:
     """The work of the endpoints. The docstrings are shown to programs and language models."""
 
-    def __init__(self, explorer: Explorer) -> None:
-        """Remember what to ask."""
+    def __init__(self, explorer: Explorer, *, fetch: bool) -> None:
+        """Remember what to ask, and whether addresses of photos are fetched."""
         self._explorer = explorer
+        self._fetch = fetch
         # They do not go through Gradio's queue, whose waiting calls would hold all of its threads.
         self._short, self._long = CapacityLimiter(MOST_TOGETHER), CapacityLimiter(MOST_LONG)
 
@@ -403,7 +404,7 @@ class Endpoints:
                 received = len(photos) if isinstance(photos, list) else 0
                 raise OptionError("A batch takes 1 to {} photos; received {}.", MOST_PHOTOS, received)
             # Addresses in a list come as they are; single ones have been fetched by Gradio.
-            local = [await _fetched(photo) for photo in photos]
+            local = [await self._fetched(photo) for photo in photos]
 
         def work() -> tuple[Result, Any]:
             files = [path for path in map(photo_path, local) if path]
@@ -422,6 +423,10 @@ class Endpoints:
                 return export.content(), _file(keep_file(export.packed()))
 
         return await self._answer(work, self._long)
+
+    async def _fetched(self, photo: str | gr.FileData) -> Any:
+        is_address = isinstance(photo, str) and photo.startswith(("http://", "https://"))
+        return {"path": await fetched(str(photo))} if is_address and self._fetch else photo
 
     @staticmethod
     def _class(observation: Observation, name: Any) -> int:
@@ -456,22 +461,18 @@ def _curve(curve: Curve) -> Result:
     return {"area": curve.area, "shares": curve.shares.tolist(), "probabilities": curve.probabilities.tolist()}
 
 
-async def _fetched(photo: str | gr.FileData) -> str | gr.FileData:
-    is_address = isinstance(photo, str) and photo.startswith(("http://", "https://"))
-    return await fetched(str(photo)) if is_address else photo
-
-
 NAMES = ("classify", "explain", "channels", "evidence", "hold", "compare", "batch")
 """Of all endpoints."""
 
 
-def add_endpoints(explorer: Explorer) -> None:
+def add_endpoints(explorer: Explorer, *, fetch: bool) -> None:
     """Add all endpoints to the page that is being built; nothing of them is visible.
 
     Args:
         explorer: What asks the network.
+        fetch: Whether addresses of photos are fetched.
     """
-    work = Endpoints(explorer)
+    work = Endpoints(explorer, fetch=fetch)
     with gr.Row(visible=False):  # or the page would look for code that draws the parameters
         for name in NAMES:
             gr.api(  # type: ignore[attr-defined]  # documented, but not in Gradio's list of names

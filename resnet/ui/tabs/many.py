@@ -27,8 +27,8 @@ BETWEEN_LOOKS = 1.0
 """Seconds between two states of the table on the page: each is sent whole, and of 500 photos takes 1.5 MB."""
 SHORT = 32
 """Photos up to which every one is seen at once."""
-MOST_BATCHES = 256
-"""Batches that can be stopped at a time; more than the server lets wait."""
+MOST_BATCHES = 4096
+"""Batches that can be stopped at a time; many more than the server lets wait."""
 
 # A click on a column's head sorts by it; a second one turns the order round.
 SORT_SCRIPT = """
@@ -104,10 +104,15 @@ class ManyTab:
         inputs = [self.files, weights, *self._inputs]
 
         def run(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-            with faults_counted(self._page.refusal):
-                given = list(map(checked, inputs, values))
-                given[1] = read(given[1])
-                yield from self.run(str(request.session_hash), *given)
+            batch = str(request.session_hash)
+            self._batches.setdefault(batch, False)
+            try:
+                with faults_counted(self._page.refusal):
+                    given = list(map(checked, inputs, values))
+                    given[1] = read(given[1])
+                    yield from self.run(batch, *given)
+            finally:
+                self._batches.pop(batch, None)
 
         running = self._start.click(
             run,
