@@ -37,7 +37,7 @@ def test_weights_that_cannot_be_had_leave_those_of_before(page, monkeypatch):
     monkeypatch.setattr(sources, "load_imagenet", load)
     open_tab(page, "Model")
     page.locator("#weights-choice").get_by_label(re.compile("ImageNet")).click()
-    expect(page.get_by_text("The ImageNet weights are not on this machine, or only in part.")).to_be_visible()
+    expect(page.locator("#model-message [role=alert]")).to_contain_text("The ImageNet weights are not on this machine")
     expect(page.locator("#weights-choice").get_by_label("The server's choice")).to_be_checked()
 
 

@@ -85,6 +85,7 @@ class ModelTab:
     def choose(self, wanted: str, current: str) -> tuple[str, str, str]:
         """Load other weights; if they cannot be loaded, say so and stay with those of before."""
         if error := self.refusal(wanted):
+            self._page.warn(self._page.t.error(error))  # also if other weights have been chosen since
             return current, current, self._page.refused(error)
         return wanted, wanted, ""  # both, so that a former choice that fails later does not set it back
 
