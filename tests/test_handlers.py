@@ -8,7 +8,7 @@ import pytest
 
 from resnet.errors import ImageError, OptionError
 from resnet.explorer import Shown, Source
-from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, choice_of, faults_counted
+from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, choice_of, faults_counted, time_of
 from resnet.ui.held import read, written
 
 SKIP = gr.skip()
@@ -24,6 +24,18 @@ def test_what_was_asked_for_last_stays_whichever_answer_comes_last():
     assert last.filter(request(1), [first, second], ["early", "early"]) == [SKIP, "early"]
     assert last.filter(request(3), [first, second], ["later", "later"]) == ["later", "later"]
     assert last.filter(request(2), [second], ["late"]) == [SKIP]
+
+
+def test_a_click_that_a_later_one_has_overtaken_counts_no_more():
+    last, part = LastChoice(), gr.Textbox()
+    assert not last.is_overtaken(request(1), part, 100.0)
+    assert not last.is_overtaken(request(2), part, 300.0)
+    assert last.is_overtaken(request(3), part, 200.0)
+    assert not last.is_overtaken(request(4), part, 300.5)
+    assert not last.is_overtaken(request(5, "another"), part, 1.0)
+    assert not last.is_overtaken(request(6), gr.Textbox(), 1.0)
+    assert time_of(gr.EventData(None, {"at": 12.5})) == 12.5
+    assert time_of(gr.EventData(None, None)) == time_of(gr.EventData(None, {"at": []})) == 0.0
 
 
 def test_visitors_do_not_take_each_others_turns():

@@ -24,7 +24,10 @@ Point = tuple[float, float]
 
 POINT_SCRIPT = """
 let asked = { x: 0.5, y: 0.5 };
-const ask = (x, y) => trigger("select", asked = { x, y });
+const ask = (x, y) => {
+  asked = { x, y };
+  trigger("select", { x, y, at: performance.now() });
+};
 element.addEventListener("click", (event) => {
   const map = event.target.closest("[data-map]");
   if (!map) return;

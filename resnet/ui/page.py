@@ -20,7 +20,7 @@ from resnet.options import number
 from resnet.report import safe_stem
 from resnet.ui import markup
 from resnet.ui.files import keep
-from resnet.ui.handlers import LastChoice, checked, faults_counted
+from resnet.ui.handlers import LastChoice, checked, faults_counted, time_of
 from resnet.ui.held import read, written
 from resnet.ui.language import Language
 
@@ -44,7 +44,7 @@ CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 CHOICE_SCRIPT = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-choice]");
-  if (button) trigger("select", { choice: button.dataset.choice });
+  if (button) trigger("select", { choice: button.dataset.choice, at: performance.now() });
 });
 """
 """Buttons inside our HTML report which one was chosen; being buttons, they bring the keyboard."""
@@ -177,6 +177,8 @@ class Page:
 
         def answer(request: gr.Request, event: gr.EventData) -> Any:
             with faults_counted(self.refusal):
+                if self._last.is_overtaken(request, output, time_of(event)):
+                    return gr.skip()
                 return self._given(request, [output], handler(event))
 
         dependency: gr.events.Dependency = trigger(answer, None, output, **{**PRIVATE, **options})
