@@ -197,6 +197,20 @@ def test_who_finds_the_queue_full_is_told_so_and_nobody_who_waits_is_lost(engine
                 assert any("forward pass" in line for line in stream.iter_lines())
 
 
+def test_a_photo_that_is_gone_takes_its_former_answer_along(server):
+    path = upload(server, "photo.jpg", ESPRESSO.read_bytes())
+    Path(path).unlink()
+    with httpx.Client(base_url=server, timeout=60) as client:
+        config = client.get("config").json()
+        values = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "crop", begun(config, "photo", 2)]
+        body = {"data": values, "fn_index": page_event(config, "photo"), "session_hash": "gone"}
+        assert client.post("gradio_api/queue/join", json=body).status_code == 200
+        with client.stream("GET", "gradio_api/queue/data", params={"session_hash": "gone"}) as stream:
+            (said,) = [line for line in stream.iter_lines() if "process_completed" in line]
+    assert "photo.jpg cannot be read" in said
+    assert " null" in said  # there is no answer to show any more
+
+
 @pytest.mark.slow
 def test_the_queue_goes_on_when_thousands_come_while_somebody_waits(engine):
     """Gradio forgets the session that came first of 2,000, and would fail for all when it tells that one its place."""
