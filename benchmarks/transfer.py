@@ -41,7 +41,7 @@ def write_random_weights(like: Manifest, data: Path, folder: Path) -> None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
-    (images, _, _), *_ = validation_batches(pictures, rows, like.input, len(rows))
+    (images, _), *_ = validation_batches(pictures, rows, like.input, len(rows), 2)
     model(images, training=True)
     path = folder / "random.npz"
     write_npz(in_training_units(arrays_of(model), like.input, back=True), path, compress=False)

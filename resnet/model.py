@@ -13,7 +13,6 @@ from collections.abc import Sequence
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it once, when it is imported
 
 import keras
-import tensorflow as tf
 from keras import KerasTensor, layers
 
 from resnet.errors import OptionError
@@ -27,36 +26,6 @@ from resnet.stages import (
 )
 
 BATCH_NORM_EPSILON = 1e-3
-
-
-class BatchNormalization(layers.BatchNormalization):
-    """Keras' layer, with TensorFlow's fused operation while it learns.
-
-    Keras 3 normalises in several operations and in 32 bits, whatever the precision; `benchmarks.training` compares.
-    The values are the same. So is the name, which is that of the layer in weight files.
-    """
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """Normalise (batch, height, width, channels) by the batch where the layer learns, else by what it has seen."""
-        if not (training and self.trainable):
-            return super().call(inputs, training=training, mask=mask)
-        nothing = tf.zeros((0,))
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
-            mean=nothing,
-            variance=nothing,
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        for moving, value in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance * (count - 1) / count),  # Keras' is that of the batch itself
-        ):
-            moving.assign(moving * self.momentum + value * (1 - self.momentum))
-        return outputs
 
 
 def _convolution(
@@ -75,7 +44,7 @@ def _convolution(
     )(inputs)
     if folded:
         return outputs
-    return BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(outputs)
+    return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(outputs)
 
 
 def _residual_branch(

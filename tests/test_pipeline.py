@@ -51,34 +51,42 @@ def test_each_pass_has_every_picture_once_in_another_order(pictures):
 
 
 def test_only_the_wanted_rows_come_with_their_classes(pictures):
-    for images, classes, weights, targets in batches(pictures, rows=np.array([1, 4, 8])):
+    for images, targets, weights in batches(pictures, rows=np.array([1, 4, 8])):
         found = places(pictures, images)
         assert set(found) <= {1, 4, 8}
-        assert classes.tolist() == [place % 3 for place in found]
+        np.testing.assert_array_equal(targets, np.eye(3)[np.array(found) % 3])
         assert weights.tolist() == [1.0] * 4
-        np.testing.assert_array_equal(targets, np.eye(3)[classes])
+
+
+def test_a_picture_counts_as_its_class_does_and_smoothing_gives_every_class_a_share(pictures):
+    counts = np.array([0.5, 1.0, 2.0], np.float32)
+    for images, targets, weights in batches(pictures, targets=Targets(3, smoothing=0.3, weights=counts)):
+        found = np.array(places(pictures, images)) % 3
+        np.testing.assert_array_equal(weights, counts[found])
+        np.testing.assert_allclose(targets, 0.7 * np.eye(3)[found] + 0.1, atol=1e-6)
 
 
 def test_a_step_is_the_same_wherever_the_run_began(pictures):
     vivid = Augmentation(smallest_crop=0.3, colour=0.3)
     whole, late = batches(pictures, augmentation=vivid), batches(pictures, first=3, augmentation=vivid)
     assert len(late) == 2
-    for (images, classes, *_), (others, other_classes, *_) in zip(whole[3:], late, strict=True):
-        np.testing.assert_array_equal(images, others)
-        np.testing.assert_array_equal(classes, other_classes)
+    for batch, other in zip(whole[3:], late, strict=True):
+        for part, other_part in zip(batch, other, strict=True):
+            np.testing.assert_array_equal(part, other_part)
     assert not np.array_equal(whole[0][0], batches(pictures, augmentation=vivid, seed=1)[0][0])
 
 
 def test_soft_labels_have_their_share_of_the_target(pictures):
     soft = np.random.default_rng(1).dirichlet(np.ones(3), 10).astype(np.float16)
     rows = np.array([1, 4, 8])
-    for images, classes, _, targets in batches(pictures, rows=rows, targets=Targets(3, soft, 0.25)):
-        expected = 0.75 * np.eye(3)[classes] + 0.25 * soft[places(pictures, images)]
+    for images, targets, _ in batches(pictures, rows=rows, targets=Targets(3, soft, 0.25)):
+        found = np.array(places(pictures, images))
+        expected = 0.75 * np.eye(3)[found % 3] + 0.25 * soft[found]
         np.testing.assert_allclose(targets, expected, atol=1e-6)
 
 
 def test_enlarging_equals_pillow(pictures):
-    (images, _, _), *_ = validation_batches(pictures, np.arange(4), SPEC, 4).as_numpy_iterator()
+    (images, _), *_ = validation_batches(pictures, np.arange(4), SPEC, 4, 3).as_numpy_iterator()
     for row in range(4):
         enlarged = Image.fromarray(pictures.pixels[row]).resize((48, 48), Image.Resampling.BILINEAR)
         expected = normalise(np.asarray(enlarged), SPEC)
@@ -104,10 +112,10 @@ def test_crops_stay_inside_and_flips_mirror(pictures):
     assert np.abs(slopes).max() <= 230
 
 
-def test_the_last_validation_batch_is_filled_up_with_what_does_not_count(pictures):
-    found = list(validation_batches(pictures, np.arange(7), SPEC, 4).as_numpy_iterator())
-    assert [counted.tolist() for _, _, counted in found] == [[1.0] * 4, [1.0, 1.0, 1.0, 0.0]]
-    assert np.concatenate([classes for _, classes, _ in found])[:7].tolist() == [row % 3 for row in range(7)]
+def test_validation_has_each_picture_once(pictures):
+    found = list(validation_batches(pictures, np.arange(7), SPEC, 4, 3).as_numpy_iterator())
+    assert [len(images) for images, _ in found] == [4, 3]
+    np.testing.assert_array_equal(np.concatenate([wanted for _, wanted in found]), np.eye(3)[np.arange(7) % 3])
 
 
 def test_training_units_and_back_are_the_same_weights():

@@ -60,13 +60,14 @@ def trained(photos, tmp_path_factory):
     arguments = [photos, "--out", out, *SMALL, "--epochs", "5", "--steps-per-epoch", "2", "--soft-labels", soft]
     process = start(*arguments)
     deadline = time.monotonic() + 240
-    while not len(list(out.glob("state/worker0/ckpt-*.index"))) >= 2:
+    progress = out / "state" / "progress.json"
+    while not progress.exists():
         assert process.poll() is None, process.communicate()[1][-2000:]
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    done = len(json.loads(sorted(out.glob("state/worker0/ckpt-*.json"))[0].read_text())["history"])
+    done = len(json.loads(progress.read_text())["history"])
     assert not (out / "manifest.json").exists()
     kept = soft.read_bytes()
     write_soft_labels(soft, photos, 0.75)
@@ -169,7 +170,12 @@ def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, cap
         (["{photos}", "--out", "{tmp}/out", "--weights", "{tmp}/missing"], "There are no weights at"),
         (["{photos}", "--out", "{tmp}/out", "--soft-labels", "{tmp}/none.npz"], "The soft labels .* cannot be read"),
         (["{photos}", "--out", "{tmp}/out", "--soft-share", "2"], "The share of the soft labels must be 0 to 1"),
-        (["{photos}", "--out", "{tmp}/out", "--strategy", "multiworker"], "Several workers need TF_CONFIG"),
+        (
+            ["{photos}", "--out", "{tmp}/out", "--strategy", "multiworker"],
+            "--strategy multiworker is gone",
+        ),
+        (["{photos}", "--out", "{tmp}/out", "--strategy", "all"], "strategy must be one of one, mirrored"),
+        (["{photos}", "--out", "{tmp}/out", "--checkpoint-minutes", "5"], "is gone: a run is kept after every epoch"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_no_run(photos, tmp_path, capsys, arguments, sentence):

@@ -110,9 +110,9 @@ def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
 def _add_machine_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("machine")
     _option(group, "precision", str, "auto takes what is faster here", choices=PRECISIONS)
-    _option(group, "strategy", str, "devices to train on", choices=STRATEGIES)
+    _option(group, "strategy", str, f"devices to train on, {STRATEGIES[0]} or {STRATEGIES[1]}")
     group.add_argument("--deterministic", action="store_true", help="the same bits each time; slower")
-    _option(group, "checkpoint-minutes", float, "longest time between checkpoints")
+    group.add_argument("--checkpoint-minutes", help=argparse.SUPPRESS)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -150,25 +150,34 @@ def _start(options: argparse.Namespace, recipe: Recipe) -> Start:
     return Start(replace(start.manifest, input=spec), start.arrays)
 
 
+def _check_former(options: argparse.Namespace) -> None:
+    """Say what became of options that an earlier version had."""
+    if options.checkpoint_minutes is not None:
+        raise OptionError(
+            "--checkpoint-minutes is gone: a run is kept after every epoch; --steps-per-epoch makes epochs shorter."
+        )
+    if options.strategy == "multiworker":
+        raise OptionError(
+            "--strategy multiworker is gone: one machine trains; --strategy mirrored uses all of its devices."
+        )
+
+
 def _train(options: argparse.Namespace) -> int:
+    _check_former(options)
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for training in batches, whatever suits one photo
     with without_native_messages():
-        from resnet.training import machine
         from resnet.training import train as training
 
         if options.resume:
             options, recipe = _recorded(options, training.read_run(options.out))
         else:
             recipe = _recipe(options)
-        strategy, worker = machine.make_strategy(recipe.strategy)
     check_outside(options.out, options.data)
     trained = training.train(
         recipe,
         options.data,
         options.out,
         _start(options, recipe),
-        strategy,
-        worker,
         choice=settled_choice(options.weights),
         tile=options.tile,
         soft_labels=options.soft_labels,
@@ -177,8 +186,7 @@ def _train(options: argparse.Namespace) -> int:
     )
     for sentence in (*trained.notes, *trained.skipped, *trained.dropped):
         print(f"resnet: {sentence}", file=sys.stderr)
-    if worker == 0:
-        _finish(trained, options.data)
+    _finish(trained, options.data)
     return 1 if trained.skipped else 0
 
 

@@ -34,16 +34,26 @@ class Targets:
         classes: How many there are.
         soft: (pictures, classes) probabilities from another classifier; None for the classes alone.
         share: Of the probability that `soft` says; its class has the rest.
+        smoothing: Share of the probability that is spread over all classes.
+        weights: (classes,) how much a picture of each counts; None if all count 1.
     """
 
     classes: int
     soft: NDArray[np.float16] | None = None
     share: float = 0.0
+    smoothing: float = 0.0
+    weights: NDArray[np.float32] | None = None
 
     def of(self, rows: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(rows, classes) probabilities for pictures of the classes `indices`."""
-        hard = np.eye(self.classes, dtype=np.float32)[indices]
-        return hard if self.soft is None else (1 - self.share) * hard + np.float32(self.share) * self.soft[rows]
+        """Return (rows, classes) probabilities for pictures of the classes `indices`."""
+        wanted = np.eye(self.classes, dtype=np.float32)[indices]
+        if self.soft is not None:
+            wanted = (1 - self.share) * wanted + np.float32(self.share) * self.soft[rows]
+        return wanted * np.float32(1 - self.smoothing) + np.float32(self.smoothing / self.classes)
+
+    def weights_of(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return (rows,) how much each picture counts."""
+        return np.ones(len(indices), np.float32) if self.weights is None else self.weights[indices]
 
 
 def _views(images: tf.Tensor, augmentation: Augmentation | None, size: int, seed: tf.Tensor) -> tf.Tensor:
@@ -117,7 +127,7 @@ def training_batches(
     last_step: int,
     targets: Targets,
 ) -> tf.data.Dataset:
-    """Batches of (images, classes, weights, targets) of the steps from `first_step` up to `last_step`, exclusive.
+    """Make batches of (images, targets, weights) of the steps from `first_step` up to `last_step`, exclusive.
 
     Every picture comes once in a pass over the data, in another order in each pass.
 
@@ -134,8 +144,7 @@ def training_batches(
         targets: What to answer.
 
     Returns:
-        (batch, size, size, 3) float32 in training's units, (batch,) int64, (batch,) float32 of ones, and
-        (batch, classes) float32.
+        (batch, size, size, 3) float32 in training's units, (batch, classes) float32 and (batch,) float32.
     """
     count = len(rows)
     classes = pictures.classes
@@ -144,59 +153,46 @@ def training_batches(
     def order(number: int) -> NDArray[np.int64]:
         return rows[np.random.default_rng([seed, number]).permutation(count)]
 
-    def select(step: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float32]]:
+    def select(step: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         numbers = int(step) * batch_size + np.arange(batch_size)
         places = np.array([order(int(number) // count)[number % count] for number in numbers])
-        return pictures.pixels[places], classes[places], targets.of(places, classes[places])
+        return pictures.pixels[places], targets.of(places, classes[places]), targets.weights_of(classes[places])
 
     def read(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        images, indices, wanted = tf.numpy_function(select, [step], (tf.uint8, tf.int64, tf.float32))
+        images, wanted, weights = tf.numpy_function(select, [step], (tf.uint8, tf.float32, tf.float32))
         shape = (batch_size, *pictures.pixels.shape[1:])
         return (
             tf.ensure_shape(images, shape),
-            tf.ensure_shape(indices, (batch_size,)),
             tf.ensure_shape(wanted, (batch_size, targets.classes)),
+            tf.ensure_shape(weights, (batch_size,)),
             step,
         )
 
-    def vary(images: tf.Tensor, indices: tf.Tensor, wanted: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def vary(images: tf.Tensor, wanted: tf.Tensor, weights: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         views = _views(tf.cast(images, tf.float32), augmentation, size, tf.stack([seed, step * 2]))
         if augmentation.colour:
             views = _vary_colours(views, augmentation.colour, tf.stack([seed, step * 2 + 1]))
-        return _prepared(views, spec), indices, tf.ones((batch_size,), tf.float32), wanted
+        return _prepared(views, spec), wanted, weights
 
     data = tf.data.Dataset.range(first_step, last_step)
     data = data.map(read, num_parallel_calls=tf.data.AUTOTUNE).map(vary, num_parallel_calls=tf.data.AUTOTUNE)
-    return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
+    return data.prefetch(tf.data.AUTOTUNE)
 
 
 def validation_batches(
-    pictures: Pictures, rows: NDArray[np.int64], spec: InputSpec, batch_size: int
+    pictures: Pictures, rows: NDArray[np.int64], spec: InputSpec, batch_size: int, classes: int
 ) -> tf.data.Dataset:
-    """Batches as of `training_batches`, of the pictures as they are; weights are 0 where the last one is filled up."""
-    steps = -(-len(rows) // batch_size)
-    filled = tf.constant(np.resize(rows, steps * batch_size))
-    counted = tf.constant((np.arange(steps * batch_size) < len(rows)).astype(np.float32))
-    classes = tf.constant(pictures.classes)
+    """Make batches of (images, targets) of the pictures as they are; the last batch may be smaller.
 
-    def select(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        numbers = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        places = tf.gather(filled, numbers)
-        images = tf.cast(_read(pictures, places), tf.float32)
+    Returns:
+        (batch, size, size, 3) float32 in training's units, and (batch, classes) float32 that are 1 at the class.
+    """
+
+    def select(places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.numpy_function(lambda chosen: pictures.pixels[chosen], [places], tf.uint8)
+        images = tf.cast(tf.ensure_shape(images, (None, *pictures.pixels.shape[1:])), tf.float32)
         views = _views(images, None, spec.size, tf.constant([0, 0]))
-        return _prepared(views, spec), tf.gather(classes, places), tf.gather(counted, numbers)
+        return _prepared(views, spec), tf.one_hot(tf.gather(pictures.classes, places), classes)
 
-    data = tf.data.Dataset.range(steps).map(select, num_parallel_calls=tf.data.AUTOTUNE)
-    return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
-
-
-def _read(pictures: Pictures, places: tf.Tensor) -> tf.Tensor:
-    images = tf.numpy_function(lambda rows: pictures.pixels[rows], [places], tf.uint8)
-    return tf.ensure_shape(images, (places.shape[0], *pictures.pixels.shape[1:]))
-
-
-def _options() -> tf.data.Options:
-    options = tf.data.Options()
-    # Among several workers each takes its share of every batch, so that together they do what one would.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return options
+    data = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+    return data.map(select, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

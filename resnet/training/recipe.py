@@ -11,7 +11,7 @@ from resnet.stages import DROPOUT, STAGE_NAMES, blocks_of_depth
 
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
-STRATEGIES = ("one", "mirrored", "multiworker")
+STRATEGIES = ("one", "mirrored")
 BATCH_NORMS = ("frozen", "trained")
 
 
@@ -47,7 +47,7 @@ class Recipe:
         unfreeze: First stage that learns in the second phase: "C1" to "C5", or "head".
         batch_norm: "frozen" keeps the statistics and factors of batch normalisation as they came.
         steps_per_epoch: Steps between two validations; 0 for the whole batches of a pass over the data.
-        batch_size: Images per step, of all workers together.
+        batch_size: Images per step, of all devices together.
         optimizer: "adamw" or "sgd" (with Nesterov momentum 0.9).
         head_rate: Highest learning rate of the first phase.
         rate: Highest learning rate of the second phase.
@@ -64,10 +64,9 @@ class Recipe:
         patience: Epochs without a lower validation loss after which a phase ends; 0 for never.
         augmentation: How pictures vary.
         precision: "float32", "bfloat16" for products in 16 bits, or "auto" for what is faster here.
-        strategy: "one" device, "mirrored" on all of this machine, or "multiworker" (see TF_CONFIG).
+        strategy: "one" device, or "mirrored" on all of this machine.
         deterministic: Whether the same seed gives the same bits, which is slower.
         seed: Of everything random.
-        checkpoint_minutes: Longest time between two checkpoints.
     """
 
     from_scratch: bool = False
@@ -96,7 +95,6 @@ class Recipe:
     strategy: str = "one"
     deterministic: bool = False
     seed: int = 0
-    checkpoint_minutes: float = 10.0
 
     def __post_init__(self) -> None:
         """Check every option.
@@ -125,7 +123,6 @@ class Recipe:
         number("share of the soft labels", self.soft_share, 0.0, 1.0)
         number("smallest crop", self.augmentation.smallest_crop, 0.01, 1.0)
         number("variation of colours", self.augmentation.colour, 0.0, 0.9)
-        number("minutes between checkpoints", self.checkpoint_minutes, 0.0, 1e6)
         one_of("first stage to train", self.unfreeze, ("head", *STAGE_NAMES))
         one_of("batch normalisation", self.batch_norm, BATCH_NORMS)
         one_of("optimizer", self.optimizer, OPTIMIZERS)

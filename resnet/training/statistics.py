@@ -102,7 +102,7 @@ def with_new_statistics(
         rows = np.random.default_rng(seed).permutation(len(pictures.items))[:images]
         model = network_of(manifest)
         assign(model, in_training_units(arrays, spec))
-        batches = (batch for batch, _, _ in validation_batches(pictures, rows, spec, BATCH))
+        batches = (batch for batch, _ in validation_batches(pictures, rows, spec, BATCH, 1))
         steps = -(-len(rows) // BATCH)
         found = estimate_statistics(model, progress(batches, total=steps, unit="step", desc="statistics", quiet=quiet))
     return {**arrays, **found}, len(rows)

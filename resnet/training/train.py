@@ -19,12 +19,12 @@ from resnet.errors import DataError, OptionError, ResNetError
 from resnet.labels import CLASSES_NAME, ClassLabel, write_class_file
 from resnet.manifest import Manifest, file_sha256, write_manifest, write_text
 from resnet.model import build_network
+from resnet.precision import faster_precision, policy
 from resnet.stages import blocks_of_depth
 from resnet.training.dataset import LabelledData, find_training_data
 from resnet.training.files import LabelledFile
+from resnet.training.fit import fit
 from resnet.training.lists import write_rows
-from resnet.training.loop import Loop
-from resnet.training.machine import faster_precision, policy
 from resnet.training.pictures import Pictures, decode_all
 from resnet.training.pipeline import in_training_units
 from resnet.training.recipe import Recipe
@@ -60,23 +60,22 @@ class Trained:
     test: tuple[LabelledFile, ...] = ()
 
 
-def prepare_folder(out: Path, worker: int = 0) -> None:
+def prepare_folder(out: Path) -> None:
     """Make the folder of a new run.
 
     Args:
         out: New, empty, or what a run left that ended before it began to learn.
-        worker: Number of this worker; each has checkpoints of its own.
 
     Raises:
         OptionError: It holds something, or cannot be written.
     """
-    state = out / STATE / f"worker{worker}"
+    state = out / STATE
     try:
         if out.exists() and not out.is_dir():
             raise OptionError("The result needs a folder; {} is a file.", out)
-        if worker == 0 and (out / RUN_NAME).exists():
+        if (out / RUN_NAME).exists():
             raise OptionError("{} already holds a run; go on with it by --resume, or choose another folder.", out)
-        if worker == 0 and out.exists() and {entry.name for entry in out.iterdir()} - {STATE}:
+        if out.exists() and {entry.name for entry in out.iterdir()} - {STATE}:
             raise OptionError("The result needs a new folder; {} exists and is not empty.", out)
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(parents=True)
@@ -104,8 +103,6 @@ def train(
     data: Path,
     out: Path,
     start: Start,
-    strategy: tf.distribute.Strategy,
-    worker: int = 0,
     *,
     choice: str = "",
     tile: int | None = None,
@@ -121,8 +118,6 @@ def train(
         data: Data set, see `dataset.find_training_data`.
         out: The folder; new or empty, but for a run that goes on.
         start: What to start from; its manifest says how the input is prepared.
-        strategy: From `make_strategy`.
-        worker: From `make_strategy`.
         choice: What `start` came from, for a run that goes on.
         tile: Side of the data set's tiles in pixels, if it has sheets.
         soft_labels: File of another classifier's answers, see `soft_labels.read_soft_labels`.
@@ -135,8 +130,7 @@ def train(
         OptionError: The folder holds something else, the weights are not those that the run began with,
             or the loss is no number any more.
     """
-    quiet = quiet or worker > 0
-    state = out / STATE / f"worker{worker}"
+    state = out / STATE
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -148,7 +142,7 @@ def train(
     if resume and not state.exists():
         raise OptionError("The run in {} is complete, or its checkpoints are gone: it cannot go on.", out)
     if not resume:
-        prepare_folder(out, worker)
+        prepare_folder(out)
     try:
         pictures = decode_all(files, found.labels, spec, state, quiet=quiet)
         parts = split(
@@ -169,12 +163,14 @@ def train(
     record = _record(recipe, data, tile, soft_labels, start, found, pictures, parts)
     if resume:
         _check_same(record, read_run(out), out, choice, soft_labels)
-    elif worker == 0:
+    else:
         command = {"weights": choice, "soft_labels": str(soft_labels.resolve()) if soft_labels else None}
         write_text(out / RUN_NAME, json.dumps({**command, **record}, indent=2, ensure_ascii=False) + "\n")
+    mirrored = recipe.strategy == "mirrored"
+    strategy = tf.distribute.MirroredStrategy() if mirrored else tf.distribute.get_strategy()
     with strategy.scope(), policy(recipe.precision):
         model = build_start(start, found.labels, keep_head=same_classes(start, found.labels), dropout=recipe.dropout)
-    loop = Loop(
+    history = fit(
         model,
         recipe,
         pictures,
@@ -183,11 +179,11 @@ def train(
         state,
         strategy=strategy,
         soft_labels=soft,
-        log=out / LOGS if worker == 0 else None,
+        log=out / LOGS,
+        resume=resume,
         quiet=quiet,
     )
-    history = loop.run(resume=resume)
-    record["training"] = {"epochs": len(history), "seconds": round(loop.progress.seconds)}
+    record["training"] = {"epochs": len(history), "seconds": round(history[-1]["seconds"])}
     arrays = in_training_units(arrays_of(model), spec, back=True)
     measured = pictures.files_of(parts.validation, files)
     manifest = replace(
@@ -204,8 +200,7 @@ def train(
         training=record,
         folder=out,
     )
-    if worker == 0:
-        manifest = _write(manifest, found.labels, arrays, history, measured)
+    manifest = _write(manifest, found.labels, arrays, history, measured)
     return Trained(manifest, history, measured, pictures.skipped, parts.dropped, found.notes, found.test)
 
 
