@@ -1,6 +1,6 @@
 # make demo: the page on http://127.0.0.1:7860     make test: all tests     make lint: style and types
 # make test-all: these, and known vulnerabilities of what is installed
-# make quick: the tests without those that take longest: in a browser, whole runs of learning, several workers
+# make quick: the tests without those that take longest: in a browser, whole runs of learning, several devices
 # make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
 PYTHON ?= python3
 VENV ?= .venv

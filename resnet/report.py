@@ -19,6 +19,7 @@ from resnet.charts import drawing
 from resnet.errors import Note
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.levels import is_unsure, named_levels
 from resnet.overlays import colour_table
 
 AGGREGATION_NAMES = {
@@ -72,10 +73,12 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
 
     Returns:
         `image`, `weights` (name, sha256), `framing`, `map`, `predictions` (rank, wnid, label,
-        probability), `stages` (name, shape, stride in input pixels, receptive_field in input
-        pixels, min, max and mean of the shown map, note), `input` (width, height and the box of
-        the photo that the network saw, in photo pixels), `notes` (texts about how the photo was
-        read; mostly none), `milliseconds` of the forward pass, `version`.
+        probability), `levels` (wnid, name, probability; from general to exact, empty for own
+        classes), `unsure` (whether the likeliest class should be doubted), `stages` (name, shape,
+        stride in input pixels, receptive_field in input pixels, min, max and mean of the shown
+        map, note), `input` (width, height and the box of the photo that the network saw, in photo
+        pixels), `notes` (texts about how the photo was read; mostly none), `milliseconds` of the
+        forward pass, `version`.
     """
     stages = [
         {
@@ -97,6 +100,8 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         "framing": observation.framing,
         "map": aggregation_name(view),
         "predictions": [prediction_dictionary(prediction) for prediction in observation.predictions(top_k)],
+        "levels": [vars(level) for level in named_levels(observation.probabilities, observation.manifest.labels)],
+        "unsure": is_unsure(observation.probabilities, observation.manifest.labels),
         "stages": stages,
         "input": {"width": width, "height": height, "seen": list(observation.geometry.seen)},
         "notes": [str(note) for note in observation.notes],

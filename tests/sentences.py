@@ -6,10 +6,10 @@ from pathlib import Path
 from resnet.comparison import CHANGES
 from resnet.report import AGGREGATION_NAMES, NOTES
 from resnet.signatures import KINDS
-from resnet.ui import layout
+from resnet.ui import layout, markup
 from resnet.ui.numbers import NUMBERS
-from resnet.ui.photo import EXAMPLES
-from resnet.ui.tabs import compare, learn, model
+from resnet.ui.photo import EXAMPLE_NAMES
+from resnet.ui.tabs import compare, learn, maps, model
 
 ROOT = Path(__file__).resolve().parent.parent / "resnet"
 ERRORS = {"Note", "ResNetError", "ImageError", "WeightsError", "DataError", "OptionError"}
@@ -42,7 +42,8 @@ def gathered():
 
 def listed():
     """Sentences that stand in tables and are translated when they are shown."""
-    yield from (layout.TITLE, layout.INTRODUCTION, layout.LOADING, *layout.REASONS.values())
+    yield from (layout.TITLE, layout.INTRODUCTION, layout.LOADING, *model.REASONS.values())
+    yield from (maps.WAITING, *markup.STAGE_WORDS.values())
     yield from model.CHOICE_NAMES.values()
     yield from (*compare.CHANGE_NAMES.values(), *(change.unit for change in CHANGES.values()))
     yield from AGGREGATION_NAMES.values()
@@ -54,7 +55,7 @@ def listed():
         *learn.CAMS,
         *(text for row in NUMBERS for text in row),
     )
-    yield from (path.stem for path in EXAMPLES)
+    yield from EXAMPLE_NAMES.values()
     yield from (*(kind for _, _, kind in KINDS), "a web page", "text")
 
 

@@ -9,14 +9,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    "text", "logs", "progress", "tables", "errors", "temporary", "options", "metrics", "stages", "labels",
-    "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess",
-    "calibration", "manifest", "archives", "model", "weights", "imagenet", "gradients", "batching", "onnx_network",
+    "text", "logs", "progress", "tables", "errors", "temporary", "options", "metrics", "stages", "labels", "levels",
+    "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess", "calibration",
+    "manifest", "archives", "precision", "model", "weights", "imagenet", "gradients", "batching", "onnx_network",
     "engine", "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",
     "occlusion", "comparison", "without", "explorer", "charts", "report", "figures", "export", "batch", "training",
     "cli", "ui",
 ]  # fmt: skip
-TENSORFLOW_ALLOWED = {"model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
+TENSORFLOW_ALLOWED = {"precision", "model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
 GRADIO_ALLOWED = {"ui"}
 
 

@@ -113,26 +113,23 @@ def test_the_classes_of_a_link_are_those_of_its_first_photo_alone(layout):
     assert layout.hold.hide(None, "", "", ["goldfish"], *hidden)[2] == ["goldfish"]
 
 
-def test_a_link_may_enlarge_a_channel_and_rank_for_a_class(layout):
+def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(layout):
     _, shown = explain(layout)
     options = ("C4", 23, "contribution", None, 16, *DRAWING)
-    drawn, linked, target, _, _, grid, channel, facts, _ = layout.blocks.open(shown, "", 287, 0, ["goldfish"], *options)
-    assert (linked, channel["value"]) == (None, 287)
-    assert "Channel 287 of" in facts
-    goldfish = layout._page.observation(shown).manifest.class_named("goldfish")
-    assert target["value"] == goldfish
-    assert grid == layout.blocks.redraw(shown, "C4", 23, "contribution", goldfish, 16, *DRAWING)[1]
+    drawn, target, _, _, grid, channel, facts, _ = layout.blocks.open(shown, "", 0, *options)
+    likeliest = layout._page.observation(shown).predictions(1)[0].index
+    assert target["value"] == likeliest
+    ranked = ("C4", 23, "contribution", likeliest)
+    assert grid == layout.blocks.redraw(shown, *ranked, 16, *DRAWING)[1]
+    assert f"Channel {channel['value']} of" in facts
     # The page tells of the controls that this has set.
-    ranked = ("C4", 23, "contribution", goldfish)
     assert layout.blocks.redraw_others(drawn, shown, *ranked, 16, *DRAWING) == (gr.skip(),) * 4
     assert layout.blocks.redraw_others(drawn, shown, *ranked, 32, *DRAWING)[3] != gr.skip()
-    again = layout.blocks.open(shown, drawn, None, 5, [], *ranked, 16, *DRAWING)  # one of the visitor's own choice
-    assert again[6] == gr.skip()
-    assert "Channel 5 of" in again[7]
-    wrong = layout.blocks.open(shown, drawn, None, 4000, [], *ranked, 16, *DRAWING)
-    assert wrong[6]["value"] == layout.blocks.redraw(shown, *ranked, 16, *DRAWING)[2]
-    too_many = layout.blocks.open(shown, "", 1024, 0, ["goldfish"], *options)  # C4 has 1,024
-    assert too_many[6]["value"] == layout.blocks.redraw(shown, "C4", 23, "contribution", goldfish, 16, *DRAWING)[2]
+    again = layout.blocks.open(shown, drawn, 5, *ranked, 16, *DRAWING)
+    assert again[5] == gr.skip()
+    assert "Channel 5 of" in again[6]
+    wrong = layout.blocks.open(shown, drawn, 1024, *ranked, 16, *DRAWING)  # C4 has 1,024
+    assert wrong[5]["value"] == layout.blocks.redraw(shown, *ranked, 16, *DRAWING)[2]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,7 @@ def test_a_link_may_enlarge_a_channel_and_rank_for_a_class(layout):
 def test_what_only_its_weights_can_tell_of_a_link_is_said(layout, monkeypatch, classes, weights, given, sentences):
     said = []
     monkeypatch.setattr(layout._page, "warn", said.append)
-    assert layout.sharing._check(classes, weights) == given
+    assert layout.links._check([], classes, weights) == given
     assert len(said) == len(sentences)
     assert all(sentence in one for sentence, one in zip(sentences, said, strict=True))
 

@@ -24,7 +24,7 @@ DOCUMENTED = {
     "numpy.typing", "prometheus_client.core", "pyarrow", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet",
     "ray.data", "starlette.datastructures",
     "starlette.middleware", "starlette.middleware.gzip", "starlette.requests", "starlette.responses",
-    "starlette.routing", "starlette.types",
+    "starlette.routing", "starlette.types", "tqdm.keras",
 }  # fmt: skip
 # `gr.HTML` of ours may stand anywhere; Gradio documents these two of its class names for styling.
 GRADIO_CLASSES_ALLOWED = {"gradio-container", "dark"}

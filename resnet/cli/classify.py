@@ -16,6 +16,7 @@ from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
 from resnet.folders import Found, find_pictures, left_out_of
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
+from resnet.levels import is_unsure, named_levels, percent
 from resnet.progress import progress
 from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
 from resnet.stages import STAGE_NAMES
@@ -211,6 +212,10 @@ def _as_table(observation: Observation, view: ViewOptions, top_k: int) -> str:
     for prediction in observation.predictions(top_k):
         bar = "█" * round(prediction.probability * 20)
         lines.append(f"  {prediction.rank:2d}  {prediction.probability:6.1%}  {prediction.label:<28} {bar}".rstrip())
+    answer = observation.probabilities, observation.manifest.labels
+    levels = " › ".join(f"{level.name} {percent(level.probability)}" for level in named_levels(*answer))
+    if told := [*(["not sure"] if is_unsure(*answer) else []), *([levels] if levels else [])]:
+        lines.append(f"  {'; '.join(told)}")
     lines += [f"  note: {note}" for note in observation.notes]
     for heatmap in observation.heatmaps(view):
         lines.append(f"  {heatmap.block.stage}  {', '.join(stage_caption(heatmap))}")

@@ -64,26 +64,37 @@ Asked = tuple[Observation, Heatmap, str, int]
 class CellAnswer:
     """An enlarged map that can be asked, and the text beside it."""
 
-    def __init__(self, page: Page, name: str, asked: Callable[..., Asked | None], inputs: list[Any]) -> None:
-        """Add the enlarged map and the text.
+    def __init__(
+        self,
+        page: Page,
+        name: str,
+        asked: Callable[..., Asked | None],
+        inputs: list[Any],
+        beside: Callable[[], list[Any]] | None = None,
+    ) -> None:
+        """Add the enlarged map, and beside it the text.
 
         Args:
             page: The page that is built.
             name: Of the tab, and prefix of the elements' ids.
             asked: From the answer that is shown and `inputs` to what is enlarged, or None if nothing is.
             inputs: Components that say what is enlarged.
+            beside: Adds what stands below the text, and gives further components for `inputs`.
         """
         self._page = page
         self._asked = asked
-        self._inputs = inputs
         self._name = name
         self._draw = _DRAW % (name, name)
         self.point = page.held()
-        self.large = html(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
-        self.text = html(elem_id=f"{name}-cell")
+        with gr.Row(elem_classes="asked"):
+            with gr.Column(scale=3, min_width=300):
+                self.large = html(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
+            with gr.Column(scale=2, min_width=260):
+                self.text = html(elem_id=f"{name}-cell")
+                self._inputs = [*inputs, *(beside() if beside else [])]
         moved = page.on_event(self.large.select, _pointed, self.point, **{**CLICK, "queue": False})
         self.follow(moved)
-        page.on_cell(Part(name, self._answer, [self.point, *inputs], [self.text]), self._draw)
+        page.on_cell(Part(name, self._answer, [self.point, *self._inputs], [self.text]), self._draw)
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Say anew what the cell is like after an event that changes the map, and draw its outline."""
@@ -102,9 +113,11 @@ class CellAnswer:
         return self._answer(*inputs) if active == self._name else gr.skip()
 
     def _answer(self, shown: Shown | None, point: Point | None, *inputs: Any) -> str:
-        if shown is None or point is None:
+        if shown is None:
             return ""
         t = self._page.t
+        if point is None:
+            return markup.message(t("Click a place of the map: what does this cell hold, and what does it do?"))
 
         def say() -> str:
             asked = self._asked(shown, *inputs)

@@ -17,31 +17,28 @@ from resnet.ui import markup
 from resnet.ui.api import NAMES, add_endpoints
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
-from resnet.ui.page import NETWORK, PRIVATE, QUICK, Page, or_usual
+from resnet.ui.links import Links
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, PRIVATE, QUICK, Page, or_usual
 from resnet.ui.parts import html
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.probes import routes
-from resnet.ui.sharing import Sharing
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
 from resnet.ui.tabs.evidence import EvidenceTab
 from resnet.ui.tabs.hold import HoldTab
 from resnet.ui.tabs.learn import LearnTab
 from resnet.ui.tabs.many import ManyTab
-from resnet.ui.tabs.maps import MapsTab
+from resnet.ui.tabs.maps import WAITING, MapsTab
 from resnet.ui.tabs.model import ModelTab
 
 STYLE = Path(__file__).with_name("style.css")
 TITLE = "What a ResNet101 sees"
-REASONS = {
-    "bundled": "chosen when the server was started",
-    "imagenet": "chosen when the server was started",
-    "file": "chosen when the server was started",
-    "auto-imagenet": "the ImageNet weights are on this machine",
-    "auto-trying": "they come with the program; the ImageNet weights are being looked for",
-    "auto-offline": "they come with the program; the ImageNet weights are neither here nor to be had now",
-}
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
+
+# The style sheet leaves out the photo and the classes where a tab is not about them.
+_TAB_SCRIPT = """(active) => {
+  document.querySelector("#main").dataset.tab = JSON.parse(active.slice(active.indexOf(" ")));
+}"""
 
 QUEUE_SIZE = 128
 """Requests of pages that may wait; more are refused."""
@@ -122,7 +119,7 @@ class Layout:
         column: The photo and what stands beside it.
         tabs: Around the tabs.
         maps, blocks, evidence, hold, compare, many, model: The tabs.
-        sharing: Links.
+        links: Links to a view.
         wanted: Names of the classes that a link asks for, until an answer has shown them.
     """
 
@@ -133,16 +130,18 @@ class Layout:
         with gr.Row(elem_id="heading"):
             html(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
             html(_language_links(t), elem_id="languages")
-        weights = html(markup.weights_line(t(LOADING), "loading"), elem_id="weights")
+        weights = html(markup.weights_line(t(LOADING), "loading"), elem_id="weights", js_on_load=CHOICE_SCRIPT)
         page.result, page.active, self.wanted = page.held(), page.held("maps"), page.held()
         with gr.Row(elem_id="main"):
             with gr.Column(scale=1, min_width=300, elem_id="left"):
                 self.column = PhotoColumn(page)
             with gr.Column(scale=3, min_width=320, elem_id="right"):
-                classes = html(self.column.classes(None, None), elem_id="classes")
+                classes = html(
+                    markup.panel(t("The network says"), markup.outline(t(WAITING), "bars", 5)), elem_id="classes"
+                )
                 with gr.Tabs(selected="maps", overflow_behavior="wrap", elem_id="tabs") as self.tabs:
                     self.maps = MapsTab(page)
-                    self.blocks = BlocksTab(page, self.wanted)
+                    self.blocks = BlocksTab(page)
                     self.evidence = EvidenceTab(page, self.wanted)
                     self.hold = HoldTab(page, self.wanted)
                     self.compare = CompareTab(page, self.maps.view)
@@ -169,9 +168,12 @@ class Layout:
         page.after_answer(shown)
         page.on(page.top_k.change, self.column.classes, [page.result, page.top_k], classes, **QUICK)
 
-        self.sharing = Sharing(demo, page, self)
+        page.active.change(None, page.active, None, js=_TAB_SCRIPT, **PRIVATE)
+        self.links = Links(demo, page, self)
         for script in _SCRIPTS:
             demo.load(None, None, None, js=script, **PRIVATE)
+        about = {**CLICK, "queue": False}
+        page.on(weights.select, lambda: (gr.Tabs(selected="model"), "model"), (), [self.tabs, page.active], **about)
         timer = gr.Timer(1.0)
         page.on(
             [timer.tick, demo.load], self._weights_status, (), [weights, timer], queue=False, show_progress="hidden"
@@ -186,9 +188,10 @@ class Layout:
 
     def _weights_status(self) -> tuple[str, gr.Timer]:
         """The line about the weights; the timer stops once nothing will change."""
-        status = self._page.explorer.provider.status
+        t, status = self._page.t, self._page.explorer.provider.status
+        about = t("About it") if status.phase == "ready" else ""
         return (
-            markup.weights_line(weights_sentence(self._page.t, status), status.phase),
+            markup.weights_line(weights_sentence(t, status), status.phase, about),
             gr.Timer(active=not status.settled),
         )
 
@@ -200,7 +203,7 @@ INTRODUCTION = (
 
 
 def weights_sentence(t: Language, status: Status) -> str:
-    """Which weights answer, how many classes they know, and why these."""
+    """Return how many classes the network knows that answers, and how often it is right."""
     if status.phase == "loading":
         return t(LOADING)
     if status.phase == "failed" or status.manifest is None:
@@ -208,9 +211,15 @@ def weights_sentence(t: Language, status: Status) -> str:
         return f"{t('The weights could not be loaded, so no photo can be answered.')} {reason}".strip()
     manifest = status.manifest
     accuracy = next(iter(manifest.accuracy.values()), None)
-    right = t(", right on {:.0%} of its validation images", accuracy["top1"]) if accuracy else ""
-    reason = t(REASONS[status.reason])
-    return t("Weights: {}, {:,} classes{} ({}).", manifest.name, manifest.classes, right, reason)
+    if accuracy is None:
+        return t("This network ({}) knows {:,} classes.", manifest.name, manifest.classes)
+    return t(
+        "This network ({}) knows {:,} classes and is right on {:.0%} of {:,} pictures that it had not learnt from.",
+        manifest.name,
+        manifest.classes,
+        accuracy["top1"],
+        int(accuracy["images"]),
+    )
 
 
 def _language_links(current: Language) -> str:

@@ -1,26 +1,31 @@
-"""Links that restore a view: what they can say, how it is written and how it is checked."""
+"""Links that restore a view: the button that makes one, and what happens when one is followed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from resnet.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, ORDERS
-from resnet.comparison import CHANGES
-from resnet.errors import OptionError, ResNetError
+import gradio as gr
+
+from resnet.errors import OptionError, ResNetError, WeightsError
 from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHODS
 from resnet.explain import MAXIMUM_TOP_K
+from resnet.explorer import Shown
 from resnet.heatmaps import AGGREGATIONS, COLORMAPS, HIGHEST_CHANNEL, SCALES
 from resnet.images import read_photo
-from resnet.occlusion import FILLS
 from resnet.options import number, one_of, whole_number
 from resnet.preprocess import FRAMINGS
+from resnet.sources import SERVER
 from resnet.stages import STAGE_NAMES
-from resnet.ui.photo import EXAMPLES
-from resnet.ui.tabs.hold import HIDING_MAPS
+from resnet.ui.held import written
+from resnet.ui.page import PRIVATE, Page
+from resnet.ui.photo import EXAMPLES, FIRST_EXAMPLE
+
+if TYPE_CHECKING:
+    from resnet.ui.layout import Layout
 
 TABS = ("maps", "blocks", "evidence", "hold", "compare", "many", "model", "learn")
 LONGEST_CLASS = 100
@@ -29,69 +34,48 @@ LONGEST_CLASS = 100
 BETWEEN = ";"
 """Between the names of several classes; no class has it in its name or WordNet id."""
 
-
-@dataclass(frozen=True)
-class Part:
-    """One thing that a link can say.
-
-    Attributes:
-        name: In the link.
-        check: From its text to its value; raises OptionError.
-        tab: The only tab that it belongs to; empty for all.
-    """
-
-    name: str
-    check: Callable[[str], Any]
-    tab: str = ""
+_COPY_SCRIPT = """(query) => {
+  if (!query) return;
+  history.replaceState(null, "", location.pathname + query);
+  navigator.clipboard?.writeText(location.href).catch(() => {});
+}"""
 
 
-def _word(name: str, known: tuple[str, ...]) -> Callable[[str], str]:
+def _word(name: str, known: Sequence[str]) -> Callable[[str], str]:
     return lambda text: one_of(name, text, known)
 
 
-def _parsed(text: str) -> float | str:
+def _number(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
         return text
 
 
-def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
-    return lambda text: whole_number(name, _parsed(text), low, high)
+def _classes(text: str) -> list[str]:
+    names = [name for name in text.split(BETWEEN) if name]
+    if len(names) > MAXIMUM_CLASSES or any(len(name) > LONGEST_CLASS for name in names):
+        raise OptionError(
+            "It may name {} classes of at most {} characters each; received {} names with {} characters in all.",
+            MAXIMUM_CLASSES, LONGEST_CLASS, len(names), len(text),
+        )  # fmt: skip
+    return names
 
 
-def _number(name: str, low: float, high: float) -> Callable[[str], float]:
-    return lambda text: number(name, _parsed(text), low, high)
-
-
-ENLARGED = Part("enlarged", _whole("channel", 0, HIGHEST_CHANNEL), "blocks")
-PHOTO = Part("photo", _word("photo", tuple(path.stem for path in EXAMPLES)))
-TAB = Part("tab", _word("tab", TABS))
-CLASS = Part("class", lambda text: [name for name in text.split(BETWEEN) if name])
-CONTROLS = (
-    Part("framing", _word("framing", FRAMINGS)),
-    Part("top_k", _whole("number of classes", 1, MAXIMUM_TOP_K)),
-    Part("colormap", _word("colormap", COLORMAPS)),
-    Part("opacity", _number("opacity in percent", 0, 100)),
-    Part("smooth", lambda text: one_of("smoothness", text, ("true", "false")) == "true"),
-    Part("map", _word("map", AGGREGATIONS)),
-    Part("channel", _whole("channel", 0, HIGHEST_CHANNEL)),
-    Part("scale", _word("scale", SCALES)),
-    Part("stage", _word("stage", STAGE_NAMES), "maps"),
-    Part("stage", _word("stage", STAGE_NAMES), "blocks"),
-    Part("block", _whole("block", 1, 99), "blocks"),
-    Part("order", _word("order", ORDERS), "blocks"),
-    Part("channels", _whole("number of channels", MINIMUM_SHOWN, MAXIMUM_SHOWN), "blocks"),
-    Part("method", _word("method", METHODS), "evidence"),
-    Part("evidence_scale", _word("scale", EVIDENCE_SCALES), "evidence"),
-    Part("hide", _word("map", HIDING_MAPS), "hold"),
-    Part("stage", _word("stage", STAGE_NAMES), "hold"),
-    Part("percent", _number("hidden part in percent", 0, 100), "hold"),
-    Part("fill", _word("fill", FILLS), "hold"),
-    Part("change", _word("change", tuple(CHANGES)), "compare"),
-    Part("amount", _number("amount of the change", -180, 180), "compare"),
-)
-"""What the page's controls say, in the order in which `sharing` lists the controls."""
+_CONTROLS: dict[str, Callable[[str], Any]] = {
+    "framing": _word("framing", FRAMINGS),
+    "top_k": lambda text: whole_number("number of classes", _number(text), 1, MAXIMUM_TOP_K),
+    "colormap": _word("colormap", COLORMAPS),
+    "opacity": lambda text: number("opacity in percent", _number(text), 0, 100),
+    "smooth": lambda text: one_of("smoothness", text, ("true", "false")) == "true",
+    "map": _word("map", AGGREGATIONS),
+    "channel": lambda text: whole_number("channel", _number(text), 0, HIGHEST_CHANNEL),
+    "scale": _word("scale", SCALES),
+    "stage": _word("stage", STAGE_NAMES),
+    "method": _word("method", METHODS),
+    "evidence_scale": _word("scale", EVIDENCE_SCALES),
+}
+"""What a link says of the page's controls, in the order in which `Links` lists them: name → check of its text."""
 
 
 @cache
@@ -100,12 +84,12 @@ def _digests() -> dict[str, str]:
 
 
 def example_of(digest: str) -> str | None:
-    """Which example photo has a digest, if one has."""
+    """Return which example photo has a digest, if one has."""
     return _digests().get(digest)
 
 
 def make_query(values: Mapping[str, Any]) -> str:
-    """The part of a link from its question mark on; what is None or empty is left out."""
+    """Return the part of a link from its question mark on; what is None or empty is left out."""
     texts = {
         name: str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
         for name, value in values.items()
@@ -114,38 +98,137 @@ def make_query(values: Mapping[str, Any]) -> str:
     return "?" + urlencode(texts)
 
 
-def read_query(query: Mapping[str, str], weights: tuple[str, ...]) -> tuple[dict[str, Any], list[ResNetError]]:
-    """What a link says: the valid part of it, and what is wrong with the rest.
+def read_query(query: Mapping[str, str], weights: Sequence[str]) -> tuple[dict[str, Any], list[ResNetError]]:
+    """Return the valid part of what a link says, and what is wrong with the rest.
 
     Args:
-        query: Name → text; names that no link has are left out.
+        query: Name → text; names that no link has, or no longer, are left out.
         weights: What can be chosen to answer.
     """
     said: dict[str, Any] = {}
     wrong: list[ResNetError] = []
-    tab = query.get(TAB.name, TABS[0])
-    for part in (PHOTO, TAB, CLASS, ENLARGED, Part("weights", _word("weights", weights)), *CONTROLS):
-        if part.name in query and part.tab in ("", tab):
+    checks = {
+        "photo": _word("photo", tuple(path.stem for path in EXAMPLES)),
+        "tab": _word("tab", TABS),
+        "class": _classes,
+        "weights": _word("weights", weights),
+        **_CONTROLS,
+    }
+    for name, check in checks.items():
+        if name in query:
             try:
-                value = part.check(query[part.name])
-                if part.name == "amount":  # after the change that it is of
-                    change = CHANGES[said.get("change", next(iter(CHANGES)))]
-                    number("amount of the change", value, change.low, change.high)
-                said[part.name] = value
+                said[name] = check(query[name])
             except ResNetError as error:
                 wrong.append(error)
-    if names := said.pop(CLASS.name, None):
-        # A page compares so many. All the rest is said in one sentence, however many a link names.
-        kept = [name for name in names if len(name) <= LONGEST_CLASS][:MAXIMUM_CLASSES]
-        if kept:
-            said[CLASS.name] = kept
-        if left_out := len(names) - len(kept):
-            wrong.append(
-                OptionError(
-                    "It may name {} classes of at most {} characters each; {} of its classes are left out.",
-                    MAXIMUM_CLASSES,
-                    LONGEST_CLASS,
-                    left_out,
-                )
-            )
     return said, wrong
+
+
+class Links:
+    """Links to a view."""
+
+    def __init__(self, demo: gr.Blocks, page: Page, layout: Layout) -> None:
+        """Connect the button and the page's load.
+
+        Args:
+            demo: The page that is built.
+            page: The page.
+            layout: With all its parts.
+        """
+        self._page = page
+        model, maps, evidence = layout.model, layout.maps, layout.evidence
+        self._model = model
+        controls = [
+            *(layout.column.framing, page.top_k, *page.drawing, maps.aggregation, maps.channel, maps.scale, maps.stage),
+            *(evidence.method, evidence.scale),
+        ]
+        query = gr.Textbox(visible=False)
+        read = [page.result, page.active, model.chosen, evidence.classes, layout.hold.target, *controls]
+        linked = page.on(layout.column.share.click, self._link, read, query)
+        linked.then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
+        # What a link leaves to be said or checked: unlike the page's load, that may wait its turn.
+        open_questions = page.held()
+        demo.load(
+            self._restore,
+            None,
+            [
+                *(layout.column.wanted, layout.tabs, page.active, layout.wanted, model.weights, model.chosen),
+                *(open_questions, *controls),
+            ],
+            queue=False,
+            show_progress="hidden",
+            **PRIVATE,
+        )
+        checked = [open_questions, layout.wanted, model.chosen]
+        page.on(open_questions.change, self._check, checked, [model.weights, model.chosen], **model.loading)
+
+    def _link(
+        self,
+        shown: Shown | None,
+        active: str,
+        weights: str,
+        classes: list[int] | None,
+        target: int | None,
+        *controls: Any,
+    ) -> str:
+        """Return the query of a link to what is seen now; a photo of one's own is not part of it."""
+        t = self._page.t
+        photo = example_of(shown.key[0]) if shown else None
+        chosen = classes if active == "evidence" else [target] if active == "hold" and target is not None else None
+        names = None
+        if shown and chosen:
+            labels = self._page.or_error(lambda: self._page.observation(shown).manifest.labels)
+            # The list may still be that of other weights.
+            names = BETWEEN.join(labels[index].wnid or labels[index].name for index in chosen if index < len(labels))
+        if shown and not photo:
+            said = t("The link restores the view, but not your photo: only example photos can be part of a link.")
+        else:
+            said = t("The link is in the address bar, and copied if your browser allows it.")
+        gr.Info(said, title=t("Link"))
+        values = dict(zip(_CONTROLS, controls, strict=True))
+        if values["map"] != "channel":
+            del values["channel"]
+        begun = {"photo": photo, "tab": active, "class": names, "weights": None if weights == SERVER else weights}
+        return make_query({**begun, **values})
+
+    def _restore(self, request: gr.Request) -> tuple[Any, ...]:
+        """Return what a link says; everything else stays as it is."""
+        choices = [choice.identifier for choice in self._page.explorer.provider.choices]
+        said, wrong = read_query(dict(request.query_params), choices)
+        open_questions = [self._page.t.error(error) for error in wrong]
+        weights = said.get("weights")
+        controls = {name: gr.update(value=said[name]) if name in said else gr.skip() for name in _CONTROLS}
+        if "channel" in said:
+            controls["channel"] = gr.update(value=said["channel"], visible=said.get("map") == "channel")
+        return (
+            # Of what the link leaves unsaid no value is set, as it would take away what was dropped meanwhile,
+            # or turn back a tab that was opened meanwhile.
+            said.get("photo", FIRST_EXAMPLE),
+            gr.Tabs(selected=said["tab"]) if "tab" in said else gr.skip(),
+            written(said["tab"]) if "tab" in said else gr.skip(),
+            written(said.get("class")),
+            gr.update(value=weights) if weights else gr.skip(),
+            written(weights) if weights else gr.skip(),
+            written(open_questions) if open_questions or "class" in said or weights else gr.skip(),
+            *controls.values(),
+        )
+
+    def _check(self, wrong: list[str], classes: list[str] | None, weights: str) -> tuple[Any, Any]:
+        """Say what is wrong in a link, also what only its weights can tell; leave these if they cannot be had.
+
+        A page that kept them would refuse every photo.
+        """
+        for sentence in wrong:
+            self._page.warn_of_link(sentence)
+        chosen = weights
+        if weights != SERVER and (error := self._model.refusal(weights)):
+            self._page.warn(self._page.t.error(error))
+            chosen = SERVER
+        if classes:
+            with contextlib.suppress(WeightsError):  # of which the page speaks anyway
+                manifest = self._page.explorer.provider.engine(chosen).manifest
+                for name in classes:
+                    try:
+                        manifest.class_named(name)
+                    except OptionError as error:
+                        self._page.warn_of_link(self._page.t.error(error))
+        return (gr.skip(), gr.skip()) if chosen == weights else (chosen, chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from PIL import Image, ImageOps
 
 from resnet.explain import Observation, Prediction
 from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.levels import Level, percent
 from resnet.overlays import colour_table
 from resnet.preprocess import Box
 from resnet.report import AGGREGATION_NAMES, note_of
+from resnet.stages import Block
 from resnet.ui.files import jpeg
 from resnet.ui.language import Language
 
@@ -23,6 +25,9 @@ SMALL_SIDE = 168
 LARGE_SIDE = 768
 THUMBNAIL_SIDE = 144
 GRADIENT_STOPS = 17
+
+STAGE_WORDS = {"C1": "edges", "C2": "textures", "C3": "patterns", "C4": "parts", "C5": "objects"}
+"""What a stage answers to, as a rule of thumb (Zeiler, Fergus 2014, https://arxiv.org/abs/1311.2901)."""
 
 
 def data_uri(picture: Image.Image) -> str:
@@ -36,16 +41,28 @@ def message(sentence: str, kind: str = "note") -> str:
     return f'<p class="message {kind}" role="{role}">{escape(sentence)}</p>'
 
 
-def weights_line(sentence: str, phase: str) -> str:
-    """The line about the weights, with a moving bar while they load."""
+def weights_line(sentence: str, phase: str, about: str = "") -> str:
+    """The line about the weights, with a moving bar while they load and a way to the tab about them afterwards."""
+    button = f' <button type="button" data-choice="model">{escape(about)} →</button>' if about else ""
     bar = '<span class="moving" aria-hidden="true"></span>' if phase == "loading" else ""
     role = "alert" if phase == "failed" else "status"
-    return f'<p class="weights {phase}" role="{role}">{bar}{escape(sentence)}</p>'
+    return f'<p class="weights {phase}" role="{role}">{bar}{escape(sentence)}{button}</p>'
 
 
 def empty(sentence: str) -> str:
     """A panel that waits for a photo."""
     return f'<div class="empty">{escape(sentence)}</div>'
+
+
+def outline(sentence: str, kind: str, count: int) -> str:
+    """A panel whose content is on its way: the outlines of what will be there.
+
+    Args:
+        sentence: Why it is not there yet.
+        kind: "bars" or "maps".
+        count: Of the outlines.
+    """
+    return f'<div class="outline {kind}"><p>{escape(sentence)}</p>{"<i></i>" * count}</div>'
 
 
 def panel(title: str, content: str, hint: str = "") -> str:
@@ -65,11 +82,27 @@ def bars(t: Language, predictions: Iterable[Prediction], title: str = "") -> str
     return f'<ol class="bars" aria-label="{escape(title or t("Likeliest classes"))}">{rows}</ol>'
 
 
-def examples(t: Language, paths: Sequence[Path]) -> str:
-    """Buttons with a small picture of each example photo."""
+def levels(t: Language, way: Sequence[Level], doubt: str = "") -> str:
+    """The line of nested names with their probabilities, and a word of doubt before it."""
+    if not way and not doubt:
+        return ""
+    names = " › ".join(f"<b>{escape(level.name)}</b> {percent(level.probability)}" for level in way)
+    title = escape(t("Probabilities of all classes of a kind added up, along WordNet's tree of words"))
+    said = f"<strong>{escape(doubt)}</strong> " if doubt else ""
+    return f'<p class="levels" title="{title}">{said}{names}</p>'
+
+
+def examples(t: Language, paths: Sequence[Path], names: Mapping[str, str]) -> str:
+    """Buttons with a small picture of each example photo.
+
+    Args:
+        t: The language.
+        paths: Of the photos.
+        names: Stem → what the photo shows.
+    """
     buttons = "".join(
-        f'<button type="button" data-choice="{escape(path.stem)}" title="{escape(t(path.stem))}">'
-        f'<img alt="{escape(t("Example photo: {}", t(path.stem)))}" src="{thumbnail(path)}"></button>'
+        f'<button type="button" data-choice="{escape(path.stem)}" title="{escape(t(names[path.stem]))}">'
+        f'<img alt="{escape(t("Example photo: {}", t(names[path.stem])))}" src="{thumbnail(path)}"></button>'
         for path in paths
     )
     return f'<div class="examples">{buttons}</div>'
@@ -107,6 +140,20 @@ def scale(t: Language, heatmap: Heatmap, view: ViewOptions) -> str:
     )
 
 
+def stage_words(t: Language, block: Block, width: int) -> str:
+    """What a stage answers to, and how much of the network's input one of its cells sees.
+
+    Args:
+        t: The language.
+        block: The stage.
+        width: Of the network's input in pixels.
+    """
+    share = block.receptive_field / width
+    whole = t("a cell can see all that the network got")
+    seen = whole if share >= 1 else t("a cell sees {:.0%} of the width that the network got", share)
+    return f"{t(STAGE_WORDS[block.stage])} · {seen}"
+
+
 def facts(t: Language, heatmap: Heatmap) -> str:
     """Shape, stride, receptive field and range of a map."""
     shape = "×".join(map(str, heatmap.block.shape))
@@ -125,8 +172,10 @@ def alternative(t: Language, stage: str, name: str, photo: str) -> str:
     return t("Feature map {} ({}) over the photo {}", stage, name, photo)
 
 
-def strip(t: Language, observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions, name: str) -> str:
-    """Overlays side by side, each a button that enlarges it.
+def strip(
+    t: Language, observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions, name: str, chosen: str
+) -> str:
+    """Overlays side by side, of which one is chosen to be enlarged.
 
     Args:
         t: The language.
@@ -134,17 +183,23 @@ def strip(t: Language, observation: Observation, heatmaps: Sequence[Heatmap], vi
         heatmaps: C1 to C5.
         view: Colours.
         name: What the maps show.
+        chosen: The stage that is enlarged.
     """
     figures = []
     for heatmap in heatmaps:
         stage = heatmap.block.stage
         words = escape(alternative(t, stage, name, observation.photo_name))
         image = f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, STRIP_SIDE))}">'
-        label = escape(t("Enlarge {}", stage))
-        button = f'<button type="button" data-choice="{stage}" aria-label="{label}">{image}</button>'
-        caption = f"<strong>{stage}</strong> {facts(t, heatmap)}{scale(t, heatmap, view)}"
+        is_chosen = stage == chosen
+        button = (
+            f'<button type="button" role="radio" aria-checked="{str(is_chosen).lower()}" '
+            f'tabindex="{0 if is_chosen else -1}" data-choice="{stage}" '
+            f'aria-label="{escape(t("Enlarge {}", stage))}">{image}</button>'
+        )
+        caption = f"<strong>{stage}</strong> · {escape(t(STAGE_WORDS[stage]))}{scale(t, heatmap, view)}"
         figures.append(f"<figure>{button}<figcaption>{caption}</figcaption></figure>")
-    return f'<div class="strip">{"".join(figures)}</div>'
+    label = escape(t("Enlarged stage"))
+    return f'<div class="strip" role="radiogroup" aria-label="{label}">{"".join(figures)}</div>'
 
 
 def large(
@@ -163,14 +218,16 @@ def large(
     stage = heatmap.block.stage
     words = escape(alternative(t, title or stage, name, observation.photo_name))
     width, height = observation.geometry.photo_size
+    words_of_stage = stage_words(t, heatmap.block, observation.geometry.input_size[0])
     how = escape(t("{}. Click to ask a cell; the arrow keys move to its neighbours.", title or stage))
     cells = escape(json.dumps(_cell_centres(observation, heatmap)))
     return (
-        f'<div class="large"><figure><button type="button" class="map" data-map="{cells}" aria-label="{how}">'
+        f'<div class="large"><figure><figcaption><strong>{escape(title or stage)}</strong> · {escape(words_of_stage)}'
+        f"{scale(t, heatmap, view)}<details><summary>{escape(t('Details'))}</summary>{facts(t, heatmap)}</details>"
+        f'</figcaption><button type="button" class="map" data-map="{cells}" aria-label="{how}">'
         f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, LARGE_SIDE))}">'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"></svg></button>'
-        f"<figcaption><strong>{escape(title or stage)}</strong> {facts(t, heatmap)}{scale(t, heatmap, view)}"
-        "</figcaption></figure></div>"
+        "</figure></div>"
     )
 
 

@@ -42,12 +42,29 @@ CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 """Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
 
 CHOICE_SCRIPT = """
+const choose = (button) => {
+  if (button.role === "radio") {
+    for (const other of element.querySelectorAll("[role=radio]")) {
+      other.setAttribute("aria-checked", other === button);
+      other.tabIndex = other === button ? 0 : -1;
+    }
+    button.focus();
+  }
+  trigger("select", { choice: button.dataset.choice, at: performance.now() });
+};
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-choice]");
-  if (button) trigger("select", { choice: button.dataset.choice, at: performance.now() });
+  if (button) choose(button);
+});
+const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+element.addEventListener("keydown", (event) => {
+  const radios = [...element.querySelectorAll("[role=radio]")], place = radios.indexOf(event.target);
+  if (place < 0 || !steps[event.key]) return;
+  event.preventDefault();
+  choose(radios[(place + steps[event.key] + radios.length) % radios.length]);
 });
 """
-"""Buttons inside our HTML report which one was chosen; being buttons, they bring the keyboard."""
+"""Buttons inside our HTML report which one was chosen; those of a radio group are one stop of the keyboard."""
 
 SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
 
@@ -247,9 +264,9 @@ class Page:
         """Show a message about what is done otherwise than asked."""
         gr.Warning(escape(sentence), title=self.t("Warning"))
 
-    def warn_of_link(self, error: ResNetError) -> None:
+    def warn_of_link(self, sentence: str) -> None:
         """Show what is wrong in a link."""
-        self.warn(self.t("A part of the link is left out. {}", self.t.error(error)))
+        self.warn(self.t("A part of the link is left out. {}", sentence))
 
     def refused(self, error: ResNetError) -> str:
         """What is shown in the place of what was refused; it is counted, too."""

@@ -8,19 +8,39 @@ from typing import Any
 import gradio as gr
 
 from resnet.errors import ResNetError
-from resnet.explain import MAXIMUM_TOP_K
+from resnet.explain import MAXIMUM_TOP_K, Observation
 from resnet.explorer import Shown, Source
 from resnet.heatmaps import COLORMAPS
 from resnet.labels import ASSETS
+from resnet.levels import is_unsure, named_levels
 from resnet.preprocess import reduced_size
 from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.handlers import choice_of
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, Page
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
 from resnet.ui.parts import html, photo_field
 
 _NOT_IN_BROWSERS = (".tif", ".tiff", ".heic", ".heif", ".hif")
+# Where the answer lies below the screen, as on a phone, a tap on an example goes there.
+_TO_ANSWER_SCRIPT = """
+element.addEventListener("click", (event) => {
+  if (event.target.closest("[data-choice]")) document.querySelector("#classes").scrollIntoView({ block: "nearest" });
+});
+"""
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
+EXAMPLE_NAMES = {
+    "alp": "mountains",
+    "astronaut": "an astronaut, for which it has no class",
+    "cat": "a cat, of which it is not sure",
+    "espresso": "an espresso",
+    "pagoda": "a pagoda, for which it has no class",
+    "raccoon": "a raccoon, which fools it: it has no class for one",
+    "rocket": "a rocket, for which it has no class",
+    "triumphal_arch": "a triumphal arch",
+}
+"""What the examples show, and what the bundled weights make of it."""
+FIRST_EXAMPLE = "espresso"
+"""The page opens with it, as it is the one that the bundled weights answer best."""
 
 
 def example_path(name: str | None) -> str | None:
@@ -45,11 +65,14 @@ class PhotoColumn:
             elem_id="photo",
             alt_text=t("Photo"),
         )
-        self.message = html(markup.message(t("Choose a photo to begin.")), elem_id="message")
-        with gr.Column(elem_id="choices"):
-            examples = html(
-                markup.panel(t("Examples"), markup.examples(t, EXAMPLES)), elem_id="examples", js_on_load=CHOICE_SCRIPT
-            )
+        self.message = html(markup.message(t("An example comes first; drop a photo of your own at any time.")),
+                            elem_id="message")  # fmt: skip
+        examples = html(
+            markup.panel(t("Try one"), markup.examples(t, EXAMPLES, EXAMPLE_NAMES)),
+            elem_id="examples",
+            js_on_load=CHOICE_SCRIPT + _TO_ANSWER_SCRIPT,
+        )
+        with gr.Accordion(t("View"), open=False, elem_id="choices"):
             self.framing = gr.Radio(
                 [(t("Centre square"), "crop"), (t("Whole photo"), "whole")],
                 value="crop",
@@ -63,7 +86,6 @@ class PhotoColumn:
                 value=5,
                 step=1,
                 label=t("Classes to show"),
-                info=t("The k likeliest, 1 to 20"),
                 elem_id="top-k",
             )
             with gr.Group(elem_id="drawing"):
@@ -71,9 +93,12 @@ class PhotoColumn:
                 opacity = gr.Slider(0, 100, value=55, step=5, label=t("Opacity, %"), elem_id="opacity")
                 smooth = gr.Checkbox(True, label=t("Smooth between cells"), elem_id="smooth")
             page.drawing = [colormap, opacity, smooth]
-            self.share = gr.Button(t("Copy a link to this view"), elem_id="share", size="sm")
+        self.share = gr.Button(t("Copy a link to this view"), elem_id="share", elem_classes="with-result", size="sm")
         self.wanted = gr.Textbox(visible=False)
-        page.on(self.wanted.change, example_path, self.wanted, self.photo, queue=False, show_progress="hidden")
+        # Beside the field at first: a photo that a visitor drops meanwhile must not be replaced.
+        example = gr.Image(type="filepath", visible=False)
+        found = page.on(self.wanted.change, example_path, self.wanted, example, queue=False, show_progress="hidden")
+        found.then(None, [example, self.photo], self.photo, js="(example, photo) => photo ?? example", **PRIVATE)
         page.on_event(examples.select, _chosen_example, self.photo, **{**CLICK, "queue": False})
 
     def explain(self, path: str | None, framing: str, weights: str) -> tuple[str, Shown | None]:
@@ -108,15 +133,23 @@ class PhotoColumn:
         t = self._page.t
         if shown is None:
             return markup.panel(
-                t("Likeliest classes"), markup.empty(t("Choose a photo or an example; the classes appear here."))
+                t("The network says"), markup.empty(t("Choose a photo or an example; the classes appear here."))
             )
         if top_k is None:  # an emptied field waits for its number
             return gr.skip()
         return self._page.or_error(
-            lambda: markup.panel(
-                t("Likeliest classes"), markup.bars(t, self._page.observation(shown).predictions(top_k))
-            )
+            lambda: markup.panel(t("The network says"), self._answer(self._page.observation(shown), top_k))
         )
+
+    def _answer(self, observation: Observation, top_k: Any) -> str:
+        """Bars of the likeliest classes, and below them how sure that is, and at which level."""
+        t = self._page.t
+        labels = observation.manifest.labels
+        levels = named_levels(observation.probabilities, labels)
+        unsure = is_unsure(observation.probabilities, labels)
+        doubt = t("Not sure: of its {:,} classes none fits well.", len(labels)) if unsure else ""
+        bars = markup.bars(t, observation.predictions(top_k))
+        return f'<div class="answer">{bars}{markup.levels(t, levels, doubt)}</div>'
 
 
 def _chosen_example(event: gr.EventData) -> str:

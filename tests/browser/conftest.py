@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.steps import EXAMPLES, shown, upload
+from resnet.ui.photo import FIRST_EXAMPLE
+from tests.browser.steps import shown
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -66,7 +67,8 @@ def open_page(browser, contexts, server):
             ),
         )
 
-    def start(width=1280, height=900, scheme="light", address=server, says="classes", query="", **options):
+    def start(width=1280, height=900, scheme="light", address=server, says="classes", query="", first="", **options):
+        """Open the page and its view; wait for what it says of the weights and for the example that it opens with."""
         known = tuple(sorted(options.items()))
         if known not in contexts:
             contexts[known] = browser.new_context(**options)
@@ -79,6 +81,9 @@ def open_page(browser, contexts, server):
         page.goto(f"{address}?{query}" if query else address, wait_until="load")
         page.locator("#photo input[type=file]").wait_for(state="attached")
         page.wait_for_function("says => document.querySelector('#weights')?.textContent.includes(says)", arg=says)
+        page.locator("#choices > button").click()
+        if says == "classes" and "photo=" not in query:
+            shown(page, first or f"{FIRST_EXAMPLE}.jpg")
         return page
 
     yield start
@@ -94,7 +99,5 @@ def page(open_page):
 
 @pytest.fixture
 def answered(page):
-    """The page with the answer for the photo of an espresso."""
-    upload(page, EXAMPLES / "espresso.jpg")
-    shown(page, "espresso.jpg")
+    """The page with the answer that it opens with, for the photo of an espresso."""
     return page

@@ -18,7 +18,7 @@ def upload(page, path):
 def shown(page, name):
     """Wait until the answer for a photo of that name is on the page."""
     expect(page.locator("#message")).to_contain_text(name)
-    expect(page.locator(".strip img")).to_have_count(5)
+    expect(page.locator(f".strip img[alt*='{name}']")).to_have_count(5)
 
 
 def pictures(page):

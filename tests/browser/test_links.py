@@ -37,21 +37,6 @@ def test_a_link_restores_a_tab_and_its_classes(open_page):
     expect(page.get_by_label("Whole photo")).to_be_checked()
 
 
-def test_a_link_restores_a_ranking_of_channels_and_the_one_that_is_enlarged(open_page):
-    page = open_page(query="photo=cat&tab=blocks&order=contribution&class=goldfish&channels=32&enlarged=287")
-    expect(page.locator("#channel-facts")).to_contain_text("Channel 287 of conv4_block23")
-    expect(page.locator("#grid figure")).to_have_count(32)
-    expect(page.locator("#order-class input")).to_have_value(re.compile("^goldfish"))
-    page.wait_for_timeout(500)  # what the controls that it has set cause in turn
-    open_tab(page, "Maps")
-    open_tab(page, "Blocks and channels")
-    expect(page.locator("#block-channel input")).to_have_value("287")
-    page.get_by_role("button", name="Copy a link to this view").click()
-    page.wait_for_url("**/?*class=n01443537*channels=32*enlarged=287*")
-    page.locator("#grid figure button").nth(1).click()
-    expect(page.locator("#channel-facts")).not_to_contain_text("Channel 287 of")
-
-
 def test_a_class_that_the_weights_of_a_link_do_not_know_is_said_once(open_page):
     page = open_page(query="photo=cat&tab=evidence&class=goldfish;unicorn")
     said = page.get_by_text("A part of the link is left out. The weights tiny-imagenet-200 know no class 'unicorn'.")
@@ -73,13 +58,14 @@ def test_a_wrong_link_is_said_and_the_page_works(open_page):
 def test_a_tab_opened_before_the_page_knows_its_link_stays_open(open_page):
     page = open_page(query="colormap=magma")
     held = []
-    page.route("**/queue/join*", lambda route: held.append(route))  # where the page asks what its link says
+    page.route("**/run/predict*", lambda route: held.append(route))  # where the page asks what its link says
     page.reload(wait_until="load")
     open_tab(page, "Many photos")
     expect(page.locator("#many-files")).to_be_visible()
     assert held
     for route in held[:]:
         route.continue_()
+    page.locator("#choices > button").click()
     expect(page.locator("#colormap input")).to_have_value("magma")
     page.wait_for_timeout(200)
     expect(page.locator("#many-files")).to_be_visible()

@@ -90,6 +90,7 @@ def test_another_choice_of_weights_counts_while_one_is_being_had(page, monkeypat
     expect(page.get_by_text("The ImageNet weights are not on this machine, or only in part.")).to_be_visible()
     page.wait_for_timeout(1000)
     expect(choices.get_by_label(re.compile("Bundled"))).to_be_checked()
+    open_tab(page, "Maps")
     page.get_by_label("Whole photo").check()
     upload(page, EXAMPLES / "cat.jpg")
     shown(page, "cat.jpg")

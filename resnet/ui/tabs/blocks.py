@@ -15,7 +15,7 @@ from resnet.options import whole_number
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.classes import about, class_choices, find_classes, likeliest_indices
+from resnet.ui.classes import about, class_choices, likeliest_indices
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import (
     CHOICE_SCRIPT,
@@ -32,22 +32,17 @@ from resnet.ui.parts import html
 class BlocksTab:
     """The tab for what happens inside a stage."""
 
-    def __init__(self, page: Page, wanted: gr.Textbox) -> None:
-        """Add the tab to the page that is built.
-
-        Args:
-            page: The page.
-            wanted: Names of the classes that a link asks for.
-        """
+    def __init__(self, page: Page) -> None:
+        """Add the tab to the page that is built."""
         self._page = page
         t = page.t
         with gr.Tab(t("Blocks and channels"), id="blocks", elem_id="tab-blocks") as self.tab:
-            with gr.Row():
+            with gr.Row(elem_classes="with-result"):
                 self.stage = gr.Radio(list(STAGE_NAMES), value="C4", label=t("Stage"), elem_id="block-stage")
                 self.block = gr.Slider(
                     1, 23, value=23, step=1, label=t("Block of the stage"), elem_id="block-number", min_width=240
                 )
-            with gr.Row():
+            with gr.Row(elem_classes="with-result"):
                 self.order = gr.Dropdown(
                     [
                         (t("by mean activation"), "mean"),
@@ -83,11 +78,16 @@ class BlocksTab:
                 js_on_load=CHOICE_SCRIPT,
             )
             self.channel = gr.Number(
-                0, precision=0, minimum=0, label=t("Enlarged channel"), info=t("From 0"), elem_id="block-channel"
+                0,
+                precision=0,
+                minimum=0,
+                label=t("Enlarged channel"),
+                info=t("From 0"),
+                elem_id="block-channel",
+                elem_classes="with-result",
             )
-            # The channel that a link asks for, until an answer has shown it, and what the grid is about: both in the
-            # browser, so that each event tells them as they were with the channel that it tells.
-            self.linked, self.drawn = gr.Number(visible=False), gr.Textbox(visible=False)
+            # What the grid is about: in the browser, so that each event tells it as it was with its channel.
+            self.drawn = gr.Textbox(visible=False)
             self.facts = html(elem_id="channel-facts")
             self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block, self.channel, *page.drawing])
         ordering = [self.stage, self.block, self.order, self.target, self.count]
@@ -98,8 +98,8 @@ class BlocksTab:
             self.tab,
             "blocks",
             self.open,
-            [self.drawn, self.linked, self.channel, wanted, *ordering, *page.drawing],
-            [self.drawn, self.linked, self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
+            [self.drawn, self.channel, *ordering, *page.drawing],
+            [self.drawn, self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
             panel=self.grid,
             follow=self.cell.follow,
         )
@@ -142,9 +142,7 @@ class BlocksTab:
         self,
         shown: Shown | None,
         drawn: str | None,
-        linked: int | None,
         channel: Any,
-        wanted: list[str] | None,
         stage: str,
         block: Any,
         order: str,
@@ -156,25 +154,23 @@ class BlocksTab:
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; its channels appear here."))
-            return "", gr.skip(), gr.skip(), gr.skip(), "", markup.panel(t("Channels"), waiting), gr.skip(), "", ""
+            return "", gr.skip(), gr.skip(), "", markup.panel(t("Channels"), waiting), gr.skip(), "", ""
 
         def fill() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
             known = [index for _, index in class_choices(observation.manifest)]
-            others = [*find_classes(observation.manifest, wanted or []), *likeliest_indices(observation, 1)]
-            goal = target if target in known else others[0]
+            goal = target if target in known else likeliest_indices(observation, 1)[0]
             trace = self._page.explorer.blocks(shown)
             blocks = len(trace.of_stage(stage))
             number = min(int(block or blocks), blocks)
             changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
             about_this = _drawn(shown, stage, number, order, goal, count)
             # A channel of the visitor's own choice stays where the tab has only been opened again.
-            kept = channel if linked is None and drawn == about_this else linked
-            if kept in range(trace.outputs[self._place(trace, stage, number)].shape[-1]):
-                first = kept
+            channels = trace.outputs[self._place(trace, stage, number)].shape[-1]
+            if drawn == about_this and channel in range(channels):
+                first = channel
             return (
                 about_this,
-                None,
                 setting(target, goal, choices=class_choices(observation.manifest)),
                 _block_slider(blocks, block, number),
                 changes,

@@ -61,7 +61,7 @@ class CompareTab:
         self._page = page
         t = page.t
         with gr.Tab(t("Compare"), id="compare", elem_id="tab-compare") as self.tab:
-            with gr.Row():
+            with gr.Row(elem_classes="with-result"):
                 with gr.Column(min_width=240):
                     self.other = photo_field(
                         label=t("Another photo"),
@@ -79,19 +79,17 @@ class CompareTab:
                         elem_id="change",
                     )
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
-                    self.ranged = gr.Textbox("rotate", visible=False)
             self.result = html(self._waiting(), elem_id="compare-result")
-            save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison")
+            save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison", elem_classes="with-result")
             file = gr.DownloadButton(visible="hidden", elem_id="comparison-file")
         compared = [self.other, self.change, self.amount]
         inputs = [*compared, page.top_k, *maps_view]
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
-        # A link brings its amount, and Gradio tells of a mere look at the list as well: only a new choice has a range.
         page.on(
-            self.change.input,
-            self.choose,
-            [self.change, self.ranged],
-            [self.amount, self.ranged],
+            self.change.change,
+            lambda change: gr.update(**self.range_of(change)),
+            self.change,
+            self.amount,
             queue=False,
             show_progress="hidden",
         )
@@ -111,10 +109,6 @@ class CompareTab:
         )
         saved = page.on(save.click, self.figure, [page.result, *compared, *maps_view], file, **NETWORK)
         saved.success(None, js=SAVE_SCRIPT % "comparison-file", **PRIVATE)
-
-    def choose(self, change: str, was: str) -> tuple[Any, Any]:
-        """Give the slider the range of a change that was not chosen before."""
-        return (gr.skip(), gr.skip()) if change == was else (gr.update(**self.range_of(change)), change)
 
     def range_of(self, change: str) -> dict[str, Any]:
         """The slider for a change: its range, usual amount and unit."""

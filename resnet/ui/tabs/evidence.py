@@ -35,7 +35,7 @@ class EvidenceTab:
         self._page = page
         t = page.t
         with gr.Tab(t("Evidence"), id="evidence", elem_id="tab-evidence") as self.tab:
-            with gr.Row():
+            with gr.Row(elem_classes="with-result"):
                 self.classes = gr.Dropdown(
                     [],
                     multiselect=True,
@@ -59,6 +59,15 @@ class EvidenceTab:
                     elem_id="evidence-scale",
                     min_width=190,
                 )
+            self.chosen = page.held()
+            self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
+            self.cell = CellAnswer(
+                page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
+            )
+            with gr.Row(elem_classes="with-result"):
+                self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
+                self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
+            self.difference = html(elem_id="difference")
             self.matrix = html(
                 markup.panel(
                     t("Class evidence"),
@@ -67,16 +76,7 @@ class EvidenceTab:
                 elem_id="matrix",
                 js_on_load=CHOICE_SCRIPT,
             )
-            with gr.Row():
-                self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
-                self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
-            self.difference = html(elem_id="difference")
-            self.chosen = page.held()
-            self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
-            self.cell = CellAnswer(
-                page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
-            )
-            save = gr.Button(t("Download figure (PNG)"), elem_id="save-evidence")
+            save = gr.Button(t("Download figure (PNG)"), elem_id="save-evidence", elem_classes="with-result")
             page.downloads(
                 save,
                 self.figure,

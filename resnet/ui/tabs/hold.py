@@ -63,7 +63,7 @@ class HoldTab:
         self._page = page
         t = page.t
         with gr.Tab(t("Does it hold?"), id="hold", elem_id="tab-hold") as self.tab:
-            with gr.Row():
+            with gr.Row(elem_classes="with-result"):
                 self.source = gr.Dropdown(
                     [
                         *((t("{} of the class", METHOD_NAMES[method]), method) for method in METHODS),
@@ -80,7 +80,7 @@ class HoldTab:
                 self.target = gr.Dropdown(
                     [], label=t("Class"), info=t("Type part of a name"), elem_id="hold-class", min_width=220
                 )
-            with gr.Row():
+            with gr.Row(elem_classes="with-result"):
                 self.percent = gr.Slider(
                     0, 100, value=20, step=1, label=t("Hidden part of the network's input, %"), elem_id="hold-percent"
                 )
@@ -91,7 +91,9 @@ class HoldTab:
                     elem_id="hold-fill",
                 )
             self.result = html(self._waiting(), elem_id="hold-result")
-            measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
+            measure = gr.Button(
+                t("Measure deletion and insertion curves"), elem_id="measure", elem_classes="with-result"
+            )
             self.curves = html(elem_id="curves")
             self.made_for = gr.Textbox(visible=False)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)

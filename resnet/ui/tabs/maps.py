@@ -16,6 +16,9 @@ from resnet.ui.handlers import choice_of
 from resnet.ui.page import CHOICE_SCRIPT, CLICK, QUICK, Page, or_usual, unfinished, view_options
 from resnet.ui.parts import html
 
+WAITING = "The first answer comes as soon as the weights are loaded."
+"""Said by outlines while a page is new."""
+
 
 class MapsTab:
     """The first tab: what the page is about."""
@@ -26,14 +29,13 @@ class MapsTab:
         t = page.t
         with gr.Tab(t("Maps"), id="maps", elem_id="tab-maps") as self.tab:
             self.strip = html(
-                markup.panel(t("Feature maps C1 to C5"), markup.empty(t("The five maps appear here."))),
+                markup.panel(t("Feature maps C1 to C5"), markup.outline(t(WAITING), "maps", len(STAGE_NAMES))),
                 elem_id="stages",
                 js_on_load=CHOICE_SCRIPT,
             )
-            self._controls()
-            self.stage = gr.Radio(list(STAGE_NAMES), value="C5", label=t("Enlarged stage"), elem_id="stage")
-            self.cell = CellAnswer(page, "maps", self._asked, [self.stage, *self.view])
-            with gr.Row():
+            self.stage = gr.Textbox(STAGE_NAMES[-1], visible=False)
+            self.cell = CellAnswer(page, "maps", self._asked, [self.stage], self._controls)
+            with gr.Row(elem_classes="with-result"):
                 figure = gr.Button(t("Download figure (PNG)"), elem_id="save-figure")
                 data = gr.Button(t("Download data (JSON)"), elem_id="save-data")
             everything = [page.result, page.top_k, *self.view]
@@ -66,10 +68,10 @@ class MapsTab:
         """Of `show`."""
         return [self.strip, self.cell.large]
 
-    def _controls(self) -> None:
-        """The view, in the order of `page.view_options`; the drawing controls stand beside the photo."""
+    def _controls(self) -> list[Any]:
+        """Add the view, in the order of `page.view_options`; the drawing controls stand beside the photo."""
         page, t = self._page, self._page.t
-        with gr.Row(elem_id="view"):
+        with gr.Row(elem_id="view", elem_classes="with-result"):
             aggregation = gr.Dropdown(
                 [
                     (t("Mean of channels"), "mean"),
@@ -107,6 +109,7 @@ class MapsTab:
         colormap, opacity, smooth = self._page.drawing
         self.aggregation, self.channel, self.scale = aggregation, channel, scale
         self.view: list[Any] = [aggregation, channel, colormap, scale, opacity, smooth]
+        return self.view
 
     def show(self, shown: Shown | None, stage: str, *view: Any) -> tuple[str, str]:
         """Strip and enlarged map of an answer."""
@@ -123,8 +126,8 @@ class MapsTab:
             return (
                 markup.panel(
                     t("Feature maps C1 to C5"),
-                    markup.strip(t, observation, heatmaps, options, name),
-                    t("{}. Click a map, or choose a stage below, to enlarge it.", name[:1].upper() + name[1:]),
+                    markup.strip(t, observation, heatmaps, options, name, stage),
+                    t("{}. Click a map to enlarge it.", name[:1].upper() + name[1:]),
                 ),
                 markup.large(t, observation, heatmaps[STAGE_NAMES.index(stage)], options, name),
             )

@@ -28,6 +28,15 @@ CHOICE_NAMES = {
     "imagenet": "ImageNet (1,000 classes)",
 }
 
+REASONS = {
+    "bundled": "chosen when the server was started",
+    "imagenet": "chosen when the server was started",
+    "file": "chosen when the server was started",
+    "auto-imagenet": "the ImageNet weights are on this machine",
+    "auto-trying": "they come with the program; the ImageNet weights are being looked for",
+    "auto-offline": "they come with the program; the ImageNet weights are neither here nor to be had now",
+}
+
 # Filtering a list that is on the page already needs no server.
 FILTER_SCRIPT = """
 const filter = () => {
@@ -103,9 +112,10 @@ class ModelTab:
             manifest = self._page.explorer.provider.engine(choice).manifest
         except ResNetError as error:
             return self._page.refused(error), ""
-        return self._manifest(manifest) + self._stages(manifest) + self._cache(), self._classes(manifest)
+        reason = REASONS[self._page.explorer.provider.status.reason] if choice == SERVER else ""
+        return self._manifest(manifest, reason) + self._stages(manifest) + self._cache(), self._classes(manifest)
 
-    def _manifest(self, manifest: Manifest) -> str:
+    def _manifest(self, manifest: Manifest, reason: str) -> str:
         t = self._page.t
         spec = manifest.input
         lines = [
@@ -119,6 +129,7 @@ class ModelTab:
                t("{:.2%} top-1 on the {:,} images of {}", values["top1"], int(values["images"]), name))
               for name, values in manifest.accuracy.items()),
             (t("Licence"), manifest.licence or "–"),
+            *([(t("Why these weights"), t(reason))] if reason else []),
             ("sha256", manifest.sha256 or "–"),
         ]  # fmt: skip
         listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in lines)

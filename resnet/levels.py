@@ -1,0 +1,138 @@
+"""How sure an answer is, and at which level: probabilities added up along WordNet's tree of nouns.
+
+Deng, Krause, Berg, Fei-Fei: "Hedging Your Bets" (CVPR 2012) answer with the most exact node that is likely enough.
+Here the way down goes to the likeliest child as long as that keeps at least half of the probability, so that what is
+said is right more often than not, if the probabilities are.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet.labels import ASSETS, ClassLabel
+
+TREE = ASSETS / "labels" / "imagenet_tree.csv"
+LEAST_SHARE = 0.5
+"""Probability that a node on the way must keep."""
+
+UNSURE = 0.43
+"""Probability of the likeliest class below which an answer is called unsure; see `benchmarks/levels.py`."""
+
+MOST_LEVELS = 3
+"""Nodes that are named; more would be a lesson in zoology."""
+
+_TOO_GENERAL = frozenset({
+    "entity", "physical entity", "abstraction", "object", "whole", "matter", "living thing", "organism", "artifact",
+    "thing", "substance", "causal agent", "psychological feature", "relation", "unit", "instrumentality",
+})  # fmt: skip
+"""Nodes that say nothing to a reader."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A node on the way down.
+
+    Attributes:
+        wnid: WordNet id.
+        name: Its name.
+        probability: Of all classes of the network below it, 0 to 1.
+    """
+
+    wnid: str
+    name: str
+    probability: float
+
+
+@cache
+def _tree() -> dict[str, tuple[str, str]]:
+    """WordNet id → (name, parent's id; empty for the root)."""
+    with TREE.open(encoding="utf-8", newline="") as file:
+        return {row["wnid"]: (row["name"], row["parent"]) for row in csv.DictReader(file)}
+
+
+def nodes_above(wnid: str) -> tuple[str, ...]:
+    """Return a node and all nodes above it, up to the root."""
+    found = []
+    while wnid:
+        found.append(wnid)
+        wnid = _tree()[wnid][1]
+    return tuple(found)
+
+
+@lru_cache(maxsize=16)
+def _classes_below(wnids: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Node → indices of the network's classes at or below it, for all nodes that have any, parents first."""
+    found: dict[str, list[int]] = {}
+    depths: dict[str, int] = {}
+    for index, wnid in enumerate(wnids):
+        for depth, node in enumerate(reversed(nodes_above(wnid))):
+            found.setdefault(node, []).append(index)
+            depths[node] = depth
+    return {node: tuple(found[node]) for node in sorted(found, key=depths.__getitem__)}
+
+
+def _are_known(labels: Sequence[ClassLabel]) -> bool:
+    return all(label.wnid in _tree() for label in labels)
+
+
+def way_down(probabilities: NDArray[np.float32], labels: Sequence[ClassLabel]) -> tuple[Level, ...]:
+    """Go down from the root to the likeliest child as long as it keeps at least half of the probability.
+
+    Args:
+        probabilities: (classes,) float32.
+        labels: The network's classes.
+
+    Returns:
+        The nodes from the most general to the most exact one, without those that hold the same classes as the node
+        below them; empty if a class is not in the tree, as own classes are not.
+    """
+    tree = _tree()
+    if not _are_known(labels):
+        return ()
+    below = _classes_below(tuple(label.wnid for label in labels))
+    shares = {node: float(probabilities[list(indices)].sum()) for node, indices in below.items()}
+    children: dict[str, list[str]] = {}
+    for node in below:
+        children.setdefault(tree[node][1], []).append(node)
+    way: list[str] = []
+    node = ""
+    while own := children.get(node):
+        node = max(own, key=shares.__getitem__)
+        if shares[node] < LEAST_SHARE:
+            break
+        way.append(node)
+    exact = [node for node, lower in zip(way, [*way[1:], ""], strict=True) if below[node] != below.get(lower)]
+    names = {label.wnid: label.name for label in labels}
+    return tuple(Level(node, names.get(node, tree[node][0]), shares[node]) for node in exact)
+
+
+def named_levels(probabilities: NDArray[np.float32], labels: Sequence[ClassLabel]) -> tuple[Level, ...]:
+    """Return the levels that are worth naming: at most three, the last one the most exact.
+
+    Args:
+        probabilities: (classes,) float32.
+        labels: The network's classes.
+    """
+    told = [level for level in way_down(probabilities, labels) if level.name not in _TOO_GENERAL]
+    if len(told) <= MOST_LEVELS:
+        return tuple(told)
+    return (told[0], told[len(told) // 2], told[-1])
+
+
+def percent(probability: float) -> str:
+    """Write a probability as a reader wants it: a decimal below 10 %, none above."""
+    return f"{probability:.1%}" if probability < 0.1 else f"{probability:.0%}"
+
+
+def is_unsure(probabilities: NDArray[np.float32], labels: Sequence[ClassLabel]) -> bool:
+    """Tell whether the likeliest class is not likely enough to be named without a warning.
+
+    Own classes, which the tree does not know, are never called so: the threshold was not measured with them.
+    """
+    return _are_known(labels) and float(probabilities.max()) < UNSURE
