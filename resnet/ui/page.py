@@ -42,12 +42,19 @@ CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 """Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
 
 CHOICE_SCRIPT = """
+let chosen = null;
+const mark = () => {
+  for (const radio of element.querySelectorAll("[role=radio]")) {
+    radio.setAttribute("aria-checked", radio.dataset.choice === chosen);
+    radio.tabIndex = radio.dataset.choice === chosen ? 0 : -1;
+  }
+};
+// What comes from the server may have been drawn before the last choice.
+watch("value", () => chosen && mark());
 const choose = (button) => {
   if (button.role === "radio") {
-    for (const other of element.querySelectorAll("[role=radio]")) {
-      other.setAttribute("aria-checked", other === button);
-      other.tabIndex = other === button ? 0 : -1;
-    }
+    chosen = button.dataset.choice;
+    mark();
     button.focus();
   }
   trigger("select", { choice: button.dataset.choice, at: performance.now() });
