@@ -9,11 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from resnet import batch as batch_module
-from resnet.batch import BatchOptions, Classifier, count_rows, find_portions, result_schema, run_batch
+from resnet import portions
+from resnet.batch import Classifier, count_rows, result_schema, run_batch
 from resnet.cli import main
 from resnet.errors import DataError, OptionError
 from resnet.folders import Found
 from resnet.images import read_photo
+from resnet.portions import BatchOptions, find_portions
 from resnet.preprocess import prepare
 from resnet.text import printable
 
@@ -112,7 +114,7 @@ def test_a_result_is_not_mixed_with_other_work(photos, tmp_path, local, change, 
 
 
 def test_a_folder_that_cannot_be_read_is_named(photos, monkeypatch):
-    monkeypatch.setattr(batch_module, "find_pictures", lambda folder: Found(unreadable=["It cannot."]))
+    monkeypatch.setattr(portions, "find_pictures", lambda folder: Found(unreadable=["It cannot."]))
     with pytest.raises(DataError, match=r"It cannot\."):
         find_portions([photos], 8)
 
@@ -184,12 +186,12 @@ def test_a_missing_ray_is_said_with_the_way_to_get_it(photos, tmp_path, monkeypa
 
 def test_parquet_without_the_column_is_named(tmp_path):
     pq.write_table(pa.table({"file": [b"x"]}), tmp_path / "a.parquet")
-    portion = batch_module.Portion(parquet=str(tmp_path / "a.parquet"))
+    portion = portions.Portion(parquet=str(tmp_path / "a.parquet"))
     with pytest.raises(DataError, match=r"has no column 'image'; it has file"):
         batch_module._read(None, portion, BatchOptions())
     pq.write_table(pa.table({"image": [b"x"]}), tmp_path / "c.parquet")
     with pytest.raises(DataError, match=r"has no column 'path'; it has image"):
-        batch_module._read(None, batch_module.Portion(parquet=str(tmp_path / "c.parquet")), BatchOptions())
+        batch_module._read(None, portions.Portion(parquet=str(tmp_path / "c.parquet")), BatchOptions())
     (tmp_path / "b.parquet").write_bytes(b"nothing")
     with pytest.raises(DataError, match="cannot be read as Parquet"):
-        batch_module._read(None, batch_module.Portion(parquet=str(tmp_path / "b.parquet")), BatchOptions())
+        batch_module._read(None, portions.Portion(parquet=str(tmp_path / "b.parquet")), BatchOptions())

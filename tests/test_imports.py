@@ -13,8 +13,8 @@ LAYERS = [
     "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess", "calibration",
     "manifest", "archives", "precision", "model", "weights", "imagenet", "gradients", "batching", "onnx_network",
     "engine", "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",
-    "occlusion", "comparison", "without", "explorer", "charts", "report", "figures", "export", "batch", "training",
-    "cli", "ui",
+    "occlusion", "comparison", "without", "explorer", "charts", "report", "figures", "export", "portions", "batch",
+    "training", "cli", "ui",
 ]  # fmt: skip
 TENSORFLOW_ALLOWED = {"precision", "model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
 GRADIO_ALLOWED = {"ui"}

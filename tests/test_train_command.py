@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,3 +198,20 @@ def test_every_option_states_its_default(capsys):
     for option in ("--epochs", "--rate", "--batch-size", "--seed", "--precision", "--strategy", "--unfreeze"):
         assert option in text
     assert text.count("(default:") >= 20
+
+
+def test_a_folder_that_a_former_version_wrote_still_answers(tmp_path, photos, capsys):
+    from resnet.model import build_network
+    from resnet.stages import blocks_of_depth
+
+    folder = shutil.copytree(ROOT / "tests" / "former_run", tmp_path / "former")
+    network = build_network(blocks_of_depth(50), input_shape=(None, None, 3), classes=2)
+    network.save_weights(str(folder / "model.weights.h5"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"] = file_sha256(folder / "model.weights.h5")  # the weights are too large to be kept
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["classify", str(photos / "red/1.png"), "--weights", str(folder), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {prediction["label"] for prediction in answer["predictions"]} == {"red", "blue"}
+    assert answer["levels"] == []
+    assert "was not written by this version of the program" in refused([photos, "--out", folder, "--resume"], capsys)

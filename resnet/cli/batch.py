@@ -35,7 +35,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _batch(options: argparse.Namespace) -> int:
-    from resnet.batch import BatchOptions, count_rows, run_batch
+    from resnet.batch import count_rows, run_batch
+    from resnet.portions import BatchOptions
 
     with without_native_messages():
         from resnet.engine import find_devices
