@@ -1,4 +1,4 @@
-"""What an explanation costs: evidence, blocks, hiding and comparing, each in forward passes' time.
+"""Cost of an explanation: evidence, blocks, hiding and comparing, in forward passes.
 
     python -m benchmarks.evidence [--rounds N] [--json]
 

@@ -1,4 +1,4 @@
-"""How fast: one forward pass with all five stages, and a change of view, side by side in one process.
+"""Speed of one forward pass with all five stages, and of a change of view, in one process.
 
     python -m benchmarks.forward [--rounds N] [--json]
 

@@ -1,4 +1,4 @@
-"""How cost grows: with the photo, the network's input, the batch, k, and the number of visitors.
+"""Growth of cost with the photo, the network's input, the batch, k, and the number of visitors.
 
     python -m benchmarks.growth [--rounds N] [--json]
 
@@ -52,7 +52,7 @@ def five_overlays(observation: Observation, side: int) -> None:
 
 
 def images_per_second(engine: Engine, visitors: int, images: int) -> float:
-    """How many images all visitors together get answered a second."""
+    """Return the images answered per second for all visitors together."""
     pixels = np.random.default_rng(0).uniform(-100, 100, (1, 128, 128, 3)).astype(np.float32)
     each = max(1, images // visitors)
 

@@ -1,4 +1,4 @@
-"""How often the named level is right, and below which probability an answer is better called unsure.
+"""Accuracy of the named level, and the probability below which an answer is called unsure.
 
     python -m benchmarks.levels DATA [--weights CHOICE] [--limit N]
 

@@ -57,7 +57,7 @@ def reference(url: str) -> str:
 
 
 def run(visitors: int, minutes: float) -> tuple[dict[str, Any], list[str]]:
-    """Let the visitors come; gives the figures, and what went wrong."""
+    """Run the visitors; return the figures and the errors."""
     logging.getLogger("locust").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "temporary"

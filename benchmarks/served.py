@@ -32,7 +32,7 @@ def start_server(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]
 
 
 def numbers(metrics: str) -> dict[str, float]:
-    """What `/metrics` says, by name and labels."""
+    """Return the values of `/metrics` by name and labels."""
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
         for family in text_string_to_metric_families(metrics)
@@ -56,7 +56,7 @@ def page_events(config: dict[str, Any]) -> dict[str, int]:
 
 
 def first_choice(config: dict[str, Any]) -> str:
-    """What the page says of the visitor's weights before any are chosen; only its server can write it."""
+    """Return the page's initial value for the visitor's weights, which only its server can sign."""
     explain = config["dependencies"][page_events(config)["explain"]]
     value: str = next(part["props"]["value"] for part in config["components"] if part["id"] == explain["inputs"][2])
     return value

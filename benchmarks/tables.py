@@ -45,7 +45,7 @@ def show(tables: Tables) -> None:
 
 
 def main(description: str, measure: Callable[[int], Tables], rounds: int = 15) -> None:
-    """What `python -m benchmarks.NAME` does.
+    """Run `python -m benchmarks.NAME`.
 
     Args:
         description: The module's docstring.

@@ -1,4 +1,4 @@
-"""What trained weights are worth to a small data set: the same training on them and on random ones.
+"""Value of trained weights for a small data set: the same training from them and from random weights.
 
     python -m benchmarks.transfer DATA [--seeds 0 1] [--weights bundled] [-- options of `train`]
 

@@ -103,7 +103,7 @@ class Visitor(HttpUser):
             time.sleep(1)
 
     def call(self, endpoint: str, values: list[Any]) -> Any:
-        """What a public endpoint answers, or the sentence of its error."""
+        """Return the answer of a public endpoint, or its error message."""
         asked = time.monotonic()
         identifier = self.ask(f"/gradio_api/call/{endpoint}", {"data": values}, f"{endpoint}: ask")
         kind = ""
@@ -117,7 +117,7 @@ class Visitor(HttpUser):
         raise WrongAnswerError(f"{endpoint} ended without an answer")
 
     def page_event(self, event: int, values: list[Any]) -> Any:
-        """What an event of the page itself gives, in this visitor's session."""
+        """Return the result of an event of the page, in this visitor's session."""
         body = {"data": values, "fn_index": event, "session_hash": self.session}
         self.ask("/gradio_api/queue/join", body, "page event: ask")
         found = None
@@ -133,7 +133,7 @@ class Visitor(HttpUser):
         return found
 
     def check(self, wanted: int, name: str, found: Any) -> None:
-        """Whether an answer is for the visitor's own photo."""
+        """Check that an answer is for the visitor's own photo."""
         if not isinstance(found, list) or found[0]["image"] != name:
             raise WrongAnswerError(f"asked about {name}, received {str(found)[:200]}")
         probability = found[0]["predictions"][0]["probability"]
@@ -188,7 +188,7 @@ class Visitor(HttpUser):
 
     @task(2)
     def send_garbage(self) -> None:
-        """What is no photo gets a sentence that names it."""
+        """Send a file that is not a photo; the error message must name it."""
         tag = next(numbers)
         name = f"garbage-{tag}.jpg"
         found = self.call("classify", [self.upload(name, garbage(tag)), 5, "crop", "server"])

@@ -1,4 +1,4 @@
-"""How small the bundled weights can be: size and accuracy for several bits per weight.
+"""Size and accuracy of the bundled weights for several bits per weight.
 
     python -m benchmarks.weight_bits WEIGHTS DATA [--bits 8 7 6 5] [--limit N]
 

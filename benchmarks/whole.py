@@ -102,7 +102,7 @@ class Visit:
         return {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
 
     def event(self, name: str, *values: Any) -> Any:
-        """What one event gives."""
+        """Return the result of one event."""
         body = {"data": values, "fn_index": self._events[name], "session_hash": self._session}
         self._client.post("/gradio_api/queue/join", json=body)
         with self._client.stream("GET", f"/gradio_api/queue/data?session_hash={self._session}") as stream:

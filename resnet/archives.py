@@ -1,4 +1,4 @@
-"""What a file of weights unpacks to, compared with the network before anything is unpacked.
+"""Checks the unpacked size of weight files against the network before anything is unpacked.
 
 A file of 100 kB can unpack to gigabytes, name files elsewhere on the machine, or call itself an array of any shape.
 """

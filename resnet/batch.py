@@ -221,7 +221,7 @@ def _write_portion(ray: Any, portion: Portion, target: Path, weights: str, optio
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong in a worker, without what Ray says around it."""
+    """Return the error of a worker without Ray's text around it."""
     while isinstance(inner := getattr(error, "cause", None) or error.__cause__, BaseException):
         error = inner
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -56,7 +56,7 @@ class Batcher(Generic[Result]):
 
     @property
     def waiting(self) -> int:
-        """How many images wait for a pass."""
+        """Return the number of images that wait for a pass."""
         with self._changing:
             return len(self._waiting)
 

@@ -15,7 +15,7 @@ MOST_ITEMS = 1_000
 
 _MOST_BOXES = 100
 _COVERED = 4
-"""How many times the stretches of all items together may cover the file."""
+"""Limit for the total size of all items, as a multiple of the file's size."""
 
 _FULL = 4  # bytes of version and flags
 

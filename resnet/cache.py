@@ -38,7 +38,7 @@ class ResultCache:
 
     @property
     def held_bytes(self) -> int:
-        """What is held now, in bytes."""
+        """Return the size of all stored results in bytes."""
         with self._lock:
             return int(self._held.currsize)
 
@@ -53,7 +53,7 @@ class ResultCache:
             self._held.clear()
 
     def get(self, key: Hashable) -> Sized | None:
-        """What is held for a key, if it still is."""
+        """Return the stored result of a key, if there is one."""
         with self._lock:
             found = self._held.get(key)
         CACHE.labels("miss" if found is None else "hit").inc()
@@ -69,7 +69,7 @@ class ResultCache:
                 self._held[key] = result
 
     def get_or_make(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """What is held for a key, else what `make` makes, which is then held."""
+        """Return the stored result of a key, or create and store it."""
         held = self.get(key)
         if held is None:
             held = make()

@@ -1,4 +1,4 @@
-"""How sure an answer is: probabilities by a temperature, so that "60 %" is right six times of ten.
+"""Calibration: probabilities with a temperature, so that "60 %" is right six times of ten.
 
 Guo, Pleiss, Sun, Weinberger: "On Calibration of Modern Neural Networks" (https://arxiv.org/abs/1706.04599), sec. 4.2.
 The order of the classes stays as it is, and so do logits and what is made from them.

@@ -80,7 +80,7 @@ class BlockTrace:
 
 @dataclass(frozen=True)
 class ChannelFacts:
-    """What can be said of one channel in numbers, over the cells of its block.
+    """Statistics of one channel over the cells of its block.
 
     Attributes:
         channel: From 0.
@@ -178,7 +178,7 @@ class CellFacts:
 
 
 def ask_cell(observation: Observation, stage: int, row: int, column: int, count: int = 5) -> CellFacts:
-    """What there is to say about one cell of a stage.
+    """Facts about one cell of a stage.
 
     Args:
         observation: Of the photo.

@@ -107,7 +107,7 @@ def _as_svg(figure: Figure, description: str) -> str:
 
 @_drawn
 def changes_chart(changes: Sequence[float], blocks: Sequence[Block], current: int, axis: str, description: str) -> str:
-    """How much each residual block's branch changes its shortcut; stages told apart by shade.
+    """Chart of how much each residual block changes its shortcut; shades distinguish the stages.
 
     Args:
         changes: Ratio per residual block.
@@ -136,7 +136,7 @@ def changes_chart(changes: Sequence[float], blocks: Sequence[Block], current: in
 
 @_drawn
 def histogram(facts: ChannelFacts, horizontal: str, vertical: str, description: str) -> str:
-    """How often a channel takes which value."""
+    """Histogram of a channel's values."""
     figure, axes = _new_axes(3.6, 1.8)
     widths = facts.edges[1:] - facts.edges[:-1]
     axes.bar(facts.edges[:-1], facts.counts, width=widths, align="edge", color=ACCENT)

@@ -142,7 +142,7 @@ def digest_of_changed(digest: str, change: str, amount: float) -> str:
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike a stage answers to two photos.
+    """Similarity of a stage's responses to two photos.
 
     Attributes:
         stage: "C1" to "C5".
@@ -231,13 +231,13 @@ kernel of 3,136 cells from costing more than the forward pass."""
 
 
 def _fewer(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Those of two lists of places that are fewer, or `LARGEST_GRID` from the first to the last of them."""
+    """Return the shorter of two lists of positions, or `LARGEST_GRID` positions over the same range."""
     fewer = min(one, other, key=len)
     return fewer if len(fewer) <= LARGEST_GRID else np.linspace(fewer[0], fewer[-1], LARGEST_GRID)
 
 
 def similarities(one: Observation, other: Observation) -> tuple[Similarity, ...]:
-    """How alike each stage answers to two photos, C1 to C5.
+    """Compute the similarity of each stage's responses to two photos, C1 to C5.
 
     Maps of different size, and maps of over 28 cells a side, are first brought to the same places of the photos by
     linear interpolation between the centres of their cells, which are not those of an even grid.

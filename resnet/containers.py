@@ -1,4 +1,4 @@
-"""What of a file reaches the decoders: what makes pixels, and no more of it than a photo needs.
+"""Removes from a file what decoders do not need for its pixels.
 
 Pillow reads headers in Python and keeps all that they hold. A file of a megabyte can name one stretch of
 itself in thousands of tags, or consist of millions of empty chunks, and so cost gigabytes or minutes

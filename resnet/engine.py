@@ -30,7 +30,7 @@ def find_devices() -> list[str]:
 
 @dataclass(frozen=True)
 class PassResult:
-    """What a forward pass gives for the images that were asked for.
+    """Result of a forward pass.
 
     Attributes:
         probabilities: (batch, classes) float32, each row sums to 1.
@@ -45,7 +45,7 @@ class PassResult:
 
 @dataclass(frozen=True)
 class Trace:
-    """What every block gives for one photo.
+    """Output of every block for one photo.
 
     Attributes:
         outputs: Per block, the stem first: (height, width, channels) float32, after ReLU.
@@ -217,7 +217,7 @@ class Engine:
         return Trace((first_map, *(output.numpy()[0] for output in outputs)), branches.numpy(), shortcuts.numpy())
 
     def gradients(self, first_map: NDArray[np.float32], classes: Sequence[int]) -> Gradients:
-        """How some classes' logits depend on every stage, by a forward and a backward pass.
+        """Compute the gradients of some classes' logits at every stage, with one forward and one backward pass.
 
         Args:
             first_map: C1 of a photo, (height, width, channels) float32.
@@ -241,7 +241,7 @@ class Engine:
         return tempered(shares / shares.sum(), self.manifest.temperature), logits
 
     def _rest(self, stage: int) -> tf.types.experimental.Callable:
-        """What comes behind a stage, up to the logits; compiled when it is first asked for."""
+        """Return the part of the network behind a stage, up to the logits; compiled on first use."""
         if stage not in self._rests:
             start = block_output(self._model, stage_table(self._blocks)[stage].name)
             hidden = keras.Model(start, self._model.get_layer("dense_1024").output)

@@ -98,7 +98,7 @@ _MAPS = {"gradcam": grad_cam, "gradcam++": grad_cam_plus_plus, "hirescam": hires
 
 @dataclass(frozen=True)
 class Evidence:
-    """What each stage says for and against some classes, for one photo.
+    """Evidence of each stage for and against some classes, for one photo.
 
     Attributes:
         classes: Indices of the network's outputs, in the order asked.

@@ -68,7 +68,7 @@ def likeliest(probabilities: NDArray[np.float32], manifest: Manifest, count: int
 
 @dataclass(frozen=True)
 class Observation:
-    """What one forward pass found in one photo. Everything that is shown is made from it.
+    """Result of one forward pass for one photo. Everything displayed is made from it.
 
     Attributes:
         photo_name: For people.

@@ -1,4 +1,4 @@
-"""What the page and its endpoints ask: photos, weights and cached results brought together.
+"""Answers for the page and its endpoints: combines photos, weights and cached results.
 
 Whatever has been computed for a photo is held under a key that says all that it depends on, so that
 the same question never runs the network twice while its answer is held.
@@ -132,7 +132,7 @@ class Explorer:
         return self.cache.get_or_make(("blocks", shown.key), lambda: trace_blocks(observation, self._engine(shown)))
 
     def evidence(self, shown: Shown, classes: Sequence[int]) -> Evidence:
-        """What each stage says for some classes; those asked before are still known."""
+        """Return the evidence of each stage for some classes; earlier ones are cached."""
         observation = self.held(shown)
         chosen = check_classes(classes, observation.manifest.classes)
         parts = {index: self.cache.get(("evidence", shown.key, index)) for index in chosen}

@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 BATCH = 8
 MOST_PHOTOS = 200
-"""That the page and its endpoint take at a time."""
+"""Photos that the page and its endpoint accept at a time."""
 
 COLUMNS = ("photo", "rank", "wnid", "label", "probability", "error")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one photo of many: a result, or the error that says why there is none.
+    """Outcome for one photo of many: a result or an error.
 
     Attributes:
         name: Of the photo, as the caller named it.
@@ -138,7 +138,7 @@ class Export:
 
     @property
     def begun(self) -> bool:
-        """Whether there is something to finish."""
+        """Return True if something was written."""
         return bool(self._photos)
 
     def add(self, answer: Answer) -> None:
@@ -183,7 +183,7 @@ class Export:
             raise fault from error
 
     def content(self) -> dict[str, Any]:
-        """What `manifest.json` says: version, weights, preprocessing, options, and each photo."""
+        """Return the content of `manifest.json`: version, weights, preprocessing, options, and each photo."""
         weights = self._manifest.to_json()
         return {
             "version": __version__,

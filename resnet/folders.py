@@ -33,7 +33,7 @@ _NAMED = 3
 
 @dataclass
 class Found:
-    """What a folder holds.
+    """Content of a folder.
 
     Attributes:
         pictures: In the order of their paths.

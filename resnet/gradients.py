@@ -22,7 +22,7 @@ from resnet.stages import Block, stage_table
 
 @dataclass(frozen=True)
 class Gradients:
-    """How the logits of some classes depend on the network's inner values, for one photo.
+    """Gradients of some classes' logits with respect to the network's inner values, for one photo.
 
     Attributes:
         logits: (classes,) float32, of all classes of the network, before softmax.

@@ -61,7 +61,7 @@ def _first(tags: Any, tag: int, otherwise: int) -> int:
 
 
 def _dtype(image: Image.Image, tags: Any) -> np.dtype[Any]:
-    """What the numbers are: Pillow has no modes for signed bytes and for large unsigned integers."""
+    """Return the kind of the numbers: Pillow has no modes for signed bytes and large unsigned integers."""
     if image.mode == "L":
         return np.dtype(np.int8)
     if image.mode == "I" and _first(tags, _BITS_PER_SAMPLE, 0) == 32 and _first(tags, _SAMPLE_FORMAT, 1) == _UNSIGNED:
@@ -95,7 +95,7 @@ def _range(image: Image.Image, dtype: np.dtype[Any]) -> tuple[float, float]:
 
 
 def _whole(low: float, high: float, dtype: np.dtype[Any]) -> tuple[int | None, tuple[Note, ...]]:
-    """How many bits black to white are, or None for the picture's own range; and what to say about that."""
+    """Return the bits from black to white, or None for the picture's own range, and a note about it."""
     if dtype.kind in "iu" and low >= 0 and high <= 2 ** BITS[-1] - 1:
         bits, held = next(bits for bits in BITS if high <= 2**bits - 1), 8 * dtype.itemsize
         if bits == held or high == 0:

@@ -31,7 +31,7 @@ HeatmapNote = Literal["", "flat", "zero", "against", "no_channel"]
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """How feature maps are shown; nothing here needs the network again.
+    """Display options of feature maps; none of them needs a new forward pass.
 
     Attributes:
         aggregation: How channels become one map: "mean", "max", "l2" (Euclidean norm), "channel"

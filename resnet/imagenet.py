@@ -72,7 +72,7 @@ def converted_folder() -> Path:
 
 
 def is_cached() -> bool:
-    """Whether the ImageNet weights are on this machine, moved already or as Keras' file."""
+    """Return True if the ImageNet weights are installed, converted or as Keras' file."""
     return (converted_folder() / MANIFEST_NAME).is_file() or (models_folder() / KERAS_FILE).is_file()
 
 

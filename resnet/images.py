@@ -38,7 +38,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 LARGE_PIXELS = 16_000_000
 MOST_LARGE = 2
-"""How many photos of more pixels are decoded at a time: each may take a gigabyte meanwhile."""
+"""Number of photos with more pixels that are decoded at a time: each may need a gigabyte."""
 MOST_LOST = 0.1
 """Share of a JPEG's rows that may be missing at its end."""
 
@@ -138,7 +138,7 @@ def _without_end(contents: Contents, name: str, digest: str, reduce: bool, refus
 
 
 def _lost_rows(image: Image.Image) -> int:
-    """How many rows at the bottom the decoder has filled, at their right end at least."""
+    """Return the number of rows that the decoder has filled."""
     if image.mode not in ("L", "RGB"):
         return image.height
     right = np.asarray(image.crop((max(0, image.width - _FILLED), 0, image.width, image.height)))

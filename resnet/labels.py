@@ -19,7 +19,7 @@ from resnet.text import composed, decode, is_printable, key_of, loose_key_of
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CLASSES_NAME = "classes.txt"
-"""What the program calls the class files that it writes."""
+"""Name of the class files that the program writes."""
 
 IMAGENET_CLASSES = ASSETS / "labels" / "imagenet.csv"
 

@@ -1,4 +1,4 @@
-"""How sure an answer is, and at which level: probabilities added up along WordNet's tree of nouns.
+"""Certainty at each level: probabilities added up along WordNet's tree of nouns.
 
 Deng, Krause, Berg, Fei-Fei: "Hedging Your Bets" (CVPR 2012) answer with the most exact node that is likely enough.
 Here the way down goes to the likeliest child as long as that keeps at least half of the probability, so that what is

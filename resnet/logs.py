@@ -17,7 +17,7 @@ class SafeFormatter(logging.Formatter):
 
 
 def write_logs(level: int, style: str = "%(message)s") -> None:
-    """Let all libraries write to stderr from a level on.
+    """Send the log messages of all libraries to stderr from a level on.
 
     Args:
         level: Such as `logging.INFO`.

@@ -29,7 +29,7 @@ WEIGHT_SUFFIXES = (".npz", ".weights.h5", ".keras")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a set of weights.
+    """Description of a set of weights.
 
     Attributes:
         name: Short name, shown on the page and in every export.

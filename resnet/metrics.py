@@ -1,4 +1,4 @@
-"""What the server counts and measures, for `/metrics` in Prometheus' format.
+"""Metrics of the server, for `/metrics` in Prometheus' format.
 
 See https://prometheus.io/docs/practices/naming/. Nothing here names a photo or a visitor.
 """

@@ -73,7 +73,7 @@ Verdict = Literal["holds", "chance", "none"]
 
 @dataclass(frozen=True)
 class Chance:
-    """What a class keeps when a map hides its hottest part, and when moved copies of the map do.
+    """Probability of a class with the hottest part of a map hidden, and with moved copies of the map hidden.
 
     Attributes:
         before: Probability of the class with nothing hidden, 0 to 1.
@@ -92,7 +92,7 @@ class Chance:
 
     @property
     def verdict(self) -> Verdict:
-        """What follows: "holds" if the map hides more than all its copies, "none" if the class has too little."""
+        """Return the verdict: "holds" if the map hides more than all its copies, "none" if the class has too little."""
         if self.before < LEAST_PROBABILITY:
             return "none"
         return "holds" if len(self.copies) and self.beaten == len(self.copies) else "chance"
@@ -165,7 +165,7 @@ def order_pixels(values: NDArray[np.float32], observation: Observation, block: B
 
 
 def replacement(observation: Observation, fill: str) -> NDArray[np.float32]:
-    """What hidden pixels are replaced by: the photo blurred, or its mean colour.
+    """Return the replacement of hidden pixels: the blurred photo or its mean colour.
 
     Args:
         observation: Of the photo.
@@ -251,7 +251,7 @@ def moved_copies(values: NDArray[np.float32], count: int = COPIES) -> list[NDArr
 
 
 def _hottest(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which cells are the hottest `TESTED_SHARE` of a map, one at least."""
+    """Return the hottest `TESTED_SHARE` of a map's cells, at least one."""
     count = max(1, round(TESTED_SHARE * values.size))
     chosen = np.zeros(values.size, bool)
     chosen[np.argsort(-values, axis=None, kind="stable")[:count]] = True

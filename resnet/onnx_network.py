@@ -32,7 +32,7 @@ Forward = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 
 
 def chosen_runtime() -> str:
-    """What runs the forward pass: "tensorflow" or "onnx", by `RESNET_RUNTIME`, else by what is installed.
+    """Return the engine of the forward pass, "tensorflow" or "onnx": `RESNET_RUNTIME`, else what is installed.
 
     Raises:
         OptionError: `RESNET_RUNTIME` is unknown, or asks for what is not installed.

@@ -13,7 +13,7 @@ LONGEST = 80
 
 
 def repr_of(value: object) -> str:
-    """What was received, as Python writes it, but no longer than a sentence can bear."""
+    """Return the received value as Python writes it, shortened for an error message."""
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 

@@ -1,4 +1,4 @@
-"""What very many photos are divided into: portions, and the plan that tells one run from another."""
+"""Portions of very many photos, and the plan that identifies a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PORTION = 10_000
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a run answers.
+    """Options of a run.
 
     Attributes:
         weights: "auto", "bundled", "imagenet" or a path.
@@ -59,7 +59,7 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class Portion:
-    """What is finished together: some photos, or a file of Parquet."""
+    """Unit of work that is written as a whole: some photos, or one Parquet file."""
 
     photos: tuple[str, ...] = ()
     parquet: str = ""

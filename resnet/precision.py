@@ -29,7 +29,7 @@ def faster_precision() -> str:
 
 @contextlib.contextmanager
 def policy(precision: str) -> Iterator[None]:
-    """Let layers that are made inside compute in a precision; their weights stay float32."""
+    """Set the precision of layers that are created inside; their weights stay float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:

@@ -25,7 +25,7 @@ LONGEST_SIDE_FACTOR = 4
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How the weights want their input, as the manifest says.
+    """Input format of a set of weights, from the manifest.
 
     Attributes:
         size: Side of the square input in pixels that the network was trained with.

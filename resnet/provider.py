@@ -1,4 +1,4 @@
-"""Which weights answer: loaded in the background, switched when better ones are ready.
+"""The weights in use: loaded in the background, replaced when better ones are ready.
 
 This module loads no TensorFlow until it is asked to start, so that the page can answer first.
 """
@@ -33,7 +33,7 @@ Reason = Literal["bundled", "imagenet", "file", "auto-bundled", "auto-imagenet",
 
 @dataclass(frozen=True)
 class Status:
-    """What answers now, for the page and the log.
+    """The weights in use, for the page and the log.
 
     Attributes:
         phase: "loading" before any weights are ready, then "ready"; "failed" if none could be had.
@@ -51,7 +51,7 @@ class Status:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing will change any more by itself."""
+        """Return True if the status will not change any more."""
         return self.phase == "failed" or (self.phase == "ready" and self.reason != "auto-trying")
 
 
@@ -113,7 +113,7 @@ class EngineProvider:
 
     @property
     def status(self) -> Status:
-        """What answers now, unless a visitor has chosen otherwise."""
+        """Return the weights in use for visitors who have not chosen others."""
         with self._changed:
             return self._status
 

@@ -1,4 +1,4 @@
-"""What leaves the program: one JSON object and one figure per photo."""
+"""Output for one photo: a JSON object and a figure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _FONTS = (
 
 
 def font_families() -> list[str]:
-    """Those of the wanted fonts that this machine has, so that names in Chinese can be drawn."""
+    """Return the wanted fonts that are installed, so that Chinese names can be drawn."""
     known = {font.name for font in font_manager.fontManager.ttflist}
     return [family for family in _FONTS if family in known]
 
@@ -63,7 +63,7 @@ def note_of(heatmap: Heatmap) -> Note:
 
 
 def aggregation_name(view: ViewOptions) -> str:
-    """What the maps show, in words."""
+    """Return a description of the maps."""
     name = AGGREGATION_NAMES[view.aggregation]
     return f"{name} {view.channel}" if view.aggregation == "channel" else name
 

@@ -1,4 +1,4 @@
-"""What a file is that is no photo, told by its first bytes, whatever its name says."""
+"""File types of files that are not photos, detected by their first bytes."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def load_imagenet(*, download: bool = True) -> Engine:
 
 
 def imagenet_is_cached() -> bool:
-    """Whether the ImageNet weights are on this machine."""
+    """Return True if the ImageNet weights are installed."""
     from resnet.imagenet import is_cached
 
     return is_cached()
@@ -108,7 +108,7 @@ def read_weights(choice: str) -> tuple[Manifest, Arrays]:
 
 
 def loader(choice: str) -> Callable[[], Engine]:
-    """What loads "bundled", "imagenet" or a path."""
+    """Return the loader of "bundled", "imagenet" or a path."""
     return {"bundled": load_bundled, "imagenet": load_imagenet}.get(choice, lambda: load_file(choice))
 
 
@@ -127,7 +127,7 @@ class Choice:
 
 
 def offered_choices(paths: Sequence[str | Path]) -> tuple[Choice, ...]:
-    """What visitors may choose: the server's own, bundled, ImageNet, and weights on a list.
+    """Return the weights that visitors can choose: the server's own, bundled, ImageNet, and offered ones.
 
     Args:
         paths: Of weights, their folders or manifests. They are known by their manifests' names;

@@ -72,7 +72,7 @@ def _read_npz(manifest: Manifest) -> Arrays:
 
 
 def _numbers(stored: Mapping[str, NDArray[Any]]) -> Arrays:
-    """What `quantise` stored as float32."""
+    """Return the values that `quantise` stored, as float32."""
     arrays: Arrays = {}
     for key, kept in stored.items():
         layer, _, part = key.rpartition("/")

@@ -332,7 +332,9 @@ def test_the_rate_rises_then_falls_along_a_cosine():
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(pictures, tmp_path):
     model = small_network()
     model.get_layer("predictions").bias.assign(np.full(4, np.nan, np.float32))
-    with pytest.raises(OptionError, match=r"The loss is no number any more after step 1; please try a lower rate"):
+    with pytest.raises(
+        OptionError, match=r"Training diverged: the loss is not a number after step 1. Try a lower learning rate"
+    ):
         run(pictures, tmp_path, recipe_of(), model=model)
 
 

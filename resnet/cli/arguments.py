@@ -1,4 +1,4 @@
-"""What several commands take: the weights, and numbers that are checked."""
+"""Arguments shared by several commands: weights and checked numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a network is on a labelled data set: every picture through the program's own forward pass."""
+"""Accuracy of a network on a labelled data set, measured with the program's own forward pass."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """Result of a measurement.
 
     Attributes:
         labels: The network's classes.
@@ -102,7 +102,7 @@ class Evaluation:
 
     @property
     def has_top5(self) -> bool:
-        """Whether five are fewer than all classes; else each class is among the first five."""
+        """Return True if there are more than five classes."""
         return len(self.labels) > TOP_K
 
     @property
@@ -112,7 +112,7 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """How often each class (row) was called what (column)."""
+        """Return the confusion matrix: true class by row, answer by column."""
         return confusion_matrix(self.truth, self.answers, len(self.labels))
 
     @cached_property

@@ -50,7 +50,7 @@ class LabelledFile:
             yield position, Image.fromarray(sheet[top : top + self.tile, left : left + self.tile])
 
     def name(self, position: int = 0) -> str:
-        """What to call one of its pictures."""
+        """Return the name of one of its pictures."""
         name = printable(self.path.name)
         return name if self.tile is None else f"{name}, tile {position}"
 

@@ -149,7 +149,7 @@ def class_weights(indices: NDArray[np.int64], classes: int) -> NDArray[np.float3
 
 
 def set_learning(model: keras.Model, phase: Phase) -> None:
-    """Let the layers of a phase learn and freeze all others.
+    """Make the layers of a phase trainable and freeze all others.
 
     A batch normalisation that is frozen works with its running statistics, in training, too.
     """

@@ -1,4 +1,4 @@
-"""What is measured on answers to labelled pictures: accuracy, confusion, calibration."""
+"""Measures for answers to labelled pictures: accuracy, confusion, calibration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class ClassMeasure:
-    """How one class fares.
+    """Results of one class.
 
     Attributes:
         images: Pictures of the class.
@@ -66,7 +66,7 @@ def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArr
 
 
 def confusion_matrix(truth: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """How often each class (row) was called what (column), (classes, classes)."""
+    """Return the confusion matrix, (classes, classes): true class by row, answer by column."""
     return np.bincount(truth * classes + answers, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -93,7 +93,7 @@ def measure_classes(
 
 
 def calibration(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = BINS) -> list[CalibrationBin]:
-    """How well confidence matches accuracy, in bins of equal width.
+    """Return confidence and accuracy in bins of equal width.
 
     Guo, Pleiss, Sun, Weinberger: "On Calibration of Modern Neural Networks"
     (https://arxiv.org/abs/1706.04599), section 2.

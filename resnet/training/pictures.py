@@ -97,7 +97,7 @@ def digest_of(image: Image.Image) -> str:
 
 
 def _square(image: Image.Image, spec: InputSpec, side: int) -> NDArray[np.uint8]:
-    """What the network sees of a picture, `side` pixels high and wide."""
+    """Return the square of a picture that the network sees, `side` pixels wide."""
     box = input_geometry(image.size, spec).seen
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
 

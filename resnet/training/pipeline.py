@@ -28,7 +28,7 @@ FIRST_KERNEL = "conv1_conv/kernel"
 
 @dataclass(frozen=True)
 class Targets:
-    """What the network is to answer about each picture while it learns.
+    """Training targets of the pictures.
 
     Attributes:
         classes: How many there are.

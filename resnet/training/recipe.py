@@ -1,4 +1,4 @@
-"""What a training run is to do: every option with its default, and the phases that follow from them."""
+"""Options of a training run with their defaults, and the phases that follow from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH_NORMS = ("frozen", "trained")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How pictures vary while the network learns.
+    """Random variations of the pictures during training.
 
     Attributes:
         smallest_crop: Least share of the square's area that a crop has, above 0; 1 for no crop.
@@ -34,7 +34,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """Options of a training run.
 
     Attributes:
         from_scratch: Whether to start from random weights instead of trained ones.
@@ -130,7 +130,7 @@ class Recipe:
         one_of("strategy", self.strategy, STRATEGIES)
 
     def phases(self) -> tuple[Phase, ...]:
-        """What is trained one after another."""
+        """Return the phases in their order."""
         if self.from_scratch:
             return (Phase("whole network", "C1", False, self.epochs, self.rate),)
         frozen = self.batch_norm == "frozen"
@@ -147,7 +147,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Recipe:
-        """What `to_json` gave."""
+        """Return the recipe that `to_json` wrote."""
         return cls(**{**content, "augmentation": Augmentation(**content["augmentation"])})
 
 

@@ -1,4 +1,4 @@
-"""What training and evaluation leave to look at: figures, and one page that needs nothing else."""
+"""Reports of training and evaluation: figures, and one self-contained page."""
 
 from __future__ import annotations
 

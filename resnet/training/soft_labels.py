@@ -1,4 +1,4 @@
-"""What another classifier answered about the pictures, to learn from besides their classes.
+"""Answers of another classifier, used as additional training targets.
 
 Hinton, Vinyals, Dean: "Distilling the Knowledge in a Neural Network" (https://arxiv.org/abs/1503.02531).
 The answers come from a file, so the other classifier can be of any library, or several together.
@@ -16,7 +16,7 @@ from resnet.errors import DataError
 from resnet.training.pictures import Pictures
 
 SUM_TOLERANCE = 0.02
-"""How far 16-bit probabilities of a picture may be from adding up to 1."""
+"""Tolerance for the sum of 16-bit probabilities of a picture."""
 
 
 def read_soft_labels(path: Path, pictures: Pictures, rows: NDArray[np.int64], classes: int) -> NDArray[np.float16]:

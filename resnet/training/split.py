@@ -1,4 +1,4 @@
-"""What to learn from and what to measure with: a picture is never on both sides."""
+"""Split into training and validation pictures; no picture is in both."""
 
 from __future__ import annotations
 

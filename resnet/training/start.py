@@ -1,4 +1,4 @@
-"""What training starts from: trained weights, or random ones."""
+"""Starting point of training: trained or random weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD_LAYERS = ("dense_1024", "predictions")
 
 @dataclass(frozen=True)
 class Start:
-    """What training starts from.
+    """Starting point of training.
 
     Attributes:
         manifest: Of trained weights, or what describes random ones: its depth, pooling and input count.
@@ -65,7 +65,7 @@ def build_start(start: Start, labels: tuple[ClassLabel, ...], *, keep_head: bool
 
 
 def same_classes(start: Start, labels: tuple[ClassLabel, ...]) -> bool:
-    """Whether the start already knows exactly these classes in this order, so that its head can stay."""
+    """Return True if the start has exactly these classes in this order, so that its head can be kept."""
     if start.arrays is None:
         return False
     return [(one.wnid, one.name) for one in start.manifest.labels] == [(one.wnid, one.name) for one in labels]

@@ -1,4 +1,4 @@
-"""What a run leaves on disk after every epoch, to go on from after it was ended at any moment."""
+"""State of a run on disk, saved after every epoch, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class RunState(keras.callbacks.Callback):
         self.model.stop_training = self._is_over()
 
     def _rows(self) -> list[dict[str, Any]]:
-        """Those of the phase."""
+        """Return the rows of the current phase."""
         return [row for row in self.history if row["phase"] == self._number]
 
     def _is_over(self) -> bool:
@@ -154,7 +154,9 @@ class RunState(keras.callbacks.Callback):
 
     def _check_number(self, loss: float, step: int) -> None:
         if not math.isfinite(loss):
-            raise OptionError("The loss is no number any more after step {}; please try a lower rate.", step)
+            raise OptionError(
+                "Training diverged: the loss is not a number after step {}. Try a lower learning rate.", step
+            )
 
     def _store(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> str:
         try:

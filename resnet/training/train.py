@@ -39,7 +39,7 @@ RUN_NAME, VALIDATION_NAME = "run.json", "validation.csv"
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run left.
+    """Result of a run.
 
     Attributes:
         manifest: Of the new weights, still without accuracy.
@@ -84,7 +84,7 @@ def prepare_folder(out: Path) -> None:
 
 
 def read_run(out: Path) -> dict[str, Any]:
-    """What `train` wrote about a run in its folder: choice of weights, options, input, data.
+    """Read the description of a run from its folder: choice of weights, options, input, data.
 
     Raises:
         OptionError: There is none, or it cannot be read.
@@ -224,7 +224,7 @@ def _record(
     pictures: Pictures,
     parts: Split,
 ) -> dict[str, Any]:
-    """What a run is, for its folder and for the manifest."""
+    """Return the description of a run for its folder and for the manifest."""
 
     def counts(rows: NDArray[np.int64]) -> dict[str, int]:
         count = np.bincount(pictures.classes[rows], minlength=len(found.labels))

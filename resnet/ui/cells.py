@@ -163,7 +163,7 @@ class CellAnswer:
     def _of_stage(
         self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int
     ) -> list[str]:
-        """What a cell of a stage holds, and what it means for the class."""
+        """Return the content of a cell, and its meaning for the class."""
         t = self._page.t
         lines = [self._channels(ask_cell(observation, stage, *place))]
         if not is_read(stage, *place):
@@ -238,7 +238,7 @@ def cell_at(observation: Observation, block: Block, point: Point) -> tuple[int, 
 
 
 def sees(observation: Observation, point: Point) -> bool:
-    """Whether the network saw a point of the photo."""
+    """Return True if the network saw a point of the photo."""
     width, height = observation.geometry.photo_size
     left, top, right, bottom = observation.geometry.seen
     return left <= point[0] * width <= right and top <= point[1] * height <= bottom

@@ -45,7 +45,7 @@ def classes_to_show(
     wanted: Sequence[str] | None,
     chosen: Sequence[int],
 ) -> tuple[list[int], Sequence[str] | None]:
-    """Which classes a tab is about when an answer comes, and what a link still asks for.
+    """Return the classes that a tab shows for an answer, and the classes that a link still requests.
 
     Args:
         shown: The answer.

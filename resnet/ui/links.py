@@ -75,7 +75,7 @@ _CONTROLS: dict[str, Callable[[str], Any]] = {
     "method": _word("method", METHODS),
     "evidence_scale": _word("scale", EVIDENCE_SCALES),
 }
-"""What a link says of the page's controls, in the order in which `Links` lists them: name → check of its text."""
+"""Controls in a link, in the order of `Links`: name → check of its text."""
 
 
 @cache

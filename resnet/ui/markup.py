@@ -27,7 +27,7 @@ THUMBNAIL_SIDE = 144
 GRADIENT_STOPS = 17
 
 STAGE_WORDS = {"C1": "edges", "C2": "textures", "C3": "patterns", "C4": "parts", "C5": "objects"}
-"""What a stage answers to, as a rule of thumb (Zeiler, Fergus 2014, https://arxiv.org/abs/1311.2901)."""
+"""Typical content of each stage, a rule of thumb (Zeiler, Fergus 2014, https://arxiv.org/abs/1311.2901)."""
 
 
 def data_uri(picture: Image.Image) -> str:
@@ -115,7 +115,7 @@ def thumbnail(path: Path) -> str:
 
 
 def map_name(t: Language, view: ViewOptions) -> str:
-    """What the maps of a view show, in words."""
+    """Return a description of the maps of a view."""
     name = t(AGGREGATION_NAMES[view.aggregation])
     return f"{name} {view.channel}" if view.aggregation == "channel" else name
 
@@ -141,7 +141,7 @@ def scale(t: Language, heatmap: Heatmap, view: ViewOptions) -> str:
 
 
 def stage_words(t: Language, block: Block, width: int) -> str:
-    """What a stage answers to, and how much of the network's input one of its cells sees.
+    """Return the typical content of a stage, and how much of the network's input one cell sees.
 
     Args:
         t: The language.
@@ -168,7 +168,7 @@ def facts(t: Language, heatmap: Heatmap) -> str:
 
 
 def alternative(t: Language, stage: str, name: str, photo: str) -> str:
-    """What a map shows, for those who do not see it."""
+    """Return the alternative text of a map."""
     return t("Feature map {} ({}) over the photo {}", stage, name, photo)
 
 

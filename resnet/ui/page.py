@@ -1,4 +1,4 @@
-"""What all parts of the page share: language, network, options of events, and the answer that is shown."""
+"""Shared by all parts of the page: language, network, event options, and the displayed answer."""
 
 from __future__ import annotations
 
@@ -101,17 +101,17 @@ def view_options(
 
 
 def unfinished(aggregation: str, channel: Any, *others: Any) -> bool:
-    """Whether a number in the view's controls is just being typed; one that is not to be seen counts for nothing."""
+    """Return True if a visible number field of the view is still empty."""
     return None in others or (channel is None and aggregation == "channel")
 
 
 def or_usual(value: Any, control: Any) -> Any:
-    """What a control says, or what it said at first while a number in it is just being typed."""
+    """Return the value of a control, or its initial value while its number field is empty."""
     return control.value if value is None else value
 
 
 def drawing_options(colormap: str, opacity_percent: Any, smooth: bool) -> ViewOptions:
-    """What the drawing controls alone describe, for maps that are no mean or maximum of channels."""
+    """Return the view options of the drawing controls, for maps that do not aggregate channels."""
     return view_options("mean", 0, colormap, "each", opacity_percent, smooth)
 
 
@@ -177,7 +177,7 @@ class Page:
         outputs: Sequence[Any] | Any = (),
         **options: Any,
     ) -> gr.events.Dependency:
-        """Let events call a handler, with its values checked, its faults counted, and late answers dropped.
+        """Connect events to a handler; check values, count errors and drop outdated answers.
 
         Args:
             triggers: Such as `slider.change`, or several of them.
@@ -197,7 +197,7 @@ class Page:
     def on_event(
         self, trigger: Any, handler: Callable[[gr.EventData], Any], output: Any, **options: Any
     ) -> gr.events.Dependency:
-        """Let an event call a handler that takes what the event says, such as which button was clicked."""
+        """Connect an event to a handler that takes the event's data, such as the clicked button."""
 
         def answer(request: gr.Request, event: gr.EventData) -> Any:
             with faults_counted(self.refusal):
@@ -209,7 +209,7 @@ class Page:
         return dependency
 
     def on_each(self, triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.events.Dependency]:
-        """Let several triggers call one handler, as an event each.
+        """Connect several triggers to one handler, as one event each.
 
         Of several triggers of one event Gradio can lose the last call if they follow each other quickly, as when a
         control sets another.
@@ -276,12 +276,12 @@ class Page:
         self.warn(self.t("A part of the link is left out. {}", sentence))
 
     def refused(self, error: ResNetError) -> str:
-        """What is shown in the place of what was refused; it is counted, too."""
+        """Return the error message to display instead of an answer, and count the error."""
         count_error(error)
         return markup.message(self.t.error(error), "error")
 
     def saying(self, refresh: Callable[..., Any], outputs: Sequence[Any], panel: Any) -> Callable[..., Any]:
-        """Let what `or_error` refuses take the answer's place, where the former one would belong to something else.
+        """Display errors of `or_error` in place of the answer, so that no outdated answer remains.
 
         Args:
             refresh: Gives what `outputs` get.
@@ -372,7 +372,7 @@ class Page:
         self._drawings.append(script)
 
     def after_answer(self, answered: gr.events.Dependency) -> None:
-        """Let the tab that is open follow a new answer, and then its cell.
+        """Update the open tab after a new answer, and then its selected cell.
 
         One event for all tabs and one for all cells: each event is a request that costs as much as drawing a map,
         whether its tab is open or not.
@@ -389,7 +389,7 @@ class Page:
         event.then(None, None, None, js=f"() => [{drawings}].forEach((draw) => draw())", **PRIVATE)
 
     def downloads(self, button: gr.Button, make: Callable[..., str], inputs: Sequence[Any], name: str) -> None:
-        """Let a button make a file and hand it over in one click.
+        """Connect a button to a function that creates a file, and download the file.
 
         Args:
             button: That is seen.
@@ -430,7 +430,7 @@ def _progress_on(panels: list[Any]) -> dict[str, Any]:
 
 
 def _of_active(parts: Sequence[Part]) -> Callable[..., Any]:
-    """What the part of the open tab answers; everything else stays as it is."""
+    """Return a handler that updates only the open tab."""
 
     def answer(active: str, shown: Shown | None, *values: Any) -> Any:
         given: list[Any] = []

@@ -38,7 +38,7 @@ EXAMPLE_NAMES = {
     "rocket": "a rocket, for which it has no class",
     "triumphal_arch": "a triumphal arch",
 }
-"""What the examples show, and what the bundled weights make of it."""
+"""Content of the examples, and how well the bundled weights recognise it."""
 FIRST_EXAMPLE = "espresso"
 """The page opens with it, as it is the one that the bundled weights answer best."""
 

@@ -1,4 +1,4 @@
-"""What tells operators how the server is: `/healthz`, `/readyz` and `/metrics`."""
+"""Status of the server for operators: `/healthz`, `/readyz` and `/metrics`."""
 
 from __future__ import annotations
 

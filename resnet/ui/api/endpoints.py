@@ -1,4 +1,4 @@
-"""What each endpoint does: JSON with everything, and pictures."""
+"""The API endpoints: JSON with all results, and pictures."""
 
 # Annotations are no strings here: Gradio reads what each endpoint returns from them.
 

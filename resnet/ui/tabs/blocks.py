@@ -320,7 +320,7 @@ def _block_slider(blocks: int, current: Any, number: int) -> Any:
 
 
 def _drawn(shown: Shown, stage: str, block: Any, order: str, target: int | None, count: Any) -> str:
-    """What the grid is about."""
+    """Return the title of the grid."""
     return f"{about(shown)} {shown.source.framing} {stage} {block} {order} {target} {count}"
 
 

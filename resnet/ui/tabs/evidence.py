@@ -316,7 +316,7 @@ class EvidenceTab:
 
 
 def _drawn(shown: Shown, classes: Sequence[int]) -> str:
-    """What the matrix is about."""
+    """Return the title of the matrix."""
     return f"{about(shown)} {list(classes)}"
 
 

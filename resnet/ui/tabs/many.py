@@ -98,7 +98,7 @@ class ManyTab:
         self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
 
     def connect(self, weights: gr.Textbox) -> None:
-        """Let the buttons work, with the visitor's choice of weights, which a later tab holds."""
+        """Connect the buttons to the visitor's choice of weights, which belongs to a later tab."""
         switch: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
         self._start.click(self._begin, None, self._stop, **switch)
         inputs = [self.files, weights, *self._inputs]

@@ -34,7 +34,7 @@ REASONS = {
     "file": "chosen when the server was started",
     "auto-imagenet": "the ImageNet weights are on this machine",
     "auto-trying": "they come with the program; the ImageNet weights are being looked for",
-    "auto-offline": "they come with the program; the ImageNet weights are neither here nor to be had now",
+    "auto-offline": "they come with the program; the ImageNet weights are not installed and cannot be downloaded now",
 }
 
 # Filtering a list that is on the page already needs no server.
