@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent / "resnet"
 ERRORS = {"Note", "ResNetError", "ImageError", "WeightsError", "DataError", "OptionError"}
 CHECKS = {"one_of", "number", "whole_number", "flag", "_word", "_whole", "_number"}
 # What the page never runs.
-NOT_ON_THE_PAGE = ("cli", "training", "batch", "formats", "temporary")
+NOT_ON_THE_PAGE = ("cli", "training", "batch", "portions", "formats", "temporary")
 
 
 def _name(function):
