@@ -40,7 +40,7 @@ EXAMPLE_NAMES = {
 }
 """Content of the examples, and how well the bundled weights recognise it."""
 FIRST_EXAMPLE = "espresso"
-"""The page opens with it, as it is the one that the bundled weights answer best."""
+"""The page opens with it: a sharp photo that the bundled weights recognise."""
 
 
 def example_path(name: str | None) -> str | None:

@@ -77,19 +77,9 @@ class BlocksTab:
                 elem_id="grid",
                 js_on_load=CHOICE_SCRIPT,
             )
-            self.channel = gr.Number(
-                0,
-                precision=0,
-                minimum=0,
-                label=t("Enlarged channel"),
-                info=t("From 0"),
-                elem_id="block-channel",
-                elem_classes="with-result",
-            )
             # What the grid is about: in the browser, so that each event tells it as it was with its channel.
             self.drawn = gr.Textbox(visible=False)
-            self.facts = html(elem_id="channel-facts")
-            self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block, self.channel, *page.drawing])
+            self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block], self._of_channel)
         ordering = [self.stage, self.block, self.order, self.target, self.count]
         grid_inputs = [page.result, *ordering, *page.drawing]
         channel_inputs = [page.result, self.stage, self.block, self.channel, *page.drawing]
@@ -137,6 +127,21 @@ class BlocksTab:
         page.on_event(self.grid.select, _chosen_channel, self.channel, **CLICK)
         for event in (enlarged, *again, restyled):
             self.cell.follow(event)
+
+    def _of_channel(self) -> list[Any]:
+        """Add the number of the enlarged channel and the facts about it."""
+        t = self._page.t
+        self.channel = gr.Number(
+            0,
+            precision=0,
+            minimum=0,
+            label=t("Enlarged channel"),
+            info=t("From 0"),
+            elem_id="block-channel",
+            elem_classes="with-result",
+        )
+        self.facts = html(elem_id="channel-facts")
+        return [self.channel, *self._page.drawing]
 
     def open(
         self,

@@ -61,12 +61,8 @@ class EvidenceTab:
                 )
             self.chosen = page.held()
             self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
-            self.cell = CellAnswer(
-                page, "evidence", self._asked, [self.classes, self.method, self.scale, self.chosen, *page.drawing]
-            )
-            with gr.Row(elem_classes="with-result"):
-                self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why", min_width=220)
-                self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not", min_width=220)
+            shown = [self.classes, self.method, self.scale, self.chosen, *page.drawing]
+            self.cell = CellAnswer(page, "evidence", self._asked, shown, self._pair)
             self.difference = html(elem_id="difference")
             self.matrix = html(
                 markup.panel(
@@ -118,6 +114,14 @@ class EvidenceTab:
         )
         for event in (changed, *redrawn, restyled, enlarged):
             self.cell.follow(event)
+
+    def _pair(self) -> list[Any]:
+        """Add the choice of two classes whose difference is shown."""
+        t = self._page.t
+        with gr.Group(elem_classes="with-result"):
+            self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why")
+            self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not")
+        return []
 
     def draw(
         self,
