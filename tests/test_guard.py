@@ -8,6 +8,7 @@ import gradio as gr
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
@@ -334,6 +335,24 @@ def test_a_closed_stream_of_answers_may_end_by_itself(monkeypatch):
                 guarded(stream), {"type": "http", "method": "GET", "path": path, "headers": []}, disconnected, None
             )
     assert told[0] >= 0.2 > told[1]
+
+
+def test_who_leaves_during_an_upload_leaves_no_error():
+    read = []
+
+    async def form(scope, receive, send):
+        async for chunk in Request(scope, receive).stream():
+            read.append(chunk)
+
+    messages = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive():
+        return next(messages)
+
+    with start_blocking_portal() as portal:
+        upload = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": []}
+        portal.call(guarded(form), upload, receive, None)
+    assert read == [b"half"]
 
 
 def test_a_fault_of_the_program_stays_one():

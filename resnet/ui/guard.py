@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -169,6 +170,8 @@ class Guard:
             return
         try:
             await self._app(scope, body.receive, send_unless_too_large)
+        except ClientDisconnect:  # in the middle of an upload: there is nobody to answer, and nothing to report
+            return
         except Exception:
             if not body.too_large:
                 raise
