@@ -32,7 +32,8 @@ def test_table_names_classes_and_stages(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(str(EXAMPLES / "espresso.jpg"))
     assert "espresso" in lines[1]
-    assert [line.split()[0] for line in lines[3:]] == ["C1", "C2", "C3", "C4", "C5"]
+    assert lines[3].strip() == "food 99% › espresso 99%"
+    assert [line.split()[0] for line in lines[4:]] == ["C1", "C2", "C3", "C4", "C5"]
 
 
 def test_json_is_one_object_a_line(capsys):

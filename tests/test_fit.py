@@ -57,9 +57,9 @@ def run(pictures, folder, recipe, *, rows=None, model=None, log=None, resume=Fal
 
 
 def recipe_of(**options):
-    """Four epochs of the last stage and the head: few variables, whose steps are quickly compiled."""
+    """Four epochs of the head alone: few variables, whose steps are quickly compiled."""
     chosen = {
-        "head_epochs": 0, "unfreeze": "C5", "batch_norm": "trained", "batch_size": 8, "epochs": 4, "rate": 3e-3,
+        "head_epochs": 0, "unfreeze": "head", "batch_norm": "trained", "batch_size": 8, "epochs": 4, "rate": 3e-3,
         "patience": 0, "augmentation": MILD, "precision": "float32",
     }  # fmt: skip
     return Recipe(**{**chosen, **options})
@@ -348,7 +348,7 @@ def test_curves_can_be_shown_by_tensorboard(ended):
     history, _, folder = ended
     found = {}
     for part in ("train", "validation"):
-        (file,) = (folder / "logs" / "1 C5 and above" / part).iterdir()
+        (file,) = (folder / "logs" / "1 head" / part).iterdir()
         for event in tf.compat.v1.train.summary_iterator(str(file)):
             for value in event.summary.value:
                 found[part, value.tag, event.step] = tf.make_ndarray(value.tensor)

@@ -170,8 +170,9 @@ class Guard:
             return
         try:
             await self._app(scope, body.receive, send_unless_too_large)
-        except ClientDisconnect:  # in the middle of an upload: there is nobody to answer, and nothing to report
-            return
+        except ClientDisconnect:
+            if not body.too_large:  # a visitor who has left: there is nobody to answer, and nothing to report
+                return
         except Exception:
             if not body.too_large:
                 raise

@@ -96,7 +96,7 @@ class PhotoColumn:
         self.share = gr.Button(t("Copy a link to this view"), elem_id="share", elem_classes="with-result", size="sm")
         self.wanted = gr.Textbox(visible=False)
         # Beside the field at first: a photo that a visitor drops meanwhile must not be replaced.
-        example = gr.Image(type="filepath", visible=False)
+        example = photo_field(visible=False)
         found = page.on(self.wanted.change, example_path, self.wanted, example, queue=False, show_progress="hidden")
         found.then(None, [example, self.photo], self.photo, js="(example, photo) => photo ?? example", **PRIVATE)
         page.on_event(examples.select, _chosen_example, self.photo, **{**CLICK, "queue": False})
