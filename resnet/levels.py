@@ -66,15 +66,13 @@ def nodes_above(wnid: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
-def _classes_below(wnids: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Node → indices of the network's classes at or below it, for all nodes that have any, parents first."""
-    found: dict[str, list[int]] = {}
-    depths: dict[str, int] = {}
+def _branches(wnids: tuple[str, ...]) -> dict[str, dict[str, list[int]]]:
+    """Node ("" above the root) → its children that have classes of the network, each with their indices."""
+    found: dict[str, dict[str, list[int]]] = {}
     for index, wnid in enumerate(wnids):
-        for depth, node in enumerate(reversed(nodes_above(wnid))):
-            found.setdefault(node, []).append(index)
-            depths[node] = depth
-    return {node: tuple(found[node]) for node in sorted(found, key=depths.__getitem__)}
+        for node in nodes_above(wnid):
+            found.setdefault(_tree()[node][1], {}).setdefault(node, []).append(index)
+    return found
 
 
 def _are_known(labels: Sequence[ClassLabel]) -> bool:
@@ -92,24 +90,22 @@ def way_down(probabilities: NDArray[np.float32], labels: Sequence[ClassLabel]) -
         The nodes from the most general to the most exact one, without those that hold the same classes as the node
         below them; empty if a class is not in the tree, as own classes are not.
     """
-    tree = _tree()
     if not _are_known(labels):
         return ()
-    below = _classes_below(tuple(label.wnid for label in labels))
-    shares = {node: float(probabilities[list(indices)].sum()) for node, indices in below.items()}
-    children: dict[str, list[str]] = {}
-    for node in below:
-        children.setdefault(tree[node][1], []).append(node)
-    way: list[str] = []
-    node = ""
-    while own := children.get(node):
-        node = max(own, key=shares.__getitem__)
+    branches = _branches(tuple(label.wnid for label in labels))
+    names = {label.wnid: label.name for label in labels}
+    way: list[Level] = []
+    node, held = "", len(labels) + 1
+    while own := branches.get(node):
+        shares = {child: float(probabilities[indices].sum()) for child, indices in own.items()}
+        node = max(shares, key=shares.__getitem__)
         if shares[node] < LEAST_SHARE:
             break
-        way.append(node)
-    exact = [node for node, lower in zip(way, [*way[1:], ""], strict=True) if below[node] != below.get(lower)]
-    names = {label.wnid: label.name for label in labels}
-    return tuple(Level(node, names.get(node, tree[node][0]), shares[node]) for node in exact)
+        if len(own[node]) == held:  # the same classes as the node above, whose place it takes
+            way.pop()
+        held = len(own[node])
+        way.append(Level(node, names.get(node, _tree()[node][0]), shares[node]))
+    return tuple(way)
 
 
 def named_levels(probabilities: NDArray[np.float32], labels: Sequence[ClassLabel]) -> tuple[Level, ...]:

@@ -62,7 +62,7 @@ def fit(
 
     Raises:
         DataError: The state is damaged, or cannot be written.
-        OptionError: The loss is no number any more.
+        OptionError: Training diverged.
     """
     classes = model.output_shape[-1]
     training, validation = rows["training"], _sample(rows["validation"], recipe)
@@ -115,7 +115,7 @@ def compile_for(model: keras.Model, recipe: Recipe, phase: Phase, steps: int) ->
             keras.metrics.CategoricalAccuracy("top1"),
             keras.metrics.TopKCategoricalAccuracy(min(TOP_K, model.output_shape[-1]), "top5"),
         ],
-        jit_compile=False,  # XLA takes minutes for this network on a processor
+        jit_compile=False,  # oneDNN's convolutions, as in the forward pass, not XLA's
     )
     model.optimizer.build(model.trainable_variables)  # or the first step would be traced twice
 
