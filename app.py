@@ -20,10 +20,10 @@ os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 from resnet.errors import ResNetError
 from resnet.logs import write_logs
-from resnet.onnx_network import chosen_runtime
-from resnet.provider import EngineProvider
-from resnet.sources import check_choice
-from resnet.temporary import temporary_folder
+from resnet.network.onnx_network import chosen_runtime
+from resnet.network.sources import check_choice
+from resnet.service.provider import EngineProvider
+from resnet.service.temporary import temporary_folder
 
 
 def main() -> int:

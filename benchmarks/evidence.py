@@ -15,18 +15,18 @@ import keras
 import tensorflow as tf
 
 from benchmarks.tables import Tables, main, medians
-from resnet.channels import trace_blocks
-from resnet.comparison import similarities
-from resnet.engine import Engine
-from resnet.evidence import find_evidence
-from resnet.explain import Observation, observe
-from resnet.heatmaps import ViewOptions
-from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
-from resnet.images import read_photo
-from resnet.labels import ASSETS
-from resnet.model import block_output
-from resnet.occlusion import hide, measure_curves
-from resnet.sources import load_bundled
+from resnet.maps.channels import trace_blocks
+from resnet.maps.comparison import similarities
+from resnet.maps.evidence import find_evidence
+from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.observation import Observation, observe
+from resnet.maps.occlusion import hide, measure_curves
+from resnet.network.engine import Engine
+from resnet.network.imagenet import IMAGENET_MANIFEST, move_from_keras
+from resnet.network.labels import ASSETS
+from resnet.network.model import block_output
+from resnet.network.sources import load_bundled
+from resnet.photo.images import read_photo
 from resnet.stages import block_table, stage_table
 
 CLASSES = 5

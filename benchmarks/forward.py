@@ -22,17 +22,17 @@ from PIL import Image
 
 from benchmarks.peers import installed_peers
 from benchmarks.tables import Tables, main, medians
-from resnet.engine import Engine
-from resnet.explorer import Explorer, Shown
-from resnet.imagenet import IMAGENET_MANIFEST, move_from_keras
-from resnet.labels import ASSETS
-from resnet.provider import EngineProvider
-from resnet.sources import load_bundled
+from resnet.network.engine import Engine
+from resnet.network.imagenet import IMAGENET_MANIFEST, move_from_keras
+from resnet.network.labels import ASSETS
+from resnet.network.sources import load_bundled
+from resnet.network.weights import fold
+from resnet.service.explorer import Explorer, Shown
+from resnet.service.provider import EngineProvider
 from resnet.stages import block_table, head_multiply_accumulates
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout
 from resnet.ui.page import Page
-from resnet.weights import fold
 
 
 def forward(rounds: int, images: int) -> dict[str, float]:

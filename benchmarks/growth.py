@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.tables import Tables, main, medians
-from resnet.engine import Engine
-from resnet.explain import MAXIMUM_TOP_K, Observation, observe
-from resnet.heatmaps import ViewOptions
-from resnet.images import Photo, read_photo
-from resnet.labels import ASSETS
-from resnet.preprocess import InputSpec, prepare
-from resnet.sources import load_bundled
+from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.observation import MAXIMUM_TOP_K, Observation, observe
+from resnet.network.engine import Engine
+from resnet.network.labels import ASSETS
+from resnet.network.sources import load_bundled
+from resnet.photo.images import Photo, read_photo
+from resnet.photo.preprocess import InputSpec, prepare
 from resnet.ui.language import ENGLISH
 from resnet.ui.markup import bars, data_uri
 

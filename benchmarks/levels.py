@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.levels import UNSURE, named_levels, nodes_above, way_down
-from resnet.sources import load_now
+from resnet.network.levels import UNSURE, named_levels, nodes_above, way_down
+from resnet.network.sources import load_now
 from resnet.training.dataset import find_labelled
 from resnet.training.evaluate import evaluate
 

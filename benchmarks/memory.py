@@ -18,7 +18,7 @@ from PIL import Image
 from benchmarks.served import numbers
 from benchmarks.tables import Tables, main
 from benchmarks.whole import Visit, server
-from resnet.labels import ASSETS
+from resnet.network.labels import ASSETS
 
 FIRST, LATER = 50, 350
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.engine import Engine
-from resnet.onnx_network import compile_onnx
+from resnet.network.engine import Engine
+from resnet.network.onnx_network import compile_onnx
 from resnet.stages import blocks_of_depth
 
 Peer = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]

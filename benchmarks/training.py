@@ -18,8 +18,8 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.tables import Tables, main, medians
-from resnet.model import build_network
-from resnet.precision import faster_precision, policy
+from resnet.network.model import build_network
+from resnet.network.precision import faster_precision, policy
 from resnet.stages import blocks_of_depth
 from resnet.training.fit import compile_for
 from resnet.training.recipe import Recipe

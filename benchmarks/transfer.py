@@ -21,14 +21,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from resnet.labels import CLASSES_NAME, write_class_file
-from resnet.manifest import Manifest, file_sha256, read_manifest, write_manifest
-from resnet.sources import read_weights
+from resnet.network.labels import CLASSES_NAME, write_class_file
+from resnet.network.manifest import Manifest, file_sha256, read_manifest, write_manifest
+from resnet.network.sources import read_weights
+from resnet.network.weights import arrays_of, write_npz
 from resnet.training.dataset import find_training_data
 from resnet.training.pictures import decode_all
 from resnet.training.pipeline import in_training_units, validation_batches
 from resnet.training.start import Start, build_start
-from resnet.weights import arrays_of, write_npz
 
 
 def write_random_weights(like: Manifest, data: Path, folder: Path) -> None:

@@ -13,12 +13,12 @@ import json
 import tempfile
 from pathlib import Path
 
-from resnet.engine import Engine
-from resnet.formats import write_compact
-from resnet.manifest import read_manifest
+from resnet.network.engine import Engine
+from resnet.network.formats import write_compact
+from resnet.network.manifest import read_manifest
+from resnet.network.weights import read_arrays
 from resnet.training.dataset import find_labelled
 from resnet.training.evaluate import evaluate
-from resnet.weights import read_arrays
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from PIL import Image
 
 from benchmarks.served import first_choice, numbers, page_events, start_server
 from benchmarks.tables import Tables, main
-from resnet.labels import ASSETS
+from resnet.network.labels import ASSETS
 
 VIEW = ("C5", "mean", 0)
 """The enlarged stage, and which map of each stage."""

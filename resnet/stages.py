@@ -99,7 +99,7 @@ def block_table(
     Args:
         depth: 50, 101 or 152.
         input_shape: (height, width) of the network's input in pixels, each at least 32.
-        stem_pool: "same" or "centered", see `resnet.model.build_resnet`.
+        stem_pool: "same" or "centered", see `resnet.network.model.build_resnet`.
         blocks: Blocks per stage, instead of those of `depth`.
         filters: Filters of the three convolutions of a block, per stage.
         stem_filters: Filters of the first convolution.

@@ -32,7 +32,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet.preprocess import InputSpec
+from resnet.photo.preprocess import InputSpec
 
 LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 
@@ -67,7 +67,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def engine():
     """The bundled network, loaded once."""
-    from resnet.sources import load_bundled
+    from resnet.network.sources import load_bundled
 
     return load_bundled()
 
@@ -93,9 +93,9 @@ def make_photo(tmp_path):
 @contextlib.contextmanager
 def serve(load, fetch=False):
     """The page on a free port, with `load` in place of loading the bundled weights; gives its address."""
-    from resnet import sources
-    from resnet.explorer import Explorer
-    from resnet.provider import EngineProvider
+    from resnet.network import sources
+    from resnet.service.explorer import Explorer
+    from resnet.service.provider import EngineProvider
     from resnet.ui.layout import build_demo, launch_options
 
     with pytest.MonkeyPatch.context() as patch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from resnet.model import build_network
+from resnet.network.model import build_network
 
 TINY_BLOCKS = (1, 2, 1, 1)
 TINY_FILTERS = ((2, 3, 4), (3, 2, 5), (2, 3, 6), (3, 2, 7))

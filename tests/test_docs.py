@@ -9,9 +9,9 @@ import gradio
 import pytest
 import yaml
 
-from resnet.labels import ASSETS
-from resnet.manifest import read_manifest
-from resnet.sources import BUNDLED
+from resnet.network.labels import ASSETS
+from resnet.network.manifest import read_manifest
+from resnet.network.sources import BUNDLED
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -63,12 +63,22 @@ def test_every_file_that_a_document_links_to_exists():
         assert (ROOT / name).exists(), name
 
 
-def test_every_module_is_listed():
+def test_every_room_and_module_is_listed_once():
     listing = block_with("app.py              the Space's entry")
-    for name in re.findall(r"^  (\w+\.py|\w+/)", listing, re.M):
-        assert (ROOT / "resnet" / name).exists(), name
-    for path in (ROOT / "resnet").glob("*.py"):
-        assert path.name in listing or path.name.startswith("__"), path.name
+    room = None
+    named = set()
+    for indent, names in re.findall(r"^(  |    )((?:[\w.]+/?(?:, )?)+)", listing, re.M):
+        if indent == "  ":
+            room = names if names.endswith("/") else None
+            named.add(names)
+        else:
+            named |= {f"{room}{name}" for name in names.split(", ")}
+    rooms = {f"{path.name}/" for path in (ROOT / "resnet").iterdir() if (path / "__init__.py").is_file()}
+    modules = {path.name for path in (ROOT / "resnet").glob("*.py")}
+    spelled = {"photo/", "network/", "maps/", "output/", "service/"}
+    modules |= {f"{room}{path.stem}" for room in spelled for path in (ROOT / "resnet" / room).glob("*.py")}
+    modules = {name for name in modules if "__" not in name}
+    assert named == rooms | modules | {"ui/tabs/", "ui/api/"}
 
 
 def test_accuracy_in_the_readme_is_the_manifests():
@@ -87,8 +97,8 @@ def beside_a_cat(tmp_path, monkeypatch):
 
 
 def test_library_example_runs(beside_a_cat, engine, monkeypatch, capsys):
-    monkeypatch.setattr("resnet.sources.load_now", lambda choice: engine)
-    exec(block_with("from resnet.explain import observe"), {})
+    monkeypatch.setattr("resnet.network.sources.load_now", lambda choice: engine)
+    exec(block_with("from resnet.maps.observation import observe"), {})
     assert "Prediction(rank=1" in capsys.readouterr().out
     assert len(list(beside_a_cat.glob("cat.C*.png"))) == 5
 

@@ -1,4 +1,4 @@
-"""The layers of the program: imports go only up the list, and heavy libraries load late."""
+"""The rooms of the program: imports go only down the list of rooms, and heavy libraries load late."""
 
 import ast
 import subprocess
@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = [
-    "text", "logs", "progress", "tables", "errors", "temporary", "options", "metrics", "stages", "labels", "levels",
-    "metered", "boxes", "containers", "colours", "folders", "grey", "signatures", "images", "preprocess", "calibration",
-    "manifest", "archives", "precision", "model", "weights", "imagenet", "gradients", "batching", "onnx_network",
-    "engine", "formats", "sources", "provider", "heatmaps", "overlays", "explain", "cache", "channels", "evidence",
-    "occlusion", "comparison", "without", "explorer", "charts", "report", "figures", "export", "portions", "batch",
-    "training", "cli", "ui",
-]  # fmt: skip
-TENSORFLOW_ALLOWED = {"precision", "model", "weights", "imagenet", "gradients", "engine", "formats", "training"}
-GRADIO_ALLOWED = {"ui"}
+WORDS = ("text", "errors", "options", "metrics", "stages", "logs", "progress")
+"""Modules that everyone shares, beside the rooms; each may import those before it."""
+MAY_IMPORT = {
+    "photo": {"photo"},
+    "network": {"photo", "network"},
+    "maps": {"photo", "network", "maps"},
+    "output": {"photo", "network", "maps", "output", "service"},
+    "service": {"photo", "network", "maps", "service"},
+    "training": {"photo", "network", "maps", "output", "training"},
+    "cli": {"photo", "network", "maps", "output", "training", "cli"},
+    "ui": {"photo", "network", "maps", "output", "service", "ui"},
+}
+"""Which rooms the modules of a room may import from."""
+LIBRARIES = {"tensorflow": {"network", "training"}, "keras": {"network", "training"}, "gradio": {"ui"}}
+"""The rooms that may import a heavy library."""
 
 
 def imported_modules(source):
@@ -31,45 +36,57 @@ def imported_modules(source):
                 yield from (f"resnet.{alias.name}" for alias in node.names)
 
 
-def layer_of(path):
+def room_of(path):
     return path.relative_to(ROOT / "resnet").parts[0].removesuffix(".py")
 
 
-def violations(layer, source):
-    """What a module of `layer` imports against the rules."""
+def violations(room, source):
+    """What a module of a room imports against the rules."""
     found = []
     for module in imported_modules(source):
         top, *rest = module.split(".")
-        if top in ("tensorflow", "keras") and layer not in TENSORFLOW_ALLOWED:
+        if room not in LIBRARIES.get(top, {room}):
             found.append(module)
-        if top == "gradio" and layer not in GRADIO_ALLOWED:
-            found.append(module)
-        if top == "resnet" and rest and rest[0] in LAYERS and LAYERS.index(rest[0]) > LAYERS.index(layer):
+        if top != "resnet" or not rest:
+            continue
+        if rest[0] in WORDS:
+            if room in WORDS and WORDS.index(rest[0]) > WORDS.index(room):
+                found.append(module)
+        elif rest[0] in MAY_IMPORT and rest[0] not in MAY_IMPORT.get(room, ()):
             found.append(module)
     return found
 
 
-MODULES = [path for path in sorted((ROOT / "resnet").rglob("*.py")) if layer_of(path) not in ("__init__", "__main__")]
+MODULES = [path for path in sorted((ROOT / "resnet").rglob("*.py")) if room_of(path) not in ("__init__", "__main__")]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_module_imports_only_what_its_layer_may(path):
-    assert layer_of(path) in LAYERS
-    assert violations(layer_of(path), path.read_text(encoding="utf-8")) == []
+def test_every_module_stands_in_a_room_and_imports_only_what_that_may():
+    for path in MODULES:
+        room = room_of(path)
+        assert room in WORDS or room in MAY_IMPORT, path
+        assert violations(room, path.read_text(encoding="utf-8")) == [], path
 
 
 @pytest.mark.parametrize(
-    ("layer", "source"),
+    ("room", "source"),
     [
-        ("images", "import tensorflow as tf"),
-        ("heatmaps", "def f():\n    from keras import layers"),
-        ("engine", "from gradio import Blocks"),
-        ("errors", "from resnet import report"),
-        ("preprocess", "from resnet.ui.text import TITLE"),
+        ("photo", "import tensorflow as tf"),
+        ("maps", "def f():\n    from keras import layers"),
+        ("network", "from gradio import Blocks"),
+        ("errors", "from resnet.output import report"),
+        ("photo", "from resnet.ui.text import TITLE"),
+        ("text", "from resnet import errors"),
     ],
 )
-def test_the_import_rules_can_fail(layer, source):
-    assert violations(layer, source)
+def test_the_import_rules_can_fail(room, source):
+    assert violations(room, source)
+
+
+def test_every_room_says_what_it_is_and_what_it_must_not_know():
+    for room in MAY_IMPORT:
+        said = ast.get_docstring(ast.parse((ROOT / "resnet" / room / "__init__.py").read_text(encoding="utf-8")))
+        assert "from" in said.lower(), room
+        assert "knows neither" in said or "knows nothing of" in said or "knows no" in said, room
 
 
 @pytest.mark.parametrize(

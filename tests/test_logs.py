@@ -11,10 +11,10 @@ import pytest
 
 from resnet.cli import main
 from resnet.logs import SafeFormatter
-from resnet.manifest import read_manifest
-from resnet.sources import BUNDLED
+from resnet.network.manifest import read_manifest
+from resnet.network.sources import BUNDLED
 from resnet.text import is_printable
-from tests.test_archives import ESCAPE
+from tests.network.test_archives import ESCAPE
 
 ROOT = Path(__file__).resolve().parent.parent
 

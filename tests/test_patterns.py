@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet import containers
+from resnet.photo import containers
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = {"compile", "sub", "subn", "search", "match", "fullmatch", "split", "findall", "finditer"}

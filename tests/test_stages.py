@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from resnet.errors import OptionError
-from resnet.model import block_output, build_resnet
+from resnet.network.model import block_output, build_resnet
 from resnet.stages import (
     block_table,
     head_multiply_accumulates,

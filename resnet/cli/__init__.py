@@ -1,4 +1,7 @@
-"""The command line: `python -m resnet COMMAND`; one module a command."""
+"""From the words of `python -m resnet COMMAND` to lines on the terminal and files; one module a command.
+
+It knows neither the page nor how anything is computed, and loads TensorFlow only for commands that need it.
+"""
 
 from __future__ import annotations
 

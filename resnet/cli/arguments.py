@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resnet.errors import OptionError
-from resnet.preprocess import FRAMINGS
-from resnet.sources import SOURCES, load_now
+from resnet.network.sources import SOURCES, load_now
+from resnet.photo.preprocess import FRAMINGS
 
 if TYPE_CHECKING:
-    from resnet.engine import Engine
+    from resnet.network.engine import Engine
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def load(choice: str) -> Engine:
     """The engine of a choice of weights, without what TensorFlow has to say while it starts."""
     with without_native_messages():
         # TensorFlow speaks of missing graphics cards before any setting of it could be read.
-        from resnet.engine import find_devices
+        from resnet.network.engine import find_devices
 
         find_devices()
     return load_now(choice)

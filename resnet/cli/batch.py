@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, positive, without_native_messages
-from resnet.explain import MAXIMUM_TOP_K
+from resnet.maps.observation import MAXIMUM_TOP_K
 from resnet.progress import progress
 
 
@@ -35,11 +35,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _batch(options: argparse.Namespace) -> int:
-    from resnet.batch import count_rows, run_batch
-    from resnet.portions import BatchOptions
+    from resnet.output.batch import count_rows, run_batch
+    from resnet.output.portions import BatchOptions
 
     with without_native_messages():
-        from resnet.engine import find_devices
+        from resnet.network.engine import find_devices
 
         find_devices()
 

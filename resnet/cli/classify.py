@@ -12,13 +12,13 @@ from tqdm import tqdm
 
 from resnet.cli.arguments import add_framing, add_weights, json_text, leave_output, load
 from resnet.errors import OptionError, ResNetError
-from resnet.explain import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
-from resnet.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
-from resnet.folders import Found, find_pictures, left_out_of
-from resnet.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
-from resnet.levels import is_unsure, named_levels, percent
+from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
+from resnet.maps.observation import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
+from resnet.network.levels import is_unsure, named_levels, percent
+from resnet.output.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
+from resnet.output.report import as_dictionary, figure_png, safe_stem, stage_caption
+from resnet.photo.folders import Found, find_pictures, left_out_of
 from resnet.progress import progress
-from resnet.report import as_dictionary, figure_png, safe_stem, stage_caption
 from resnet.stages import STAGE_NAMES
 from resnet.text import printable
 

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, load, write_file
-from resnet.comparison import CHANGES, check_change, observe_changed, similarities
 from resnet.errors import OptionError
-from resnet.explain import observe
-from resnet.figures import comparison_png
-from resnet.heatmaps import ViewOptions
-from resnet.images import read_photo
+from resnet.maps.comparison import CHANGES, check_change, observe_changed, similarities
+from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.observation import observe
+from resnet.output.figures import comparison_png
+from resnet.photo.images import read_photo
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,12 +18,12 @@ from resnet.cli.arguments import (
     without_native_messages,
 )
 from resnet.errors import OptionError
-from resnet.export import check_outside, make_folder
+from resnet.network.sources import SOURCES
+from resnet.output.export import check_outside, make_folder
 from resnet.progress import progress
-from resnet.sources import SOURCES
 
 if TYPE_CHECKING:
-    from resnet.manifest import Manifest
+    from resnet.network.manifest import Manifest
     from resnet.training.evaluate import Evaluation
     from resnet.training.files import LabelledFile
     from resnet.training.measures import Calibration
@@ -142,7 +142,7 @@ def _print(manifest: Manifest, result: Evaluation, found: Calibration | None, *,
 
 
 def _record(options: argparse.Namespace, result: Evaluation, found: Calibration | None) -> None:
-    from resnet.manifest import read_manifest, write_manifest
+    from resnet.network.manifest import read_manifest, write_manifest
 
     manifest = read_manifest(Path(options.weights))
     accuracy = {**manifest.accuracy, options.data.resolve().name: result.accuracy}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, load, write_file
 from resnet.errors import OptionError
-from resnet.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
-from resnet.explain import observe
-from resnet.figures import evidence_png
-from resnet.heatmaps import ViewOptions
-from resnet.images import read_photo
+from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
+from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.observation import observe
+from resnet.output.figures import evidence_png
+from resnet.photo.images import read_photo
 from resnet.stages import STAGE_NAMES
 
 

@@ -12,8 +12,8 @@ from resnet.cli.arguments import add_outside, add_weights, positive, without_nat
 from resnet.errors import OptionError
 
 if TYPE_CHECKING:
-    from resnet.manifest import Manifest
-    from resnet.weights import Arrays
+    from resnet.network.manifest import Manifest
+    from resnet.network.weights import Arrays
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,9 +49,9 @@ def _export(options: argparse.Namespace) -> int:
     if options.statistics:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as for training
     with without_native_messages():
-        from resnet import formats
-        from resnet.engine import find_devices
-        from resnet.sources import read_weights
+        from resnet.network import formats
+        from resnet.network.engine import find_devices
+        from resnet.network.sources import read_weights
 
         find_devices()
         # Before the minutes that statistics take, not after them.
@@ -74,10 +74,10 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _with_new_statistics(options: argparse.Namespace, manifest: Manifest, arrays: Arrays) -> tuple[Manifest, Arrays]:
+    from resnet.network.weights import rounded
     from resnet.training.dataset import find_labelled
     from resnet.training.layout import find_parts
     from resnet.training.statistics import with_new_statistics
-    from resnet.weights import rounded
 
     if options.format == "npz":
         arrays = rounded(arrays, options.bits)

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from resnet.cli.arguments import add_weights, json_text, without_native_messages
-from resnet.manifest import Manifest, read_manifest, verify
-from resnet.sources import BUNDLED, SOURCES
+from resnet.network.manifest import Manifest, read_manifest, verify
+from resnet.network.sources import BUNDLED, SOURCES
 from resnet.stages import block_table, head_multiply_accumulates, head_parameters, stage_table
 from resnet.text import escaped
 
@@ -50,7 +50,7 @@ def _manifest_of(choice: str) -> Manifest:
     """The manifest of the weights that `load_now` would take, verified where their file is here."""
     if choice in ("auto", "imagenet"):
         with without_native_messages():
-            from resnet.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached
+            from resnet.network.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached
 
         if converted_folder().exists():
             return _verified(converted_folder())

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from resnet.cli.arguments import add_outside, add_weights, positive, without_native_messages
 from resnet.errors import OptionError
-from resnet.export import check_outside
-from resnet.preprocess import InputSpec
+from resnet.network.sources import read_weights, settled_choice
+from resnet.output.export import check_outside
+from resnet.photo.preprocess import InputSpec
 from resnet.progress import progress
-from resnet.sources import read_weights, settled_choice
 from resnet.stages import DEPTHS, STAGE_NAMES
 from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
 
@@ -208,8 +208,8 @@ def _recorded(options: argparse.Namespace, run: dict[str, Any]) -> tuple[argpars
 
 def _finish(trained: Trained, data: Path) -> None:
     """Measure the new weights as `evaluate` does, and leave a folder that the page and a reader can open."""
-    from resnet.engine import Engine
-    from resnet.manifest import write_manifest
+    from resnet.network.engine import Engine
+    from resnet.network.manifest import write_manifest
     from resnet.training.evaluate import evaluate
     from resnet.training.report import write_report
     from resnet.training.train import finish

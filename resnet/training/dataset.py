@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resnet.errors import DataError
-from resnet.folders import find_pictures, is_picture
-from resnet.labels import ClassLabel, ClassNames, imagenet_names, label_classes
+from resnet.network.labels import ClassLabel, ClassNames, imagenet_names, label_classes
+from resnet.photo.folders import find_pictures, is_picture
 from resnet.text import composed, escaped, is_printable, key_of
 from resnet.training.files import LabelledFile
 from resnet.training.layout import check_classes, entries_of, find_parts

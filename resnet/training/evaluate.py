@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from resnet.engine import Engine
 from resnet.errors import DataError, ImageError
-from resnet.labels import ClassLabel
-from resnet.preprocess import prepare
+from resnet.network.engine import Engine
+from resnet.network.labels import ClassLabel
+from resnet.photo.preprocess import prepare
 from resnet.training.files import LabelledFile
 from resnet.training.measures import (
     CalibrationBin,

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from resnet.errors import DataError
-from resnet.images import read_photo
+from resnet.photo.images import read_photo
 from resnet.text import printable
 
 

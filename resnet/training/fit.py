@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm.keras import TqdmCallback
 
-from resnet.preprocess import InputSpec
+from resnet.photo.preprocess import InputSpec
 from resnet.progress import progress
 from resnet.stages import STAGE_NAMES
 from resnet.training.pictures import Pictures

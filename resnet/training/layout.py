@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resnet.errors import DataError
-from resnet.folders import is_hidden
+from resnet.photo.folders import is_hidden
 
 _TRAINING = {"train", "training", "trn"}
 _VALIDATION = {"val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation"}

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnet.errors import DataError
-from resnet.labels import ClassLabel
-from resnet.tables import unguarded, write_table
+from resnet.network.labels import ClassLabel
+from resnet.output.tables import unguarded, write_table
 from resnet.text import decode, key_of
 from resnet.training.files import LabelledFile
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.calibration import fit_temperature, tempered
+from resnet.network.calibration import fit_temperature, tempered
 
 BINS = 15
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet.errors import DataError, ImageError
-from resnet.labels import ClassLabel
-from resnet.manifest import write_text
-from resnet.preprocess import InputSpec, input_geometry
+from resnet.network.labels import ClassLabel
+from resnet.network.manifest import write_text
+from resnet.photo.preprocess import InputSpec, input_geometry
 from resnet.progress import progress
 from resnet.training.files import LabelledFile
 

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from resnet.preprocess import InputSpec
+from resnet.network.weights import Arrays
+from resnet.photo.preprocess import InputSpec
 from resnet.training.pictures import Pictures
 from resnet.training.recipe import Augmentation
-from resnet.weights import Arrays
 
 PIXEL_UNIT = 64.0
 """Training divides pixels by about their standard deviation: with an input of hundreds the first

@@ -16,11 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from resnet import __version__
-from resnet.charts import ACCENT, QUIET, SECOND, drawing
 from resnet.errors import DataError
-from resnet.figures import as_png, shortened
-from resnet.manifest import Manifest, write_text
-from resnet.report import font_families
+from resnet.network.manifest import Manifest, write_text
+from resnet.output.charts import ACCENT, QUIET, SECOND, drawing
+from resnet.output.figures import as_png, shortened
+from resnet.output.report import font_families
 from resnet.training.evaluate import Evaluation, Mistake
 from resnet.training.measures import most_confused
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.errors import DataError
-from resnet.labels import ClassLabel
+from resnet.network.labels import ClassLabel
 from resnet.training.files import LabelledFile
 from resnet.training.pictures import Pictures
 

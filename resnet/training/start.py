@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import keras
 
-from resnet.imagenet import has_moved_head
-from resnet.labels import ClassLabel
-from resnet.manifest import Manifest
-from resnet.model import build_network
-from resnet.preprocess import InputSpec
+from resnet.network.imagenet import has_moved_head
+from resnet.network.labels import ClassLabel
+from resnet.network.manifest import Manifest
+from resnet.network.model import build_network
+from resnet.network.weights import Arrays, arrays_of, assign
+from resnet.photo.preprocess import InputSpec
 from resnet.stages import blocks_of_depth
 from resnet.training.pipeline import in_training_units
-from resnet.weights import Arrays, arrays_of, assign
 
 WEIGHTS_NAME = "model.weights.h5"
 HEAD_LAYERS = ("dense_1024", "predictions")

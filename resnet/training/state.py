@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.errors import DataError, OptionError
-from resnet.manifest import write_text
+from resnet.network.manifest import write_text
+from resnet.network.weights import arrays_of, assign
 from resnet.training.recipe import Phase, Recipe
-from resnet.weights import arrays_of, assign
 
 PROGRESS_NAME = "progress.json"
 

@@ -12,12 +12,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from resnet.errors import DataError
-from resnet.manifest import Manifest
+from resnet.network.manifest import Manifest
+from resnet.network.weights import Arrays, assign, network_of
 from resnet.progress import progress
 from resnet.training.files import LabelledFile
 from resnet.training.pictures import decode_all
 from resnet.training.pipeline import in_training_units, validation_batches
-from resnet.weights import Arrays, assign, network_of
 
 BATCH = 64
 FEWEST_IMAGES = 100

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from resnet import __version__
 from resnet.errors import DataError, OptionError, ResNetError
-from resnet.labels import CLASSES_NAME, ClassLabel, write_class_file
-from resnet.manifest import Manifest, file_sha256, write_manifest, write_text
-from resnet.model import build_network
-from resnet.precision import faster_precision, policy
+from resnet.network.labels import CLASSES_NAME, ClassLabel, write_class_file
+from resnet.network.manifest import Manifest, file_sha256, write_manifest, write_text
+from resnet.network.model import build_network
+from resnet.network.precision import faster_precision, policy
+from resnet.network.weights import Arrays, arrays_of, assign
 from resnet.stages import blocks_of_depth
 from resnet.training.dataset import LabelledData, find_training_data
 from resnet.training.files import LabelledFile
@@ -31,7 +32,6 @@ from resnet.training.recipe import Recipe
 from resnet.training.soft_labels import read_soft_labels
 from resnet.training.split import Split, split
 from resnet.training.start import WEIGHTS_NAME, Start, build_start, same_classes
-from resnet.weights import Arrays, arrays_of, assign
 
 STATE, LOGS = "state", "logs"
 RUN_NAME, VALIDATION_NAME = "run.json", "validation.csv"

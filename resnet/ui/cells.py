@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from resnet.channels import CellFacts, ask_cell
-from resnet.explain import Observation
-from resnet.explorer import Shown
-from resnet.heatmaps import Heatmap
-from resnet.preprocess import Box
+from resnet.maps.channels import CellFacts, ask_cell
+from resnet.maps.heatmaps import Heatmap
+from resnet.maps.observation import Observation
+from resnet.photo.preprocess import Box
+from resnet.service.explorer import Shown
 from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
 from resnet.ui.page import CLICK, NETWORK, PRIVATE, Page, Part

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from resnet.explain import Observation
-from resnet.explorer import Shown
-from resnet.labels import ClassLabel
-from resnet.manifest import Manifest
+from resnet.maps.observation import Observation
+from resnet.network.labels import ClassLabel
+from resnet.network.manifest import Manifest
+from resnet.service.explorer import Shown
 
 LONGEST = 60
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet.metrics import REQUESTS
-from resnet.temporary import full
+from resnet.service.temporary import full
 from resnet.ui.bodies import MOST_SENT, MOST_UPLOADED, Body
 from resnet.ui.handlers import ORDER_HEADER, next_number
 from resnet.ui.hosts import allowed_hosts, further_hosts, name_of

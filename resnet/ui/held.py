@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from resnet.errors import OptionError
-from resnet.explorer import Shown, Source
+from resnet.service.explorer import Shown, Source
 
 _SECRET = secrets.token_bytes(32)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from resnet.errors import Note, ResNetError
-from resnet.labels import ASSETS
+from resnet.network.labels import ASSETS
 
 
 @dataclass(frozen=True)

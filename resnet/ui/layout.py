@@ -10,9 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.explorer import Explorer, Shown
-from resnet.images import MAXIMUM_BYTES
-from resnet.provider import Status
+from resnet.photo.images import MAXIMUM_BYTES
+from resnet.service.explorer import Explorer, Shown
+from resnet.service.provider import Status
 from resnet.ui import markup
 from resnet.ui.api import NAMES, add_endpoints
 from resnet.ui.guard import middleware

@@ -11,9 +11,9 @@ from types import FrameType
 
 import gradio as gr
 
-from resnet.explorer import Explorer
-from resnet.provider import EngineProvider
-from resnet.temporary import remove_old
+from resnet.service.explorer import Explorer
+from resnet.service.provider import EngineProvider
+from resnet.service.temporary import remove_old
 from resnet.ui.hosts import is_loopback
 from resnet.ui.layout import build_demo, launch_options
 

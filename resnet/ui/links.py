@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 import gradio as gr
 
 from resnet.errors import OptionError, ResNetError, WeightsError
-from resnet.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHODS
-from resnet.explain import MAXIMUM_TOP_K
-from resnet.explorer import Shown
-from resnet.heatmaps import AGGREGATIONS, COLORMAPS, HIGHEST_CHANNEL, SCALES
-from resnet.images import read_photo
+from resnet.maps.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHODS
+from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, HIGHEST_CHANNEL, SCALES
+from resnet.maps.observation import MAXIMUM_TOP_K
+from resnet.network.sources import SERVER
 from resnet.options import number, one_of, whole_number
-from resnet.preprocess import FRAMINGS
-from resnet.sources import SERVER
+from resnet.photo.images import read_photo
+from resnet.photo.preprocess import FRAMINGS
+from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui.held import written
 from resnet.ui.page import PRIVATE, Page

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from resnet.explain import Observation, Prediction
-from resnet.heatmaps import Heatmap, ViewOptions
-from resnet.levels import Level, percent
-from resnet.overlays import colour_table
-from resnet.preprocess import Box
-from resnet.report import AGGREGATION_NAMES, note_of
+from resnet.maps.heatmaps import Heatmap, ViewOptions
+from resnet.maps.observation import Observation, Prediction
+from resnet.maps.overlays import colour_table
+from resnet.network.levels import Level, percent
+from resnet.output.report import AGGREGATION_NAMES, note_of
+from resnet.photo.preprocess import Box
 from resnet.stages import Block
 from resnet.ui.files import jpeg
 from resnet.ui.language import Language

@@ -10,14 +10,14 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.batching import MOST_TOGETHER
 from resnet.errors import ResNetError
-from resnet.explain import Observation
-from resnet.explorer import Explorer, Shown
-from resnet.heatmaps import ViewOptions
+from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.observation import Observation
 from resnet.metrics import count_error
+from resnet.network.batching import MOST_TOGETHER
 from resnet.options import number
-from resnet.report import safe_stem
+from resnet.output.report import safe_stem
+from resnet.service.explorer import Explorer, Shown
 from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.handlers import LastChoice, checked, faults_counted, time_of

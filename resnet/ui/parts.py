@@ -16,7 +16,7 @@ def photo_field(**options: Any) -> gr.Image:
     """Return an image field for `Page.on`, whose handlers get the path of the uploaded file as it is.
 
     Gradio's own decoding loses palettes, saturates 16-bit grey and answers a broken file with "Error";
-    `resnet.images` does neither.
+    `resnet.photo.images` does neither.
     """
     # A mirrored photo would have its text backwards, and left and right exchanged.
     return gr.Image(type="filepath", webcam_options=gr.WebcamOptions(mirror=False), **options)

@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 
 from resnet.errors import ResNetError
-from resnet.explain import MAXIMUM_TOP_K, Observation
-from resnet.explorer import Shown, Source
-from resnet.heatmaps import COLORMAPS
-from resnet.labels import ASSETS
-from resnet.levels import is_unsure, named_levels
-from resnet.preprocess import reduced_size
+from resnet.maps.heatmaps import COLORMAPS
+from resnet.maps.observation import MAXIMUM_TOP_K, Observation
+from resnet.network.labels import ASSETS
+from resnet.network.levels import is_unsure, named_levels
+from resnet.photo.preprocess import reduced_size
+from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
 from resnet.ui.files import keep
 from resnet.ui.handlers import choice_of

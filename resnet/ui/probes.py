@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from resnet.explorer import Explorer
+from resnet.service.explorer import Explorer
 from resnet.ui.hosts import is_from_here
 
 

@@ -9,9 +9,9 @@ from urllib.parse import unquote_to_bytes
 import safehttpx
 
 from resnet.errors import ImageError, OptionError
-from resnet.folders import SUFFIXES
-from resnet.images import MAXIMUM_BYTES
-from resnet.temporary import full
+from resnet.photo.folders import SUFFIXES
+from resnet.photo.images import MAXIMUM_BYTES
+from resnet.service.temporary import full
 from resnet.ui.files import is_served, keep
 
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5

@@ -6,7 +6,7 @@ import threading
 
 from playwright.sync_api import expect
 
-from resnet.labels import ASSETS
+from resnet.network.labels import ASSETS
 
 EXAMPLES = ASSETS / "examples"
 

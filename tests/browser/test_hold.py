@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
-from resnet import explorer
 from resnet.errors import OptionError
+from resnet.service import explorer
 from resnet.ui.tabs import hold
 from tests.browser.steps import EXAMPLES, Late, choose, open_tab, slide, upload
 

@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import expect
 
-from resnet.labels import ASSETS
+from resnet.network.labels import ASSETS
 from tests.browser.steps import EXAMPLES, Late, open_tab, shown, upload
 
 
@@ -28,8 +28,8 @@ def test_the_model_and_its_classes(page):
 
 
 def test_weights_that_cannot_be_had_leave_those_of_before(page, monkeypatch):
-    from resnet import sources
     from resnet.errors import WeightsError
+    from resnet.network import sources
 
     def load():
         raise WeightsError("The ImageNet weights are not on this machine, or only in part.")
@@ -45,7 +45,7 @@ def test_other_weights_answer_the_visitor_who_chose_them(open_page, engine, monk
     """The same arrays under another name, so that the answer tells who gave it."""
     from dataclasses import replace
 
-    from resnet import sources
+    from resnet.network import sources
 
     class Other:
         manifest = replace(engine.manifest, name="other-weights", sha256="0" * 64)
@@ -69,7 +69,7 @@ def test_other_weights_answer_the_visitor_who_chose_them(open_page, engine, monk
 
 def test_another_choice_of_weights_counts_while_one_is_being_had(page, monkeypatch):
     from resnet.errors import WeightsError
-    from resnet.provider import EngineProvider
+    from resnet.service.provider import EngineProvider
 
     def fail():
         raise WeightsError("The ImageNet weights are not on this machine, or only in part.")

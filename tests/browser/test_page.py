@@ -330,7 +330,7 @@ def test_two_visitors_see_their_own_photos(open_page):
 
 
 def test_a_photo_that_browsers_do_not_know_is_taken(page):
-    upload(page, Path(__file__).parent.parent / "photos" / "quarters.heic")
+    upload(page, Path(__file__).parent.parent / "photo" / "photos" / "quarters.heic")
     expect(page.locator("#message")).to_contain_text("quarters.heic, 64×48 px")
     expect(page.locator("#message")).to_contain_text("many browsers do not show this format")
     expect(page.locator(".strip img")).to_have_count(5)

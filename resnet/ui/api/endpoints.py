@@ -11,21 +11,21 @@ import gradio as gr
 from anyio import CapacityLimiter, to_thread
 from PIL import Image
 
-from resnet.batching import MOST_TOGETHER
-from resnet.channels import channel_facts, rank_channels
-from resnet.comparison import similarities
 from resnet.errors import OptionError, ResNetError
-from resnet.evidence import MAXIMUM_CLASSES
-from resnet.explain import MAXIMUM_TOP_K, Observation, Prediction, likeliest
-from resnet.explorer import Explorer, Shown, Source
-from resnet.export import MOST_PHOTOS, answer_many, temporary_export, write_all
-from resnet.figures import comparison_png
-from resnet.heatmaps import HIGHEST_CHANNEL, ViewOptions
-from resnet.occlusion import TESTED_SHARE, Curve
+from resnet.maps.channels import channel_facts, rank_channels
+from resnet.maps.comparison import similarities
+from resnet.maps.evidence import MAXIMUM_CLASSES
+from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
+from resnet.maps.observation import MAXIMUM_TOP_K, Observation, Prediction, likeliest
+from resnet.maps.occlusion import TESTED_SHARE, Curve
+from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
-from resnet.report import as_dictionary, prediction_dictionary
+from resnet.output.export import MOST_PHOTOS, answer_many, temporary_export, write_all
+from resnet.output.figures import comparison_png
+from resnet.output.report import as_dictionary, prediction_dictionary
+from resnet.service.explorer import Explorer, Shown, Source
+from resnet.service.temporary import touch
 from resnet.stages import STAGE_NAMES
-from resnet.temporary import touch
 from resnet.ui.classes import likeliest_indices
 from resnet.ui.files import keep_file, keep_picture
 from resnet.ui.handlers import faults_counted

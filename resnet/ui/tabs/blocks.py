@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, channel_facts, rank_channels
-from resnet.charts import changes_chart, histogram
-from resnet.explain import Observation
-from resnet.explorer import Shown
+from resnet.maps.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, channel_facts, rank_channels
+from resnet.maps.observation import Observation
 from resnet.options import whole_number
+from resnet.output.charts import changes_chart, histogram
+from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer

@@ -7,14 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.charts import similarity_chart
-from resnet.comparison import CHANGES, on_shared_scales, similarities
 from resnet.errors import ResNetError
-from resnet.explain import Observation
-from resnet.explorer import Explorer, Shown, Source
-from resnet.figures import comparison_png
-from resnet.heatmaps import Heatmap, ViewOptions
-from resnet.report import safe_stem
+from resnet.maps.comparison import CHANGES, on_shared_scales, similarities
+from resnet.maps.heatmaps import Heatmap, ViewOptions
+from resnet.maps.observation import Observation
+from resnet.output.charts import similarity_chart
+from resnet.output.figures import comparison_png
+from resnet.output.report import safe_stem
+from resnet.service.explorer import Explorer, Shown, Source
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.files import keep

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
-from resnet.explain import Observation
-from resnet.explorer import Shown
-from resnet.figures import difference_view, evidence_png
-from resnet.heatmaps import Heatmap, ViewOptions
+from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
+from resnet.maps.heatmaps import Heatmap, ViewOptions
+from resnet.maps.observation import Observation
+from resnet.output.figures import difference_view, evidence_png
+from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer

@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.charts import curves_chart
 from resnet.errors import OptionError, ResNetError
-from resnet.evidence import METHOD_NAMES, METHODS
-from resnet.explain import Prediction, likeliest
-from resnet.explorer import Explorer, Shown
-from resnet.heatmaps import Heatmap, ViewOptions, heatmap_of
-from resnet.occlusion import FILLS, LEAST_PROBABILITY, TESTED_SHARE, Chance
+from resnet.maps.evidence import METHOD_NAMES, METHODS
+from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
+from resnet.maps.observation import Prediction, likeliest
+from resnet.maps.occlusion import FILLS, LEAST_PROBABILITY, TESTED_SHARE, Chance
+from resnet.output.charts import curves_chart
+from resnet.service.explorer import Explorer, Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices

@@ -7,7 +7,7 @@ from html import escape
 
 import gradio as gr
 
-from resnet.charts import block_diagram
+from resnet.output.charts import block_diagram
 from resnet.stages import STAGE_FILTERS, block_table, stage_table
 from resnet.ui import markup
 from resnet.ui.numbers import NUMBERS

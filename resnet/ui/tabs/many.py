@@ -13,8 +13,8 @@ import gradio as gr
 from cachetools import LRUCache
 from PIL import ImageOps
 
-from resnet.export import MOST_PHOTOS, Answer, answer_many, temporary_export, write_all
-from resnet.temporary import touch
+from resnet.output.export import MOST_PHOTOS, Answer, answer_many, temporary_export, write_all
+from resnet.service.temporary import touch
 from resnet.ui import markup
 from resnet.ui.files import keep_file
 from resnet.ui.handlers import checked, faults_counted

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.explorer import Shown
-from resnet.report import as_dictionary, figure_png
+from resnet.output.report import as_dictionary, figure_png
+from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.charts import costs_chart
 from resnet.errors import ResNetError
-from resnet.manifest import Manifest
-from resnet.sources import SERVER
+from resnet.network.manifest import Manifest
+from resnet.network.sources import SERVER
+from resnet.output.charts import costs_chart
 from resnet.stages import (
     STAGE_NAMES,
     block_table,

@@ -1,0 +1,264 @@
+"""The forward pass: one compiled function gives the scores and all five stages at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from resnet.metrics import BATCH, PASSES, PHASES
+from resnet.network.batching import Batcher
+from resnet.network.calibration import tempered
+from resnet.network.gradients import BackwardPass, Gradients
+from resnet.network.manifest import Manifest
+from resnet.network.model import block_output
+from resnet.network.onnx_network import Forward, chosen_runtime, compile_onnx
+from resnet.network.weights import assign, fold, network_of, read_arrays
+from resnet.stages import STAGE_NAMES, Block, block_table, blocks_of_depth, stage_table
+
+
+def find_devices() -> list[str]:
+    """Names of the devices that TensorFlow computes on, such as `/physical_device:CPU:0`."""
+    return [device.name for device in tf.config.list_physical_devices()]
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """Result of a forward pass.
+
+    Attributes:
+        probabilities: (batch, classes) float32, each row sums to 1.
+        maps: "C1" to "C5" → (batch, height, width, channels) float32, after ReLU, so at least 0.
+        milliseconds: Time of the pass alone, for these images; where others shared it, these images' part.
+    """
+
+    probabilities: NDArray[np.float32]
+    maps: dict[str, NDArray[np.float32]]
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Output of every block for one photo.
+
+    Attributes:
+        outputs: Per block, the stem first: (height, width, channels) float32, after ReLU.
+        branches: Per residual block the root of the mean square of what its branch adds.
+        shortcuts: Per residual block the same of what it is added to.
+    """
+
+    outputs: tuple[NDArray[np.float32], ...]
+    branches: NDArray[np.float32]
+    shortcuts: NDArray[np.float32]
+
+
+class Engine:
+    """A network ready to answer: batch normalisation folded, compiled, warmed up, thread-safe.
+
+    Attributes:
+        manifest: Of the weights.
+        runtime: What runs the forward pass: "tensorflow", or "onnx" where that extra is installed.
+        passes: Number of forward passes so far, without the one that warms up.
+    """
+
+    def __init__(
+        self, manifest: Manifest, arrays: Mapping[str, NDArray[np.float32]], runtime: str | None = None
+    ) -> None:
+        """Build the folded network and compile it.
+
+        Args:
+            manifest: Describes the network; its labels are read here, so that a fault shows early.
+            arrays: The weights by layer and part, with batch normalisation.
+            runtime: "tensorflow" or "onnx"; None for `onnx_network.chosen_runtime`.
+
+        Raises:
+            WeightsError: The arrays do not fit the network, or the labels do not fit the classes.
+            OptionError: The runtime that is asked for is unknown or not installed.
+        """
+        self.manifest = manifest
+        self.runtime = runtime or chosen_runtime()
+        self.passes = 0
+        self._rests: dict[int, tf.types.experimental.Callable] = {}
+        self._together = Batcher(self._run_together)
+        # One pass already keeps all cores busy; two at once would only make both slower.
+        self._lock = self._together.lock
+        _ = manifest.labels
+        self._blocks = block_table(manifest.depth)
+        self._model = network_of(manifest, folded=True)
+        folded = fold(arrays)
+        assign(self._model, folded)
+        self._forward = self._compile(self._model)
+        self._run: Forward = self._run_tensorflow
+        if self.runtime == "onnx":
+            self._run = compile_onnx(folded, blocks_of_depth(manifest.depth), manifest.stem_pool)
+        side = manifest.input.size
+        self._run(np.zeros((1, side, side, 3), np.float32))
+
+    @classmethod
+    def load(cls, manifest: Manifest) -> Engine:
+        """Verify and read the weights of a manifest and build the engine.
+
+        Raises:
+            WeightsError: The weights are missing, damaged or do not fit.
+        """
+        return cls(manifest, read_arrays(manifest))
+
+    def _compile(self, model: keras.Model) -> tf.types.experimental.Callable:
+        outputs = [model.output, *(block_output(model, block.name) for block in stage_table(self._blocks))]
+        network = keras.Model(model.input, outputs)
+        signature = tf.TensorSpec((None, None, None, 3), tf.float32)
+        return tf.function(lambda pixels: network(pixels, training=False), input_signature=[signature])
+
+    @cached_property
+    def _backward(self) -> BackwardPass:
+        return BackwardPass(self._model, self._blocks)
+
+    @cached_property
+    def _all_blocks(self) -> tf.types.experimental.Callable:
+        """From C1 to every block's output and the sizes of both sides of its addition."""
+        stem = block_output(self._model, self._blocks[0].name)
+        names = [block.name for block in self._blocks[1:]]
+        projected = [name for name in names if name.endswith("_block1")]
+        outputs = [block_output(self._model, name) for name in names]
+        outputs += [self._model.get_layer(f"{name}_3_conv").output for name in names]
+        outputs += [self._model.get_layer(f"{name}_0_conv").output for name in projected]
+        network = keras.Model(stem, outputs)
+
+        def size(values: tf.Tensor) -> tf.Tensor:
+            return tf.sqrt(tf.reduce_mean(tf.square(values)))
+
+        def run(first_map: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+            found = network(first_map, training=False)
+            count = len(names)
+            blocks, branches, convolved = found[:count], found[count : 2 * count], found[2 * count :]
+            # An identity block's shortcut is what the block before it gives.
+            shortcuts = dict(zip(names[1:], blocks[:-1], strict=True)) | dict(zip(projected, convolved, strict=True))
+            return (
+                blocks,
+                tf.stack([size(branch) for branch in branches]),
+                tf.stack([size(shortcuts[name]) for name in names]),
+            )
+
+        return tf.function(run, input_signature=[tf.TensorSpec((1, None, None, stem.shape[3]), tf.float32)])
+
+    def _run_tensorflow(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        return [output.numpy() for output in self._forward(tf.constant(pixels))]
+
+    def prepare(self) -> None:
+        """Compile what `trace` and `gradients` need, which takes seconds, before somebody waits for it."""
+        side = self.manifest.input.size
+        with self._lock:
+            first_map = self._run(np.zeros((1, side, side, 3), np.float32))[1]
+            self._all_blocks(tf.constant(first_map))
+            self._backward.run(first_map[0], [0])
+
+    def run(self, pixels: NDArray[np.float32]) -> PassResult:
+        """A forward pass; a single image shares it with those of others that wait at the same time.
+
+        Args:
+            pixels: (batch, height, width, 3) float32, prepared as the manifest says; height and
+                width at least 32.
+        """
+        if len(pixels) == 1:
+            return self._together(pixels)
+        with self._lock:
+            return self._timed(pixels)
+
+    def _timed(self, pixels: NDArray[np.float32]) -> PassResult:
+        start = time.perf_counter()
+        probabilities, *maps = self._run(pixels)
+        probabilities = tempered(probabilities, self.manifest.temperature)
+        elapsed = time.perf_counter() - start
+        self._count(len(pixels))
+        PHASES.labels("forward").observe(elapsed)
+        return PassResult(probabilities, dict(zip(STAGE_NAMES, maps, strict=True)), elapsed * 1000)
+
+    def _count(self, images: int, passes: int = 1) -> None:
+        self.passes += passes
+        PASSES.inc(passes)
+        BATCH.observe(images)
+
+    def _run_together(self, images: Sequence[NDArray[np.float32]]) -> list[PassResult]:
+        """One pass for images of one size, each (1, height, width, 3)."""
+        if len(images) == 1:
+            return [self._timed(images[0])]
+        found = self._timed(np.concatenate(images))
+        # Copies: a view would keep the whole batch in memory for as long as one visitor's answer is held.
+        return [
+            PassResult(
+                found.probabilities[place : place + 1].copy(),
+                {name: values[place : place + 1].copy() for name, values in found.maps.items()},
+                found.milliseconds / len(images),
+            )
+            for place in range(len(images))
+        ]
+
+    def scores(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
+        with self._lock:
+            self._count(len(pixels), passes=len(pixels))
+            return tempered(self._run(pixels)[0], self.manifest.temperature)
+
+    def trace(self, first_map: NDArray[np.float32]) -> Trace:
+        """Every block's output, by a pass from C1 on.
+
+        Args:
+            first_map: C1 of a photo, (height, width, channels) float32.
+        """
+        with self._lock:
+            self._count(1)
+            outputs, branches, shortcuts = self._all_blocks(tf.constant(first_map[None]))
+        return Trace((first_map, *(output.numpy()[0] for output in outputs)), branches.numpy(), shortcuts.numpy())
+
+    def gradients(self, first_map: NDArray[np.float32], classes: Sequence[int]) -> Gradients:
+        """Compute the gradients of some classes' logits at every stage, with one forward and one backward pass.
+
+        Args:
+            first_map: C1 of a photo, (height, width, channels) float32.
+            classes: Indices of the network's outputs.
+        """
+        with self._lock:
+            self._count(1)
+            return self._backward.run(first_map, classes)
+
+    def from_stage(self, stage: int, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the rest of the network behind a stage: (classes,) float32 probabilities and logits.
+
+        Args:
+            stage: 0 for C1 to 4 for C5.
+            values: Its output, (height, width, channels) float32.
+        """
+        with self._lock:
+            self._count(1)
+            logits = self._rest(stage)(tf.constant(values[None])).numpy()[0]
+        shares = np.exp(logits.astype(np.float64) - logits.max())
+        return tempered(shares / shares.sum(), self.manifest.temperature), logits
+
+    def _rest(self, stage: int) -> tf.types.experimental.Callable:
+        """Return the part of the network behind a stage, up to the logits; compiled on first use."""
+        if stage not in self._rests:
+            start = block_output(self._model, stage_table(self._blocks)[stage].name)
+            hidden = keras.Model(start, self._model.get_layer("dense_1024").output)
+            last = self._model.get_layer("predictions")
+
+            def run(values: tf.Tensor) -> tf.Tensor:
+                return tf.matmul(hidden(values, training=False), last.kernel) + last.bias
+
+            signature = tf.TensorSpec((1, None, None, start.shape[3]), tf.float32)
+            self._rests[stage] = tf.function(run, input_signature=[signature])
+        return self._rests[stage]
+
+    def blocks(self, input_size: tuple[int, int]) -> tuple[Block, ...]:
+        """The stem and every residual block for an input of (width, height) pixels."""
+        width, height = input_size
+        return block_table(self.manifest.depth, (height, width), self.manifest.stem_pool)
+
+    def stages(self, input_size: tuple[int, int]) -> tuple[Block, ...]:
+        """C1 to C5 for an input of (width, height) pixels."""
+        return stage_table(self.blocks(input_size))

@@ -1,0 +1,186 @@
+"""Pictures of an exploration for papers and slides: the class × stage matrix, and a comparison."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+
+from resnet import __version__
+from resnet.maps.comparison import Similarity, on_shared_scales
+from resnet.maps.evidence import METHOD_NAMES, Evidence
+from resnet.maps.heatmaps import DIVERGING, Heatmap, ViewOptions
+from resnet.maps.observation import Observation
+from resnet.maps.overlays import colour_table
+from resnet.output.charts import draw_similarity, drawing
+from resnet.output.report import aggregation_name, font_families, stage_caption
+
+WIDTH_INCHES = 12
+PICTURE_SIDE = 400
+MOST_ROWS_OF_BARS = 5
+
+
+def difference_view(view: ViewOptions) -> ViewOptions:
+    """The same view in the colours of differences."""
+    return replace(view, colormap=DIVERGING)
+
+
+def evidence_png(
+    observation: Observation,
+    evidence: Evidence,
+    method: str,
+    scale: str,
+    view: ViewOptions,
+    difference: tuple[int, int] | None = None,
+    dpi: int = 130,
+) -> bytes:
+    """The class × stage matrix as one picture.
+
+    Args:
+        observation: Of the photo.
+        evidence: About 1 to 10 classes.
+        method: One of `evidence.METHODS`.
+        scale: "stage" or "each".
+        view: Colormap, opacity, smoothness.
+        difference: Places of two classes in `evidence.classes`; adds a row of what speaks for the
+            first minus what speaks for the second.
+        dpi: Pixels per inch of a figure 12 inches wide.
+
+    Returns:
+        A PNG file.
+    """
+    labels = observation.manifest.labels
+    rows = [
+        (f"{labels[index].name}\n{observation.probabilities[index]:.1%}", heatmaps, view)
+        for index, heatmaps in zip(evidence.classes, evidence.matrix(method, scale), strict=True)
+    ]
+    if difference:
+        one, other = (labels[evidence.classes[place]].name for place in difference)
+        rows.append((f"{one}\nminus\n{other}", evidence.difference(method, *difference), difference_view(view)))
+    subtitle = f"{METHOD_NAMES[method]} from the logit · {observation.manifest.name} · resnet {__version__}"
+    return _grid(
+        f"{observation.photo_name}: which part of each stage speaks for which class", rows, observation, subtitle, dpi
+    )
+
+
+def comparison_png(
+    one: Observation, other: Observation, similarities: Sequence[Similarity], view: ViewOptions, dpi: int = 130
+) -> bytes:
+    """Two photos' maps on shared scales, their likeliest classes, and how alike their stages are.
+
+    Args:
+        one: Of a photo.
+        other: Of another photo, or the same after a change.
+        similarities: Of the two.
+        view: How the maps are shown.
+        dpi: Pixels per inch of a figure 12 inches wide.
+
+    Returns:
+        A PNG file.
+    """
+    width, height = one.picture.size
+    tile = min(WIDTH_INCHES / 6 * height / width, 2.6)
+    with _style():
+        figure = Figure(
+            figsize=(WIDTH_INCHES, 2 * (tile + 0.55) + 3.1), dpi=dpi, layout="constrained", facecolor="white"
+        )
+        FigureCanvasAgg(figure)
+        figure.suptitle(f"{one.photo_name} and {other.photo_name}", fontsize=12, parse_math=False)
+        parts = figure.add_gridspec(2, 1, height_ratios=[2 * (tile + 0.55), 2.4])
+        upper, lower = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
+        axes = upper.subplots(2, 6)
+        for row, (found, heatmaps) in enumerate(zip((one, other), on_shared_scales(one, other, view), strict=True)):
+            axes[row][0].imshow(np.asarray(found.picture))
+            axes[row][0].set_title(shortened(found.photo_name), fontsize=8, parse_math=False)
+            axes[row][0].set_axis_off()
+            for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
+                _picture(upper, cell, found, heatmap, view, heatmap.block.stage)
+        bars, lines = lower.subplots(1, 2)
+        _draw_two_bars(bars, one, other)
+        draw_similarity(lines, similarities, ("cosine", "linear CKA", "CKA of shuffled cells"))
+        lines.set_title("similarity of the stages", fontsize=9)
+        lower.supxlabel(
+            f"{aggregation_name(view)} · {one.manifest.name} · resnet {__version__}",
+            fontsize=8, color="0.35", parse_math=False,
+        )  # fmt: skip
+        return as_png(figure)
+
+
+def _style() -> Any:
+    return drawing({"font.family": font_families(), "axes.spines.top": False, "axes.spines.right": False})
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def shortened(name: str, longest: int = 32) -> str:
+    """A name, its end left out where it is longer than `longest` letters."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def _grid(
+    title: str,
+    rows: Sequence[tuple[str, Sequence[Heatmap], ViewOptions]],
+    observation: Observation,
+    subtitle: str,
+    dpi: int,
+) -> bytes:
+    width, height = observation.picture.size
+    columns = len(rows[0][1]) + 1
+    tile = min(WIDTH_INCHES / columns * height / width, 2.6)
+    with _style():
+        figure = Figure(
+            figsize=(WIDTH_INCHES, len(rows) * (tile + 0.55) + 1), dpi=dpi, layout="constrained", facecolor="white"
+        )
+        FigureCanvasAgg(figure)
+        figure.suptitle(title, fontsize=12, parse_math=False)
+        axes = figure.subplots(len(rows), columns, squeeze=False)
+        for row, (name, heatmaps, view) in enumerate(rows):
+            axes[row][0].text(0.5, 0.5, name, ha="center", va="center", fontsize=10, wrap=True, parse_math=False)
+            axes[row][0].set_axis_off()
+            for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
+                _picture(figure, cell, observation, heatmap, view, heatmap.block.stage if row == 0 else "")
+        figure.supxlabel(subtitle, fontsize=8, color="0.35", parse_math=False)
+        return as_png(figure)
+
+
+def _picture(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap, view: ViewOptions, title: str) -> None:
+    axes.imshow(np.asarray(observation.overlay(heatmap, view, PICTURE_SIDE)))
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+    if heatmap.note or heatmap.explained is not None:
+        axes.text(0.5, -0.06, stage_caption(heatmap)[2], transform=axes.transAxes, ha="center", va="top", fontsize=7)
+        return
+    mappable = ScalarMappable(Normalize(heatmap.low, heatmap.high), ListedColormap(colour_table(view.colormap) / 255))
+    bar = figure.colorbar(mappable, ax=axes, orientation="horizontal", shrink=0.85, aspect=22, pad=0.02)
+    bar.ax.tick_params(labelsize=6)
+    bar.ax.locator_params(nbins=4)
+
+
+def _draw_two_bars(axes: Any, one: Observation, other: Observation) -> None:
+    wanted = dict.fromkeys(
+        prediction.index for found in (one, other) for prediction in found.predictions(MOST_ROWS_OF_BARS)
+    )
+    indices = sorted(wanted, key=lambda index: -max(one.probabilities[index], other.probabilities[index]))
+    labels = [one.manifest.labels[index].name for index in indices[: 2 * MOST_ROWS_OF_BARS]]
+    places = np.arange(len(labels))
+    for shift, found, colour in ((-0.2, one, "#4f46e5"), (0.2, other, "#f59e0b")):
+        percents = [float(found.probabilities[index]) * 100 for index in indices[: len(labels)]]
+        # A name that begins with an underscore would be left out of the legend.
+        axes.barh(places + shift, percents, height=0.38, color=colour, label=f" {shortened(found.photo_name)}")
+    axes.set_yticks(places, labels, fontsize=8, parse_math=False)
+    axes.invert_yaxis()
+    axes.set_xlabel("probability, %", fontsize=8)
+    for text in axes.legend(fontsize=7, frameon=False).get_texts():
+        text.set_parse_math(False)

@@ -1,0 +1,179 @@
+"""Answers for the page and its endpoints: combines photos, weights and cached results.
+
+Whatever has been computed for a photo is held under a key that says all that it depends on, so that
+the same question never runs the network twice while its answer is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resnet.maps.channels import BlockTrace, trace_blocks
+from resnet.maps.comparison import check_change, digest_of_changed, observe_changed
+from resnet.maps.evidence import Evidence, check_classes, find_evidence
+from resnet.maps.heatmaps import Heatmap
+from resnet.maps.observation import Observation, observe
+from resnet.maps.occlusion import FILLS, Curves, Hidden, hide, measure_curves
+from resnet.maps.without import Without, answer_without
+from resnet.metrics import PHASES, PHOTOS
+from resnet.network.sources import SERVER
+from resnet.options import number, one_of
+from resnet.photo.images import Photo, read_photo
+from resnet.photo.preprocess import FRAMINGS
+from resnet.service.cache import ResultCache
+from resnet.service.provider import EngineProvider
+from resnet.service.temporary import touch
+
+if TYPE_CHECKING:
+    from resnet.network.engine import Engine
+
+Key = tuple[str, str, str]
+"""Digest of the photo, framing, `Manifest.identity` of the weights."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an answer comes from; enough to compute it again. This, not arrays, is a visitor's state.
+
+    Attributes:
+        path: Of the photo.
+        framing: "crop" or "whole".
+        weights: A choice of `EngineProvider.choices`.
+        change: A name of `comparison.CHANGES` with its amount, or None.
+    """
+
+    path: str
+    framing: str = "crop"
+    weights: str = SERVER
+    change: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer that a visitor sees: its key and where it comes from."""
+
+    key: Key
+    source: Source
+
+
+class Explorer:
+    """Asks the network, and remembers. Thread-safe.
+
+    Attributes:
+        provider: Of the weights.
+        cache: Of the results, for all visitors together.
+    """
+
+    def __init__(self, provider: EngineProvider, cache: ResultCache | None = None) -> None:
+        """Remember what to ask.
+
+        Args:
+            provider: Started by the caller.
+            cache: A new one by default.
+        """
+        self.provider = provider
+        self.cache = cache or ResultCache()
+
+    def observe(self, source: Source, like: Shown | None = None) -> tuple[Shown, Observation]:
+        """Decode a photo and run the network, unless the result is still held.
+
+        Args:
+            source: The photo, and by which weights it is answered.
+            like: An answer whose weights are to answer this as well, even if others answer that choice by now.
+
+        Raises:
+            ResNetError: The photo, the framing, the change or the weights are refused.
+        """
+        touch(source.path)  # the weights may be a while in coming
+        return self._observe(source, self._engine(like) if like else self.provider.engine(source.weights))
+
+    def _observe(self, source: Source, engine: Engine) -> tuple[Shown, Observation]:
+        one_of("framing", source.framing, FRAMINGS)
+        photo = self._read(source)
+        digest = photo.digest
+        if source.change:
+            check_change(*source.change)
+            digest = digest_of_changed(digest, *source.change)
+        key = (digest, source.framing, engine.manifest.identity)
+
+        def make() -> Observation:
+            if source.change:
+                return observe_changed(photo, engine, source.framing, *source.change)
+            return observe(photo, engine, source.framing)
+
+        found = self.cache.get_or_make(("photo", key), make)
+        PHOTOS.inc()
+        return Shown(key, source), found.named(photo.name)
+
+    def held(self, shown: Shown) -> Observation:
+        """An answer given before; computed again, by the same weights, if it has left the cache.
+
+        Raises:
+            ResNetError: The photo is gone, or its weights are.
+        """
+        found = self.cache.get(("photo", shown.key))
+        if isinstance(found, Observation):
+            touch(shown.source.path)
+            return found.named(Path(shown.source.path).name)
+        return self._observe(shown.source, self.provider.engine_of(shown.key[2], shown.source.weights))[1]
+
+    @staticmethod
+    def _read(source: Source) -> Photo:
+        touch(source.path)
+        with PHASES.labels("decode").time():
+            return read_photo(source.path)
+
+    def blocks(self, shown: Shown) -> BlockTrace:
+        """Every block's output for an answer."""
+        observation = self.held(shown)
+        return self.cache.get_or_make(("blocks", shown.key), lambda: trace_blocks(observation, self._engine(shown)))
+
+    def evidence(self, shown: Shown, classes: Sequence[int]) -> Evidence:
+        """Return the evidence of each stage for some classes; earlier ones are cached."""
+        observation = self.held(shown)
+        chosen = check_classes(classes, observation.manifest.classes)
+        parts = {index: self.cache.get(("evidence", shown.key, index)) for index in chosen}
+        missing = [index for index, part in parts.items() if part is None]
+        if missing:
+            found = find_evidence(observation, self._engine(shown), missing)
+            for place, index in enumerate(missing):
+                parts[index] = found.only(place)
+                self.cache.keep(("evidence", shown.key, index), found.only(place))
+        return Evidence.join([part for part in parts.values() if isinstance(part, Evidence)])
+
+    def without(self, shown: Shown, stage: int, row: int, column: int) -> Without:
+        """The answer with one cell of a stage set to 0."""
+        observation = self.held(shown)
+        key = ("without", shown.key, stage, row, column)
+        return self.cache.get_or_make(key, lambda: answer_without(observation, self._engine(shown), stage, row, column))
+
+    def hidden(self, shown: Shown, heatmap: Heatmap, percent: float, fill: str) -> Hidden:
+        """The answer with the hottest part of a map hidden."""
+        observation = self.held(shown)
+        percent = number("hidden part in percent", percent, 0, 100)
+        one_of("fill", fill, FILLS)
+        key = ("hidden", shown.key, heatmap.values.tobytes(), heatmap.block, percent, fill)
+        return self.cache.get_or_make(key, lambda: hide(observation, self._engine(shown), heatmap, percent, fill))
+
+    def curves(
+        self,
+        shown: Shown,
+        heatmap: Heatmap,
+        target: int,
+        fill: str,
+        progress: Callable[[float], None] | None = None,
+    ) -> Curves:
+        """Deletion and insertion curves of a map."""
+        observation = self.held(shown)
+        one_of("fill", fill, FILLS)
+        key = ("curves", shown.key, heatmap.values.tobytes(), heatmap.block, target, fill)
+        return self.cache.get_or_make(
+            key,
+            lambda: measure_curves(observation, self._engine(shown), heatmap, target, fill, progress),
+        )
+
+    def _engine(self, shown: Shown) -> Engine:
+        return self.provider.engine_of(shown.key[2], shown.source.weights)

@@ -1,0 +1,139 @@
+"""What stands between an event and its handler: values, faults, and the order of answers."""
+
+import errno
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from resnet.errors import ImageError, OptionError
+from resnet.service.explorer import Shown, Source
+from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, choice_of, faults_counted, time_of
+from resnet.ui.held import read, written
+
+SKIP = gr.skip()
+
+
+def request(number, session="one"):
+    return SimpleNamespace(headers={ORDER_HEADER: str(number)}, session_hash=session)
+
+
+def test_what_was_asked_for_last_stays_whichever_answer_comes_last():
+    last, (first, second) = LastChoice(), (gr.HTML(), gr.HTML())
+    assert last.filter(request(2), [first, second], ["late", SKIP]) == ["late", SKIP]
+    assert last.filter(request(1), [first, second], ["early", "early"]) == [SKIP, "early"]
+    assert last.filter(request(3), [first, second], ["later", "later"]) == ["later", "later"]
+    assert last.filter(request(2), [second], ["late"]) == [SKIP]
+
+
+def test_a_click_that_a_later_one_has_overtaken_counts_no_more():
+    last, part = LastChoice(), gr.Textbox()
+    assert not last.is_overtaken(request(1), part, 100.0)
+    assert not last.is_overtaken(request(2), part, 300.0)
+    assert last.is_overtaken(request(3), part, 200.0)
+    assert not last.is_overtaken(request(4), part, 300.5)
+    assert not last.is_overtaken(request(5, "another"), part, 1.0)
+    assert not last.is_overtaken(request(6), gr.Textbox(), 1.0)
+    assert time_of(gr.EventData(None, {"at": 12.5})) == 12.5
+    assert time_of(gr.EventData(None, None)) == time_of(gr.EventData(None, {"at": []})) == 0.0
+
+
+def test_visitors_do_not_take_each_others_turns():
+    last, part = LastChoice(), gr.HTML()
+    assert last.filter(request(5), [part], ["a"]) == ["a"]
+    assert last.filter(request(1, "another"), [part], ["b"]) == ["b"]
+
+
+def test_a_request_without_a_number_comes_last():
+    last, part = LastChoice(), gr.HTML()
+    bare = SimpleNamespace(headers={}, session_hash="one")
+    assert last.filter(bare, [part], ["a"]) == last.filter(bare, [part], ["a"]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "others"),
+    [
+        (gr.Slider(0, 10, label="x"), (3, 3.5, 99, None), (True, "3", [3], float("nan"), float("inf"))),
+        (gr.Number(label="x"), (3, -3.5, None), (True, "3", {}, float("nan"))),
+        (gr.Checkbox(label="x"), (True, False, None), (1, "true", [])),
+        (gr.Textbox(label="x"), ("", "text", None), (1, ["a"], {"path": "/etc/passwd"})),
+        (gr.Radio(["a", "b"], label="x"), ("a", "b", None), ("c", {"path": "a"}, ["c"], True, 5)),
+        (gr.Dropdown(["a"], label="x"), ("a", None), ("c", 17, [17, "c"], {}, True, [[1]])),
+        (gr.Dropdown([], multiselect=True, label="x"), (17, [17, 18], None), ("c", [17, "c"], {}, True, [[1]])),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_are_of_the_kind_that_a_handler_expects(field, values, others):
+    for value in values:
+        assert checked(field, value) == value
+    for value in others:
+        with pytest.raises(OptionError, match="“x” cannot be"):
+            checked(field, value)
+
+
+def test_files_become_paths_and_only_those_of_visitors_are_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"x")
+    assert checked(gr.Image(), None) is None
+    assert checked(gr.Image(), {"path": str(photo), "url": "http://localhost/x"}) == str(photo)
+    assert checked(gr.File(), None) == []
+    assert checked(gr.File(), [{"path": str(photo)}]) == [str(photo)]
+    # One that is gone is refused by whoever reads it: only then can its former answer be taken away.
+    assert checked(gr.Image(), {"path": str(tmp_path / "gone.png")}) == str(tmp_path / "gone.png")
+    (tmp_path / "link.png").symlink_to("/etc/passwd")
+    with pytest.raises(ImageError, match="not on the server any more"):
+        checked(gr.Image(), {"path": str(tmp_path / "link.png")})
+    for value in ({"path": "/etc/passwd"}, {"path": f"{tmp_path}/../x"}, {"path": "x\0y"}):
+        with pytest.raises(ImageError, match="not on the server any more"):
+            checked(gr.Image(), value)
+    for value in (17, [], {}, {"path": 5}, {"url": "https://x"}, "photo.png", "https://example.com/x.png"):
+        with pytest.raises(OptionError, match="uploaded file or a data URL"):
+            checked(gr.Image(), value)
+
+
+def test_a_button_says_what_it_is_and_an_event_without_a_word_says_nothing():
+    assert choice_of(gr.EventData(None, {"choice": "C3"})) == "C3"
+    assert choice_of(gr.EventData(None, {})) == choice_of(gr.EventData(None, None)) == ""
+
+
+def test_errors_become_messages_and_faults_stay_faults():
+    def say(error):
+        return gr.Error(str(error))
+
+    with pytest.raises(gr.Error, match="no photo"), faults_counted(say):
+        raise ImageError("no photo")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(gr.Error, match="cannot store files now: No space left on device"), faults_counted(say):
+        raise full
+    with pytest.raises(KeyError), faults_counted(say):
+        raise KeyError("defect")
+
+
+def test_what_the_browser_holds_comes_back_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"x")
+    for change in (None, ("rotate", 30.0)):
+        shown = Shown(("digest", "crop", "identity"), Source(str(photo), "crop", "server", change))
+        assert read(written(shown)) == shown
+    for value in (None, "maps", ["a", "b"], 3):
+        assert read(written(value)) == value
+    assert read("") is read(None) is None
+
+
+def test_what_the_browser_holds_is_taken_only_as_it_was_given(tmp_path, monkeypatch):
+    """A forged value could name a file of the server, or an answer that was given to somebody else."""
+    shown = written(Shown(("digest", "crop", "identity"), Source("/tmp/photo.png")))
+    signature, _, text = shown.partition(" ")
+    other = written(Shown(("another", "crop", "identity"), Source("/tmp/photo.png")))
+    for forged in (
+        text,
+        f"{signature} {text.replace('photo', 'other')}",
+        f"{other.partition(' ')[0]} {text}",
+        '[{"path": "app.py", "meta": {"_type": "gradio.FileData"}}]',
+        "/etc/passwd",
+        "\ud800",
+    ):
+        with pytest.raises(OptionError, match="older than the server"):
+            read(forged)
