@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.network.levels import UNSURE, named_levels, nodes_above, way_down
-from resnet.network.sources import load_now
+from resnet.network.sources import load_engine
 from resnet.training.dataset import find_labelled
 from resnet.training.evaluate import evaluate
 
@@ -36,9 +36,9 @@ def main() -> None:
     parser.add_argument("--weights", default="bundled")
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
-    engine = load_now(options.weights)
+    engine = load_engine(options.weights)
     files = find_labelled(options.data, engine.manifest.labels)
-    found = evaluate(engine, files, limit=options.limit, keep=True)
+    found = evaluate(engine, files, limit=options.limit, keep_probabilities=True)
     probabilities = found.probabilities
     assert probabilities is not None
     right = found.answers == found.truth

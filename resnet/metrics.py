@@ -39,6 +39,19 @@ for _result in ("hit", "miss"):
     CACHE.labels(_result)
 
 
+def count_pass(images: int, passes: int, seconds: float | None) -> None:
+    """Count a pass of the network, as `Engine.on_pass` reports it."""
+    PASSES.inc(passes)
+    BATCH.observe(images)
+    if seconds is not None:
+        PHASES.labels("forward").observe(seconds)
+
+
+def count_wait(seconds: float) -> None:
+    """Count the time that an image has waited for the network, as `Engine.on_wait` reports it."""
+    PHASES.labels("wait").observe(seconds)
+
+
 def count_error(error: BaseException) -> None:
     """Count what ended a request."""
     ERRORS.labels(type(error).__name__ if isinstance(error, ResNetError) else "Defect").inc()

@@ -97,8 +97,8 @@ def beside_a_cat(tmp_path, monkeypatch):
 
 
 def test_library_example_runs(beside_a_cat, engine, monkeypatch, capsys):
-    monkeypatch.setattr("resnet.network.sources.load_now", lambda choice: engine)
-    exec(block_with("from resnet.maps.observation import observe"), {})
+    monkeypatch.setattr("resnet.network.sources.load_engine", lambda choice: engine)
+    exec(block_with("resnet.observe("), {})
     assert "Prediction(rank=1" in capsys.readouterr().out
     assert len(list(beside_a_cat.glob("cat.C*.png"))) == 5
 
@@ -112,7 +112,7 @@ def test_client_example_runs(beside_a_cat, server, capsys):
 def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, capsys):
     from resnet import cli
 
-    monkeypatch.setattr(cli.arguments, "load_now", lambda choice: engine)
+    monkeypatch.setattr(cli.arguments, "load_engine", lambda choice: engine)
     (beside_a_cat / "holiday").mkdir()
     shutil.copy("cat.jpg", "holiday")
     commands = re.findall(

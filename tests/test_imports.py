@@ -14,8 +14,8 @@ MAY_IMPORT = {
     "photo": {"photo"},
     "network": {"photo", "network"},
     "maps": {"photo", "network", "maps"},
-    "output": {"photo", "network", "maps", "output", "service"},
-    "service": {"photo", "network", "maps", "service"},
+    "output": {"photo", "network", "maps", "output"},
+    "service": {"photo", "network", "maps", "output", "service"},
     "training": {"photo", "network", "maps", "output", "training"},
     "cli": {"photo", "network", "maps", "output", "training", "cli"},
     "ui": {"photo", "network", "maps", "output", "service", "ui"},
@@ -76,6 +76,7 @@ def test_every_module_stands_in_a_room_and_imports_only_what_that_may():
         ("errors", "from resnet.output import report"),
         ("photo", "from resnet.ui.text import TITLE"),
         ("text", "from resnet import errors"),
+        ("output", "from resnet.service.temporary import full"),
     ],
 )
 def test_the_import_rules_can_fail(room, source):
@@ -87,6 +88,16 @@ def test_every_room_says_what_it_is_and_what_it_must_not_know():
         said = ast.get_docstring(ast.parse((ROOT / "resnet" / room / "__init__.py").read_text(encoding="utf-8")))
         assert "from" in said.lower(), room
         assert "knows neither" in said or "knows nothing of" in said or "knows no" in said, room
+
+
+def test_the_package_offers_five_names_and_no_others():
+    import resnet
+
+    assert set(resnet.__all__) == {"ResNetError", "ViewOptions", "load_engine", "observe", "read_photo"}
+    for name in resnet.__all__:
+        assert getattr(resnet, name).__module__.startswith("resnet."), name
+    with pytest.raises(AttributeError, match="no attribute 'observed'"):
+        _ = resnet.observed
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resnet.errors import OptionError
-from resnet.network.sources import SOURCES, load_now
+from resnet.network.sources import SOURCES, load_engine
 from resnet.photo.preprocess import FRAMINGS
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def load(choice: str) -> Engine:
         from resnet.network.engine import find_devices
 
         find_devices()
-    return load_now(choice)
+    return load_engine(choice)
 
 
 @contextlib.contextmanager

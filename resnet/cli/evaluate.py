@@ -83,7 +83,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         engine.manifest = replace(engine.manifest, temperature=1.0)
     files = _files(options, engine.manifest)
     with progress(files, unit="file") as bar:
-        result = evaluate(engine, bar, batch_size=options.batch_size, limit=options.limit, keep=options.calibrate)
+        result = evaluate(
+            engine, bar, batch_size=options.batch_size, limit=options.limit, keep_probabilities=options.calibrate
+        )
     for sentence in result.skipped:
         print(f"resnet: {sentence}", file=sys.stderr)
     # First of all what was measured, as long as it may have taken: a disk may be full.

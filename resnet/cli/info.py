@@ -47,7 +47,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _manifest_of(choice: str) -> Manifest:
-    """The manifest of the weights that `load_now` would take, verified where their file is here."""
+    """The manifest of the weights that `load_engine` would take, verified where their file is here."""
     if choice in ("auto", "imagenet"):
         with without_native_messages():
             from resnet.network.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached

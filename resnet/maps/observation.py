@@ -121,6 +121,10 @@ class Observation:
         top_k = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
         return likeliest(self.probabilities, self.manifest, top_k)
 
+    def likeliest_indices(self, count: int) -> list[int]:
+        """Return the indices of the likeliest classes, the likeliest first."""
+        return [prediction.index for prediction in self.predictions(count)]
+
     def heatmaps(self, view: ViewOptions) -> tuple[Heatmap, ...]:
         """The five maps, C1 to C5; the last ones are kept, for a change of colours alone."""
         wanted = (view.aggregation, view.channel, view.scale)

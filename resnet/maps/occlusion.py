@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from resnet.maps.evidence import METHODS
 from resnet.maps.heatmaps import Heatmap
 from resnet.maps.observation import Observation
 from resnet.maps.overlays import project
@@ -45,6 +46,9 @@ MOST_SHARED = 0.5
 
 LEAST_PROBABILITY = 0.05
 """Of a class, below which there is no verdict: nothing is left to hide."""
+
+HIDING_MAPS = (*METHODS, "mean", "max", "l2")
+"""The maps that can decide what is hidden: methods of class evidence, and ways to aggregate channels."""
 
 BATCH = 16
 _ATTEMPTS = 50

@@ -15,8 +15,6 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from resnet.metrics import PHASES
-
 MOST_TOGETHER = 8
 """Images per pass at most: beyond it a batch gains little, and its answers come later."""
 
@@ -38,6 +36,7 @@ class Batcher(Generic[Result]):
 
     Attributes:
         lock: Held while the function runs, for whoever else must not run meanwhile.
+        on_wait: Called with the seconds that an image has waited; does nothing by default.
     """
 
     def __init__(self, run: Callable[[Sequence[NDArray[Any]]], Sequence[Result]], most: int = MOST_TOGETHER) -> None:
@@ -48,6 +47,7 @@ class Batcher(Generic[Result]):
             most: Images per call at most.
         """
         self.lock = threading.Lock()
+        self.on_wait: Callable[[float], None] = lambda _: None
         self._run = run
         self._most = most
         self._waiting: list[_Waiting[Result]] = []
@@ -98,7 +98,7 @@ class Batcher(Generic[Result]):
             self._waiting = [one for one in self._waiting if one not in group]
         now = time.perf_counter()
         for one in group:
-            PHASES.labels("wait").observe(now - one.asked)
+            self.on_wait(now - one.asked)
         return group
 
     def _serve(self, group: list[_Waiting[Result]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from resnet.metrics import BATCH, PASSES, PHASES
 from resnet.network.batching import Batcher
 from resnet.network.calibration import tempered
 from resnet.network.gradients import BackwardPass, Gradients
@@ -65,6 +64,8 @@ class Engine:
         manifest: Of the weights.
         runtime: What runs the forward pass: "tensorflow", or "onnx" where that extra is installed.
         passes: Number of forward passes so far, without the one that warms up.
+        on_pass: Called with (images, passes, seconds) of what was run, seconds None for other passes than
+            `run`; does nothing by default.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Engine:
         self.manifest = manifest
         self.runtime = runtime or chosen_runtime()
         self.passes = 0
+        self.on_pass: Callable[[int, int, float | None], None] = lambda *_: None
         self._rests: dict[int, tf.types.experimental.Callable] = {}
         self._together = Batcher(self._run_together)
         # One pass already keeps all cores busy; two at once would only make both slower.
@@ -175,14 +177,21 @@ class Engine:
         probabilities, *maps = self._run(pixels)
         probabilities = tempered(probabilities, self.manifest.temperature)
         elapsed = time.perf_counter() - start
-        self._count(len(pixels))
-        PHASES.labels("forward").observe(elapsed)
+        self._count(len(pixels), seconds=elapsed)
         return PassResult(probabilities, dict(zip(STAGE_NAMES, maps, strict=True)), elapsed * 1000)
 
-    def _count(self, images: int, passes: int = 1) -> None:
+    @property
+    def on_wait(self) -> Callable[[float], None]:
+        """Called with the seconds that an image has waited for its pass; does nothing by default."""
+        return self._together.on_wait
+
+    @on_wait.setter
+    def on_wait(self, observe: Callable[[float], None]) -> None:
+        self._together.on_wait = observe
+
+    def _count(self, images: int, passes: int = 1, seconds: float | None = None) -> None:
         self.passes += passes
-        PASSES.inc(passes)
-        BATCH.observe(images)
+        self.on_pass(images, passes, seconds)
 
     def _run_together(self, images: Sequence[NDArray[np.float32]]) -> list[PassResult]:
         """One pass for images of one size, each (1, height, width, 3)."""

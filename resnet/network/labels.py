@@ -67,10 +67,10 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
         ClassLabel(index, entry, *known[entry]) if entry in known else ClassLabel(index, "", entry)
         for index, entry in enumerate(entries)
     ]
-    return tuple(_told_apart(labels))
+    return tuple(_with_distinct_names(labels))
 
 
-def _told_apart(labels: Sequence[ClassLabel]) -> Iterator[ClassLabel]:
+def _with_distinct_names(labels: Sequence[ClassLabel]) -> Iterator[ClassLabel]:
     """Labels whose names differ in more than capitals: one with a WordNet id gets it behind its name, if need be.
 
     Raises:

@@ -66,8 +66,12 @@ def imagenet_is_cached() -> bool:
     return is_cached()
 
 
-def load_now(choice: str) -> Engine:
-    """An engine for a command that answers once: "auto" never downloads.
+def load_engine(choice: str = "auto") -> Engine:
+    """Return a network ready to answer.
+
+    Args:
+        choice: "bundled", "imagenet", the path of weights, their folder or manifest, or "auto": the ImageNet weights
+            if they are on this machine, else the bundled ones; it never downloads.
 
     Raises:
         WeightsError: The chosen weights cannot be had.

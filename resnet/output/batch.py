@@ -20,7 +20,7 @@ import numpy as np
 
 from resnet.errors import DataError, ImageError, OptionError, ResNetError
 from resnet.network.manifest import Manifest, read_manifest
-from resnet.network.sources import BUNDLED, load_now, settled_choice
+from resnet.network.sources import BUNDLED, load_engine, settled_choice
 from resnet.output.export import check_outside
 from resnet.output.portions import BatchOptions, Portion, check_plan, find_portions, make_plan, part_of
 from resnet.photo.images import read_photo
@@ -52,7 +52,7 @@ class Classifier:
 
     def __init__(self, weights: str, options: BatchOptions) -> None:
         """Load the weights, once per worker."""
-        self._engine = load_now(weights)
+        self._engine = load_engine(weights)
         self._options = options
 
     def __call__(self, batch: Mapping[str, Any]) -> pa.Table:
@@ -174,7 +174,7 @@ def _settle(choice: str) -> tuple[str, Manifest]:
     """A choice that means the same to every worker, and the manifest that goes with it."""
     choice = settled_choice(choice)
     if choice == "imagenet":
-        return choice, load_now(choice).manifest  # moved once, before the workers want them
+        return choice, load_engine(choice).manifest  # moved once, before the workers want them
     return choice, read_manifest(BUNDLED if choice == "bundled" else Path(choice))
 
 

@@ -10,11 +10,9 @@ The page and the command line write the same folder with this code:
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,14 +24,12 @@ from resnet import __version__
 from resnet.errors import OptionError, ResNetError
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import MAXIMUM_TOP_K, Observation, observe_prepared
-from resnet.metrics import count_error
 from resnet.network.manifest import Manifest, write_text
 from resnet.options import one_of, whole_number
 from resnet.output.report import as_dictionary, figure_png, safe_stem
 from resnet.output.tables import write_table
 from resnet.photo.images import Photo, read_photo
 from resnet.photo.preprocess import FRAMINGS, NetworkInput, prepare
-from resnet.service.temporary import full
 from resnet.stages import STAGE_NAMES
 from resnet.text import printable
 
@@ -84,7 +80,6 @@ def answer_many(sources: Iterable[tuple[Path, str]], engine: Engine, framing: st
         try:
             photo = read_photo(path, name)
         except ResNetError as error:
-            count_error(error)
             yield from flush()
             yield Answer(name, error=error)
             continue
@@ -147,8 +142,6 @@ class Export:
         Raises:
             OptionError: A file cannot be written.
         """
-        if full.is_set():  # of a server alone
-            raise OptionError("There is no room for files now; please try again in some minutes.")
         if answer.observation is None:
             self._photos.append({"image": answer.name, "error": str(answer.error)})
             self._rows.append({"photo": answer.name, "error": str(answer.error)})
@@ -244,24 +237,6 @@ def unused_stem(name: str, used: set[str]) -> str:
         candidate = f"{stem}-{number}"
     used.add(candidate.casefold())
     return candidate
-
-
-@contextlib.contextmanager
-def temporary_export(manifest: Manifest, view: ViewOptions, **options: Any) -> Iterator[Export]:
-    """An export into a folder that is gone afterwards: take `Export.packed` before.
-
-    Args:
-        manifest: Of the weights that answer.
-        view: How figures show the maps.
-        **options: Further ones of `Export`.
-
-    Raises:
-        OptionError: There is no room for it.
-    """
-    if full.is_set():
-        raise OptionError("There is no room for files now; please try again in some minutes.")
-    with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
-        yield Export(Path(folder) / "resnet-export", manifest, view, **options)
 
 
 def zip_folder(folder: Path, target: Path) -> Path:

@@ -59,7 +59,7 @@ class ResultCache:
         CACHE.labels("miss" if found is None else "hit").inc()
         return found
 
-    def keep(self, key: Hashable, result: Sized) -> None:
+    def store(self, key: Hashable, result: Sized) -> None:
         """Hold a result, unless it is larger than all that may be held.
 
         A key must say by itself of which kind its result is.
@@ -73,5 +73,5 @@ class ResultCache:
         held = self.get(key)
         if held is None:
             held = make()
-            self.keep(key, held)
+            self.store(key, held)
         return cast("Result", held)

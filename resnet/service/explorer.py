@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace, trace_blocks
 from resnet.maps.comparison import check_change, digest_of_changed, observe_changed
-from resnet.maps.evidence import Evidence, check_classes, find_evidence
-from resnet.maps.heatmaps import Heatmap
+from resnet.maps.evidence import METHODS, Evidence, check_classes, find_evidence
+from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import FILLS, Curves, Hidden, hide, measure_curves
 from resnet.maps.without import Without, answer_without
@@ -26,6 +27,7 @@ from resnet.photo.preprocess import FRAMINGS
 from resnet.service.cache import ResultCache
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import touch
+from resnet.stages import STAGE_NAMES
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
@@ -108,7 +110,7 @@ class Explorer:
         PHOTOS.inc()
         return Shown(key, source), found.named(photo.name)
 
-    def held(self, shown: Shown) -> Observation:
+    def observation(self, shown: Shown) -> Observation:
         """An answer given before; computed again, by the same weights, if it has left the cache.
 
         Raises:
@@ -128,12 +130,12 @@ class Explorer:
 
     def blocks(self, shown: Shown) -> BlockTrace:
         """Every block's output for an answer."""
-        observation = self.held(shown)
+        observation = self.observation(shown)
         return self.cache.get_or_make(("blocks", shown.key), lambda: trace_blocks(observation, self._engine(shown)))
 
     def evidence(self, shown: Shown, classes: Sequence[int]) -> Evidence:
         """Return the evidence of each stage for some classes; earlier ones are cached."""
-        observation = self.held(shown)
+        observation = self.observation(shown)
         chosen = check_classes(classes, observation.manifest.classes)
         parts = {index: self.cache.get(("evidence", shown.key, index)) for index in chosen}
         missing = [index for index, part in parts.items() if part is None]
@@ -141,18 +143,55 @@ class Explorer:
             found = find_evidence(observation, self._engine(shown), missing)
             for place, index in enumerate(missing):
                 parts[index] = found.only(place)
-                self.cache.keep(("evidence", shown.key, index), found.only(place))
+                self.cache.store(("evidence", shown.key, index), found.only(place))
         return Evidence.join([part for part in parts.values() if isinstance(part, Evidence)])
 
     def without(self, shown: Shown, stage: int, row: int, column: int) -> Without:
         """The answer with one cell of a stage set to 0."""
-        observation = self.held(shown)
+        observation = self.observation(shown)
         key = ("without", shown.key, stage, row, column)
         return self.cache.get_or_make(key, lambda: answer_without(observation, self._engine(shown), stage, row, column))
 
+    def observe_other(self, shown: Shown, path: str | None, change: str, amount: float) -> tuple[Shown, Observation]:
+        """Answer what an answer is compared with: another photo if there is one, else the same one changed.
+
+        Raises:
+            ResNetError: The other photo or the change is refused, or the weights are gone.
+        """
+        framing, weights = shown.source.framing, shown.source.weights
+        source = Source(path or shown.source.path, framing, weights, None if path else (change, amount))
+        return self.observe(source, like=shown)
+
+    def hiding_map(self, shown: Shown, source: str, stage: int, target: int) -> Heatmap:
+        """Return the map that decides what is hidden.
+
+        Args:
+            shown: The answer.
+            source: One of `occlusion.HIDING_MAPS`: a method of class evidence, or how channels become one map.
+            stage: 0 for C1 to 4 for C5.
+            target: Index of the class.
+
+        Raises:
+            OptionError: The map is flat, so that no part of it is hotter than another.
+        """
+        if source in METHODS:
+            # With its sign, so that what speaks against the class is hidden last.
+            evidence = self.evidence(shown, (target,))
+            heatmap = heatmap_of(evidence.blocks[stage], evidence.maps[source][0][stage])
+            if heatmap.maximum <= 0 and not heatmap.note:
+                name = self.observation(shown).manifest.labels[target].name
+                raise OptionError(
+                    "Nothing in {} speaks for “{}”, so there is nothing to hide.", STAGE_NAMES[stage], name
+                )
+        else:
+            heatmap = self.observation(shown).heatmaps(ViewOptions(source))[stage]
+        if heatmap.note:
+            raise OptionError("This map of {} is flat: no part of it is hotter than another.", STAGE_NAMES[stage])
+        return heatmap
+
     def hidden(self, shown: Shown, heatmap: Heatmap, percent: float, fill: str) -> Hidden:
         """The answer with the hottest part of a map hidden."""
-        observation = self.held(shown)
+        observation = self.observation(shown)
         percent = number("hidden part in percent", percent, 0, 100)
         one_of("fill", fill, FILLS)
         key = ("hidden", shown.key, heatmap.values.tobytes(), heatmap.block, percent, fill)
@@ -167,7 +206,7 @@ class Explorer:
         progress: Callable[[float], None] | None = None,
     ) -> Curves:
         """Deletion and insertion curves of a map."""
-        observation = self.held(shown)
+        observation = self.observation(shown)
         one_of("fill", fill, FILLS)
         key = ("curves", shown.key, heatmap.values.tobytes(), heatmap.block, target, fill)
         return self.cache.get_or_make(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from cachetools import LRUCache
 
 from resnet.errors import ResNetError, WeightsError
+from resnet.metrics import count_pass, count_wait
 from resnet.network import sources
 from resnet.network.manifest import Manifest
 from resnet.network.sources import SERVER
@@ -88,7 +89,7 @@ class EngineProvider:
     def serving(cls, engine: Engine) -> EngineProvider:
         """A provider whose engine is there already, for tests and measurements."""
         provider = cls("bundled")
-        provider._chosen["bundled"] = engine
+        provider._chosen["bundled"] = _counted(engine)
         provider._set(Status("ready", "bundled", engine.manifest), engine)
         return provider
 
@@ -172,7 +173,7 @@ class EngineProvider:
             with self._changed:
                 engine = self._chosen.get(choice)
             if engine is None:
-                engine = sources.loader(source)()
+                engine = _counted(sources.loader(source)())
                 with self._changed:
                     self._chosen[choice] = engine
             return engine
@@ -210,6 +211,12 @@ class EngineProvider:
             return None
         self._set(Status("ready", reason, engine.manifest), engine)
         return engine
+
+
+def _counted(engine: Engine) -> Engine:
+    """Let the server's metrics count the engine's passes."""
+    engine.on_pass, engine.on_wait = count_pass, count_wait
+    return engine
 
 
 def _as_weights_error(error: Exception) -> ResNetError:

@@ -59,6 +59,16 @@ def touch(*paths: str) -> None:
                 os.utime(path)
 
 
+def check_room() -> None:
+    """Make sure that more files can be accepted.
+
+    Raises:
+        OptionError: The temporary files take too much, and none of them may be removed yet.
+    """
+    if full.is_set():
+        raise OptionError("There is no room for files now; please try again in some minutes.")
+
+
 def remove_old(folder: Path, limit: int = MOST_BYTES) -> int:
     """Remove old files, and the oldest others while all take over `limit` bytes; set or clear `full`.
 

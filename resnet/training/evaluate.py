@@ -198,7 +198,7 @@ def evaluate(
     *,
     batch_size: int = 32,
     limit: int | None = None,
-    keep: bool = False,
+    keep_probabilities: bool = False,
 ) -> Evaluation:
     """Classify every picture, framed as the manifest says, and measure.
 
@@ -207,7 +207,7 @@ def evaluate(
         files: From `find_labelled`.
         batch_size: Pictures per forward pass.
         limit: Stop after so many pictures.
-        keep: Whether to keep all probabilities.
+        keep_probabilities: Return all of them.
 
     Raises:
         DataError: Not one picture could be read, or a sheet does not fit its tiles.
@@ -230,7 +230,7 @@ def evaluate(
         answers.append(answer)
         confidences.append(confidence)
         found.append(ranks(probabilities, truth))
-        if keep:
+        if keep_probabilities:
             kept.append(probabilities)
     elapsed = time.perf_counter() - start
     if not found:
@@ -244,5 +244,5 @@ def evaluate(
         mistakes=mistakes.sorted(),
         skipped=tuple(skipped),
         seconds=elapsed,
-        probabilities=np.concatenate(kept) if keep else None,
+        probabilities=np.concatenate(kept) if keep_probabilities else None,
     )

@@ -101,7 +101,7 @@ def fit(
             shuffle=False,
             verbose=0,
         )
-    state.take_best(model)
+    state.restore_best(model)
     return state.history
 
 

@@ -99,7 +99,7 @@ class RunState(keras.callbacks.Callback):
         """Tell whether a phase was ended before the state was written."""
         return bool(self.history) and number < self.history[-1]["phase"]
 
-    def take_best(self, model: keras.Model) -> None:
+    def restore_best(self, model: keras.Model) -> None:
         """Give a model the weights with the lowest validation loss."""
         assign(model, self._stored("best"))
 

@@ -85,7 +85,7 @@ class CellAnswer:
         self._asked = asked
         self._name = name
         self._draw = _DRAW % (name, name)
-        self.point = page.held()
+        self.point = page.browser_value()
         with gr.Row(elem_classes="asked"):
             with gr.Column(scale=3, min_width=300):
                 self.large = html(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from resnet.maps.observation import Observation
 from resnet.network.labels import ClassLabel
 from resnet.network.manifest import Manifest
 from resnet.service.explorer import Shown
@@ -68,8 +67,3 @@ def find_classes(manifest: Manifest, names: Sequence[str]) -> list[int]:
     """Indices of classes by WordNet id or name, in the order of the names; unknown ones are left out."""
     known = {key.casefold(): label.index for label in manifest.labels for key in (label.name, label.wnid) if key}
     return list(dict.fromkeys(known[name.casefold()] for name in names if name.casefold() in known))
-
-
-def likeliest_indices(observation: Observation, count: int) -> list[int]:
-    """The likeliest classes of an answer."""
-    return [prediction.index for prediction in observation.predictions(count)]

@@ -45,7 +45,7 @@ def is_served(path: str) -> bool:
         return False
 
 
-def keep(content: bytes, name: str) -> str:
+def store(content: bytes, name: str) -> str:
     """Store a file that visitors can fetch, unless it is there already, and return its path.
 
     Args:
@@ -76,12 +76,12 @@ def keep(content: bytes, name: str) -> str:
     return str(place)
 
 
-def keep_file(path: Path) -> str:
+def store_file(path: Path) -> str:
     """Move a finished file to where visitors can fetch it, and return its new path."""
     folder = Path(tempfile.mkdtemp(dir=served_folder()))
     return str(path.replace(folder / path.name))
 
 
-def keep_picture(picture: Image.Image) -> str:
+def store_picture(picture: Image.Image) -> str:
     """Store a picture as a JPEG file that visitors can fetch, and return its path."""
-    return keep(jpeg(picture), "image.jpg")
+    return store(jpeg(picture), "image.jpg")

@@ -107,7 +107,7 @@ class Guard:
         if refused := self._refusal(scope, path):
             await refused(scope, receive, send_with_headers)
         elif scope["method"] == "POST":
-            await self._take(scope, path, receive, send_with_headers)
+            await self._receive(scope, path, receive, send_with_headers)
         elif _OPEN_STREAM.match(path):
             await self._until_stop(scope, receive, send_with_headers)
         elif path == f"{_API}queue/data":
@@ -151,7 +151,7 @@ class Guard:
             return called in self._endpoints or (route, called) == ("run", "predict")  # the page's unqueued events
         return route in _ROUTES or bool(_FILE.match("/" + rest))
 
-    async def _take(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+    async def _receive(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         """Answer a request with a body, within its limits."""
         is_upload = path.rstrip("/") == f"{_API}upload"
         body, started = Body(receive, MOST_UPLOADED if is_upload else MOST_SENT), False

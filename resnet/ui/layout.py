@@ -18,7 +18,7 @@ from resnet.ui.api import NAMES, add_endpoints
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.links import Links
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, PRIVATE, QUICK, Page, or_usual
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, PRIVATE, QUICK, Page, or_initial
 from resnet.ui.parts import html
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.probes import routes
@@ -131,7 +131,7 @@ class Layout:
             html(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
             html(_language_links(t), elem_id="languages")
         weights = html(markup.weights_line(t(LOADING), "loading"), elem_id="weights", js_on_load=CHOICE_SCRIPT)
-        page.result, page.active, self.wanted = page.held(), page.held("maps"), page.held()
+        page.result, page.active, self.wanted = page.browser_value(), page.browser_value("maps"), page.browser_value()
         with gr.Row(elem_id="main"):
             with gr.Column(scale=1, min_width=300, elem_id="left"):
                 self.column = PhotoColumn(page)
@@ -150,8 +150,8 @@ class Layout:
                     LearnTab(page)
         self.many.connect(self.model.chosen)
 
-        self._classes = page.saying(self._likeliest, [classes], classes)
-        self._maps = page.saying(self.maps.show, self.maps.outputs, self.maps.strip)
+        self._classes = page.showing_errors(self._likeliest, [classes], classes)
+        self._maps = page.showing_errors(self.maps.show, self.maps.outputs, self.maps.strip)
         answer = page.on(
             [self.column.photo.change, self.column.framing.change, self.model.chosen.change],
             self.column.explain,
@@ -184,7 +184,7 @@ class Layout:
         return self._classes(shown, top_k), *self._maps(shown, *view)
 
     def _likeliest(self, shown: Shown | None, top_k: Any) -> Any:
-        return self.column.classes(shown, or_usual(top_k, self._page.top_k))
+        return self.column.classes(shown, or_initial(top_k, self._page.top_k))
 
     def _weights_status(self) -> tuple[str, gr.Timer]:
         """The line about the weights; the timer stops once nothing will change."""

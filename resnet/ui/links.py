@@ -20,9 +20,9 @@ from resnet.photo.images import read_photo
 from resnet.photo.preprocess import FRAMINGS
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
-from resnet.ui.held import written
 from resnet.ui.page import PRIVATE, Page
 from resnet.ui.photo import EXAMPLES, FIRST_EXAMPLE
+from resnet.ui.signed import sign
 
 if TYPE_CHECKING:
     from resnet.ui.layout import Layout
@@ -146,7 +146,7 @@ class Links:
         linked = page.on(layout.column.share.click, self._link, read, query)
         linked.then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
         # What a link leaves to be said or checked: unlike the page's load, that may wait its turn.
-        open_questions = page.held()
+        open_questions = page.browser_value()
         demo.load(
             self._restore,
             None,
@@ -204,11 +204,11 @@ class Links:
             # or turn back a tab that was opened meanwhile.
             said.get("photo", FIRST_EXAMPLE),
             gr.Tabs(selected=said["tab"]) if "tab" in said else gr.skip(),
-            written(said["tab"]) if "tab" in said else gr.skip(),
-            written(said.get("class")),
+            sign(said["tab"]) if "tab" in said else gr.skip(),
+            sign(said.get("class")),
             gr.update(value=weights) if weights else gr.skip(),
-            written(weights) if weights else gr.skip(),
-            written(open_questions) if open_questions or "class" in said or weights else gr.skip(),
+            sign(weights) if weights else gr.skip(),
+            sign(open_questions) if open_questions or "class" in said or weights else gr.skip(),
             *controls.values(),
         )
 

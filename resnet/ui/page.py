@@ -19,10 +19,10 @@ from resnet.options import number
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Explorer, Shown
 from resnet.ui import markup
-from resnet.ui.files import keep
+from resnet.ui.files import store
 from resnet.ui.handlers import LastChoice, checked, faults_counted, time_of
-from resnet.ui.held import read, written
 from resnet.ui.language import Language
+from resnet.ui.signed import sign, verify
 
 NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
 """Events that may run the network: as many at once as can share a forward pass."""
@@ -105,7 +105,7 @@ def unfinished(aggregation: str, channel: Any, *others: Any) -> bool:
     return None in others or (channel is None and aggregation == "channel")
 
 
-def or_usual(value: Any, control: Any) -> Any:
+def or_initial(value: Any, control: Any) -> Any:
     """Return the value of a control, or its initial value while its number field is empty."""
     return control.value if value is None else value
 
@@ -160,12 +160,12 @@ class Page:
         self._cells: list[Part] = []
         self._drawings: list[str] = []
 
-    def held(self, value: Any = None) -> gr.Textbox:
+    def browser_value(self, value: Any = None) -> gr.Textbox:
         """Add a value that the visitor's browser holds for handlers: a list, a string, a number, a `Shown`, or None.
 
         The server holds nothing of a visitor, so it can forget nobody among many.
         """
-        field = gr.Textbox(written(value), visible=False)
+        field = gr.Textbox(sign(value), visible=False)
         self._held.add(field)
         return field
 
@@ -225,7 +225,7 @@ class Page:
             with faults_counted(self.refusal):
                 given = [checked(component, value) for component, value in zip(inputs, values, strict=True)]
                 given = [
-                    read(value) if component in self._held else value
+                    verify(value) if component in self._held else value
                     for component, value in zip(inputs, given, strict=True)
                 ]
                 return self._given(request, outputs, handler(*given, **options))
@@ -246,7 +246,7 @@ class Page:
         """Return a handler's result as Gradio takes it, without what is out of date."""
         values = list(result) if len(outputs) != 1 else [result]
         values = [
-            written(value) if component in self._held and value != gr.skip() else value
+            sign(value) if component in self._held and value != gr.skip() else value
             for component, value in zip(outputs, values, strict=True)
         ]
         wanted = self._last.filter(request, outputs, values)
@@ -280,7 +280,7 @@ class Page:
         count_error(error)
         return markup.message(self.t.error(error), "error")
 
-    def saying(self, refresh: Callable[..., Any], outputs: Sequence[Any], panel: Any) -> Callable[..., Any]:
+    def showing_errors(self, refresh: Callable[..., Any], outputs: Sequence[Any], panel: Any) -> Callable[..., Any]:
         """Display errors of `or_error` in place of the answer, so that no outdated answer remains.
 
         Args:
@@ -306,7 +306,7 @@ class Page:
 
     def observation(self, shown: Shown) -> Observation:
         """The answer that is shown; computed again if it has left the cache."""
-        return self.explorer.held(shown)
+        return self.explorer.observation(shown)
 
     def on_tab(
         self,
@@ -339,12 +339,12 @@ class Page:
         def refresh_wholly(shown: Shown | None, *values: Any) -> Any:
             # A number that is just being typed must not keep what belongs to the former photo.
             filled = [
-                or_usual(value, component) if is_number else value
+                or_initial(value, component) if is_number else value
                 for value, component, is_number in zip(values, inputs, numbers, strict=True)
             ]
             return refresh(shown, *filled)
 
-        answer = self.saying(refresh_wholly, outputs, panel)
+        answer = self.showing_errors(refresh_wholly, outputs, panel)
         opened = self.opened(tab, name)
         refreshed = self.on(opened.then, answer, [self.result, *inputs], outputs, **_progress_on([panel]))
         if follow:
@@ -415,7 +415,7 @@ class Page:
         def write() -> str:
             observation = self.observation(shown)
             content = encode(observation)
-            return keep(content, name(safe_stem(observation.photo_name)))
+            return store(content, name(safe_stem(observation.photo_name)))
 
         return str(self.or_error(write))
 

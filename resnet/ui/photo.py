@@ -15,7 +15,7 @@ from resnet.network.levels import is_unsure, named_levels
 from resnet.photo.preprocess import reduced_size
 from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
-from resnet.ui.files import keep
+from resnet.ui.files import store
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
 from resnet.ui.parts import html, photo_field
@@ -46,7 +46,7 @@ FIRST_EXAMPLE = "espresso"
 def example_path(name: str | None) -> str | None:
     """The path of a copy of an example photo, new so that it is not removed as old; None if none has that name."""
     path = next((path for path in EXAMPLES if path.stem == name), None)
-    return keep(path.read_bytes(), path.name) if path else None
+    return store(path.read_bytes(), path.name) if path else None
 
 
 class PhotoColumn:

@@ -11,8 +11,8 @@ import safehttpx
 from resnet.errors import ImageError, OptionError
 from resnet.photo.folders import SUFFIXES
 from resnet.photo.images import MAXIMUM_BYTES
-from resnet.service.temporary import full
-from resnet.ui.files import is_served, keep
+from resnet.service.temporary import check_room
+from resnet.ui.files import is_served, store
 
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
 
@@ -92,8 +92,7 @@ def store_data_url(url: str) -> str:
 
 
 def _stored(content: bytes, kind: str) -> str:
-    if full.is_set():
-        raise OptionError("There is no room for files now; please try again in some minutes.")
+    check_room()
     if len(content) > MAXIMUM_BYTES:
         raise ImageError("The photo has over {:.0f} MB, the most that is taken.", MAXIMUM_BYTES / 1e6)
-    return keep(content, f"image.{kind if f'.{kind}' in SUFFIXES else 'bin'}")
+    return store(content, f"image.{kind if f'.{kind}' in SUFFIXES else 'bin'}")

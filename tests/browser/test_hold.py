@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from resnet.errors import OptionError
 from resnet.service import explorer
-from resnet.ui.tabs import hold
+from resnet.service.explorer import Explorer
 from tests.browser.steps import EXAMPLES, Late, choose, open_tab, slide, upload
 
 
@@ -77,7 +77,7 @@ def test_a_flat_map_leaves_no_former_answer_beside_it(answered, monkeypatch):
     def flat(*_):
         raise OptionError("This map of {} is flat: no part of it is hotter than another.", "C5")
 
-    monkeypatch.setattr(hold, "hiding_map", flat)
+    monkeypatch.setattr(Explorer, "hiding_map", flat)
     upload(answered, EXAMPLES / "cat.jpg")
     expect(result.locator("[role=alert]")).to_contain_text("This map of C5 is flat")
     expect(result).not_to_contain_text("“espresso”")

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def loaded(engine, monkeypatch):
     """The session's network instead of a new one for each command."""
-    monkeypatch.setattr(arguments, "load_now", lambda choice: engine)
+    monkeypatch.setattr(arguments, "load_engine", lambda choice: engine)
 
 
 def test_table_names_classes_and_stages(capsys):
@@ -168,7 +168,7 @@ def test_a_reader_who_leaves_early_ends_what_only_prints(make_photo, monkeypatch
 
 
 def test_a_photo_that_cannot_be_read_is_status_1_whatever_the_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(arguments, "load_now", None)  # it is looked at before weights are loaded
+    monkeypatch.setattr(arguments, "load_engine", None)  # it is looked at before weights are loaded
     assert main(["evidence", str(tmp_path / "none.jpg")]) == 1
     assert "none.jpg" in capsys.readouterr().err
 

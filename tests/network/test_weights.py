@@ -318,7 +318,7 @@ def test_class_files_are_read_as_editors_write_them(tmp_path, encoding):
     assert [label.name for label in read_class_file(tmp_path / "classes.txt")] == ["café", "bar"]
 
 
-def test_equal_names_are_told_apart_by_their_ids_or_refused():
+def test_equal_names_are_with_distinct_names_by_their_ids_or_refused():
     labels = label_classes(["n02124075", "egyptian cat", "dog"])
     assert [label.name for label in labels] == ["Egyptian cat (n02124075)", "egyptian cat", "dog"]
     with pytest.raises(WeightsError, match="it has 'Cat' and 'cat'"):

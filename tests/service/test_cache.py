@@ -27,9 +27,9 @@ def test_a_result_is_made_once():
 def test_the_longest_unused_goes_first():
     cache = ResultCache(25)
     for name in "ab":
-        cache.keep(name, Result(name))
+        cache.store(name, Result(name))
     assert cache.get("a")  # used last
-    cache.keep("c", Result("c"))
+    cache.store("c", Result("c"))
     assert [name for name in "abc" if cache.get(name)] == ["a", "c"]
     assert cache.held_bytes <= cache.maximum_bytes == 25
 

@@ -29,7 +29,7 @@ def test_equal_photos_run_the_network_once(explorer, engine, tmp_path):
     assert shown.key == same.key
     assert again.maps is first.maps
     assert (first.photo_name, again.photo_name) == ("cat.jpg", "another name.jpg")
-    assert explorer.held(same).photo_name == "another name.jpg"
+    assert explorer.observation(same).photo_name == "another name.jpg"
     other, _ = explorer.observe(Source(CAT, "whole"))
     assert engine.passes == before + 2
     assert other.key != shown.key
@@ -69,7 +69,7 @@ def test_what_left_the_cache_is_computed_again(engine):
     explorer = Explorer(EngineProvider.serving(engine), ResultCache(10))
     shown, first = explorer.observe(Source(CAT, change=("blur", 3)))
     before = engine.passes
-    assert (explorer.held(shown).probabilities == first.probabilities).all()
+    assert (explorer.observation(shown).probabilities == first.probabilities).all()
     assert engine.passes == before + 1
 
 
@@ -112,14 +112,14 @@ def test_an_answer_is_never_mixed_with_other_weights(explorer, engine):
     shown, _ = explorer.observe(Source(CAT))
     explorer.provider._set(Status("ready", "auto-imagenet", Other.manifest), Other())
     explorer.cache.clear()
-    assert explorer.held(shown).manifest.sha256 == engine.manifest.sha256
+    assert explorer.observation(shown).manifest.sha256 == engine.manifest.sha256
     assert explorer.evidence(shown, [5]).classes == (5,)
     changed, other = explorer.observe(Source(CAT, change=("rotate", 30)), like=shown)
     assert (other.manifest.sha256, changed.key[2]) == (engine.manifest.sha256, shown.key[2])
     explorer.provider._chosen.clear()
     explorer.cache.clear()
     with pytest.raises(WeightsError, match="no longer loaded; choose the photo again"):
-        explorer.held(shown)
+        explorer.observation(shown)
 
 
 def test_weights_of_one_file_that_want_other_pictures_or_name_other_classes_give_answers_of_their_own(

@@ -7,7 +7,7 @@ import pytest
 
 from resnet.errors import WeightsError
 from resnet.network.manifest import read_manifest
-from resnet.network.sources import BUNDLED, check_choice, load_now, offered_choices
+from resnet.network.sources import BUNDLED, check_choice, load_engine, offered_choices
 from resnet.service.provider import EngineProvider
 
 
@@ -119,7 +119,7 @@ def test_a_command_falls_back_to_bundled(sources, monkeypatch, error):
     gates["bundled"].set(), gates["imagenet"].set()
     outcomes["imagenet"] = error
     monkeypatch.setattr("resnet.network.sources.imagenet_is_cached", lambda: True)
-    assert load_now("auto").name == "bundled"
+    assert load_engine("auto").name == "bundled"
 
 
 def test_waiting_for_weights_ends(sources):
@@ -132,7 +132,7 @@ def test_a_command_takes_imagenet_only_if_it_is_there(sources, monkeypatch, cach
     gates, _ = sources
     gates["bundled"].set(), gates["imagenet"].set()
     monkeypatch.setattr("resnet.network.sources.imagenet_is_cached", lambda: cached)
-    assert load_now("auto").name == name
+    assert load_engine("auto").name == name
 
 
 def test_a_wrong_path_is_refused_before_anything_is_loaded(tmp_path):

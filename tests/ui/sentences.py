@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2] / "resnet"
 ERRORS = {"Note", "ResNetError", "ImageError", "WeightsError", "DataError", "OptionError"}
 CHECKS = {"one_of", "number", "whole_number", "flag", "_word", "_whole", "_number"}
 # What the page never runs.
-NOT_ON_THE_PAGE = {"cli", "training", "batch.py", "portions.py", "formats.py", "temporary.py"}
+NOT_ON_THE_PAGE = {"cli", "training", "batch.py", "portions.py", "formats.py"}
 
 
 def _name(function):

@@ -9,7 +9,7 @@ import pytest
 from resnet.errors import ImageError, OptionError
 from resnet.service.explorer import Shown, Source
 from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, choice_of, faults_counted, time_of
-from resnet.ui.held import read, written
+from resnet.ui.signed import sign, verify
 
 SKIP = gr.skip()
 
@@ -116,17 +116,17 @@ def test_what_the_browser_holds_comes_back_as_it_was(tmp_path, monkeypatch):
     photo.write_bytes(b"x")
     for change in (None, ("rotate", 30.0)):
         shown = Shown(("digest", "crop", "identity"), Source(str(photo), "crop", "server", change))
-        assert read(written(shown)) == shown
+        assert verify(sign(shown)) == shown
     for value in (None, "maps", ["a", "b"], 3):
-        assert read(written(value)) == value
-    assert read("") is read(None) is None
+        assert verify(sign(value)) == value
+    assert verify("") is verify(None) is None
 
 
 def test_what_the_browser_holds_is_taken_only_as_it_was_given(tmp_path, monkeypatch):
     """A forged value could name a file of the server, or an answer that was given to somebody else."""
-    shown = written(Shown(("digest", "crop", "identity"), Source("/tmp/photo.png")))
+    shown = sign(Shown(("digest", "crop", "identity"), Source("/tmp/photo.png")))
     signature, _, text = shown.partition(" ")
-    other = written(Shown(("another", "crop", "identity"), Source("/tmp/photo.png")))
+    other = sign(Shown(("another", "crop", "identity"), Source("/tmp/photo.png")))
     for forged in (
         text,
         f"{signature} {text.replace('photo', 'other')}",
@@ -136,4 +136,4 @@ def test_what_the_browser_holds_is_taken_only_as_it_was_given(tmp_path, monkeypa
         "\ud800",
     ):
         with pytest.raises(OptionError, match="older than the server"):
-            read(forged)
+            verify(forged)

@@ -12,11 +12,11 @@ from resnet.service.explorer import Explorer
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import remove_old
 from resnet.ui.classes import about
-from resnet.ui.held import read
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout
 from resnet.ui.page import Page
 from resnet.ui.photo import example_path
+from resnet.ui.signed import verify
 from resnet.ui.tabs import many
 
 CAT, ROCKET = (str(ASSETS / "examples" / name) for name in ("cat.jpg", "rocket.jpg"))
@@ -86,7 +86,7 @@ def test_an_answer_that_comes_while_a_number_is_typed_is_shown_whole(layout):
     assert sorted(parts) == ["blocks", "compare", "evidence", "hold"]
     for name, part in parts.items():
         held = layout._page._held
-        values = [read(component.value) if component in held else component.value for component in part.inputs]
+        values = [verify(component.value) if component in held else component.value for component in part.inputs]
         emptied = [
             None if isinstance(component, gr.Number | gr.Slider) else value
             for component, value in zip(part.inputs, values, strict=True)

@@ -146,7 +146,7 @@ def test_a_full_disk_while_writing_an_export_is_said(server, monkeypatch):
 
     stored = {"path": upload(server, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
     with monkeypatch.context() as patch:
-        patch.setattr("resnet.ui.api.endpoints.keep_file", full)
+        patch.setattr("resnet.ui.api.endpoints.store_file", full)
         answer = call(server, "batch", [[stored], 1, "crop", "server", False, False])
     assert "cannot store files now: No space left on device" in answer
     assert "event: complete" in call(server, "batch", [[stored], 1, "crop", "server", False, False])

@@ -17,22 +17,19 @@ from resnet.maps.comparison import similarities
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
 from resnet.maps.observation import MAXIMUM_TOP_K, Observation, Prediction, likeliest
-from resnet.maps.occlusion import TESTED_SHARE, Curve
+from resnet.maps.occlusion import HIDING_MAPS, TESTED_SHARE, Curve
 from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
-from resnet.output.export import MOST_PHOTOS, answer_many, temporary_export, write_all
+from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_png
 from resnet.output.report import as_dictionary, prediction_dictionary
 from resnet.service.explorer import Explorer, Shown, Source
-from resnet.service.temporary import touch
+from resnet.service.many import exported, temporary_export
 from resnet.stages import STAGE_NAMES
-from resnet.ui.classes import likeliest_indices
-from resnet.ui.files import keep_file, keep_picture
+from resnet.ui.files import store_file, store_picture
 from resnet.ui.handlers import faults_counted
 from resnet.ui.language import ENGLISH
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
-from resnet.ui.tabs.compare import other_answer
-from resnet.ui.tabs.hold import HIDING_MAPS, hiding_map
 from resnet.ui.uploads import fetched, photo_path
 
 MOST_LONG = 2
@@ -242,7 +239,7 @@ class Endpoints:
                 raise OptionError("Evidence takes 1 to {} classes; received {}.", MAXIMUM_CLASSES, text.count(";") + 1)
             names = [name.strip() for name in text.split(";") if name.strip()]
             count = whole_number("number of classes", top_k, 1, MAXIMUM_CLASSES)
-            chosen = [self._class(observation, name) for name in names] or likeliest_indices(observation, count)
+            chosen = [self._class(observation, name) for name in names] or observation.likeliest_indices(count)
             found = self._explorer.evidence(shown, chosen)
             view, labels = ViewOptions(), observation.manifest.labels
             rows: list[Result] = []
@@ -300,7 +297,7 @@ class Endpoints:
             place = STAGE_NAMES.index(one_of("stage", stage, STAGE_NAMES))
             shown, observation = self._observe(photo, framing, weights)
             target = self._class(observation, class_name)
-            heatmap = hiding_map(self._explorer, shown, map, place, target)
+            heatmap = self._explorer.hiding_map(shown, map, place, target)
             hidden = self._explorer.hidden(shown, heatmap, percent, fill)
             result = {
                 **_origin(observation),
@@ -323,7 +320,7 @@ class Endpoints:
                     "hides_more_than": measured.chance.beaten,
                     "verdict": measured.chance.verdict,
                 }
-            return result, _file(keep_picture(hidden.picture))
+            return result, _file(store_picture(hidden.picture))
 
         return await self._answer(work, self._long)
 
@@ -355,7 +352,7 @@ class Endpoints:
             view = ViewOptions(one_of("map", map, COMPARED_MAPS))
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
             shown, one = self._observe(photo, framing, weights)
-            _, second = other_answer(self._explorer, shown, photo_path(other), change, amount)
+            _, second = self._explorer.observe_other(shown, photo_path(other), change, amount)
             if other is None:
                 second = second.named(f"{one.photo_name}, {change} {amount:g}")
             found = similarities(one, second)
@@ -376,7 +373,7 @@ class Endpoints:
                 ],
             }
             figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
-            return result, _file(keep_picture(figure.convert("RGB")))
+            return result, _file(store_picture(figure.convert("RGB")))
 
         return await self._answer(work)
 
@@ -417,10 +414,9 @@ class Endpoints:
                 maps=flag("raw_maps", raw_maps),
                 figures=flag("figures", figures),
             ) as export:
-                sources = [(Path(file), Path(file).name) for file in files]
-                for done, _ in enumerate(write_all(answer_many(sources, engine, framing), export), 1):
-                    touch(*files[done:])
-                return export.content(), _file(keep_file(export.packed()))
+                for _ in exported(files, engine, framing, export):
+                    pass
+                return export.content(), _file(store_file(export.packed()))
 
         return await self._answer(work, self._long)
 
@@ -431,7 +427,7 @@ class Endpoints:
     @staticmethod
     def _class(observation: Observation, name: Any) -> int:
         wanted = str(name or "").strip()
-        return observation.manifest.class_named(wanted) if wanted else likeliest_indices(observation, 1)[0]
+        return observation.manifest.class_named(wanted) if wanted else observation.likeliest_indices(1)[0]
 
 
 def _file(path: str) -> Any:
@@ -441,7 +437,7 @@ def _file(path: str) -> Any:
 
 def _kept(pictures: Pictures) -> list[Result]:
     """Store pictures as files that the caller can fetch; at the end, when nothing else can fail."""
-    return [{"image": _file(keep_picture(picture)), "caption": caption} for picture, caption in pictures]
+    return [{"image": _file(store_picture(picture)), "caption": caption} for picture, caption in pictures]
 
 
 def _origin(observation: Observation) -> Result:

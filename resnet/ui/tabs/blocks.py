@@ -15,7 +15,7 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.classes import about, class_choices, likeliest_indices
+from resnet.ui.classes import about, class_choices
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import (
     CHOICE_SCRIPT,
@@ -164,7 +164,7 @@ class BlocksTab:
         def fill() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
             known = [index for _, index in class_choices(observation.manifest)]
-            goal = target if target in known else likeliest_indices(observation, 1)[0]
+            goal = target if target in known else observation.likeliest_indices(1)[0]
             trace = self._page.explorer.blocks(shown)
             blocks = len(trace.of_stage(stage))
             number = min(int(block or blocks), blocks)
@@ -267,7 +267,7 @@ class BlocksTab:
         contributions = None
         if order == "contribution":
             observation = self._page.observation(shown)
-            goal = target if target is not None else likeliest_indices(observation, 1)[0]
+            goal = target if target is not None else observation.likeliest_indices(1)[0]
             contributions = self._page.explorer.evidence(shown, (goal,)).contributions[place][0]
         return [int(channel) for channel in rank_channels(trace.outputs[place], order, count, contributions)]
 

@@ -14,10 +14,10 @@ from resnet.maps.observation import Observation
 from resnet.output.charts import similarity_chart
 from resnet.output.figures import comparison_png
 from resnet.output.report import safe_stem
-from resnet.service.explorer import Explorer, Shown, Source
+from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
-from resnet.ui.files import keep
+from resnet.ui.files import store
 from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, unfinished, view_options
 from resnet.ui.parts import html, photo_field
 
@@ -29,23 +29,6 @@ CHANGE_NAMES = {
     "brightness": "Change the brightness",
     "occlude": "Cover the middle",
 }
-
-
-def other_answer(
-    explorer: Explorer, shown: Shown, path: str | None, change: str, amount: float
-) -> tuple[Shown, Observation]:
-    """The answer to compare with: of another photo if there is one, else of the same one changed.
-
-    Raises:
-        ResNetError: The other photo or the change is refused, or the weights are gone.
-    """
-    source = Source(
-        path or shown.source.path,
-        shown.source.framing,
-        shown.source.weights,
-        None if path else (change, amount),
-    )
-    return explorer.observe(source, like=shown)
 
 
 class CompareTab:
@@ -134,7 +117,7 @@ class CompareTab:
         def draw() -> str:
             one = self._page.observation(shown)
             inside = _inside(change, amount)
-            _, other = other_answer(self._page.explorer, shown, path, change, inside)
+            _, other = self._page.explorer.observe_other(shown, path, change, inside)
             return self._side_by_side(one, other, self._names(one, other, path, change, inside), top_k, view)
 
         try:
@@ -224,11 +207,11 @@ class CompareTab:
         def write() -> str:
             one = self._page.observation(shown)
             inside = _inside(change, amount)
-            _, other = other_answer(self._page.explorer, shown, path, change, inside)
+            _, other = self._page.explorer.observe_other(shown, path, change, inside)
             if path is None:
                 other = other.named(f"{one.photo_name}, {change} {inside:g}")
             content = comparison_png(one, other, similarities(one, other), view_options(*view))
-            return keep(content, f"{safe_stem(one.photo_name)}.comparison.png")
+            return store(content, f"{safe_stem(one.photo_name)}.comparison.png")
 
         return str(self._page.or_error(write))
 

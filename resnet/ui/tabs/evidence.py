@@ -16,7 +16,7 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
+from resnet.ui.classes import about, class_choices, classes_to_show
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, Page, drawing_options, setting
 from resnet.ui.parts import html
@@ -59,7 +59,7 @@ class EvidenceTab:
                     elem_id="evidence-scale",
                     min_width=190,
                 )
-            self.chosen = page.held()
+            self.chosen = page.browser_value()
             self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
             shown = [self.classes, self.method, self.scale, self.chosen, *page.drawing]
             self.cell = CellAnswer(page, "evidence", self._asked, shown, self._pair)
@@ -153,8 +153,8 @@ class EvidenceTab:
         def fill() -> tuple[Any, ...]:
             observation = self._page.observation(shown)
             rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, classes or [])
-            rows = rows[:MAXIMUM_CLASSES] or likeliest_indices(
-                observation, min(max(int(top_k or 5), 2), MAXIMUM_CLASSES)
+            rows = rows[:MAXIMUM_CLASSES] or observation.likeliest_indices(
+                min(max(int(top_k or 5), 2), MAXIMUM_CLASSES)
             )
             evidence = self._page.explorer.evidence(shown, tuple(rows))
             options = [(observation.manifest.labels[index].name, index) for index in evidence.classes]

@@ -7,47 +7,17 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.errors import OptionError, ResNetError
+from resnet.errors import ResNetError
 from resnet.maps.evidence import METHOD_NAMES, METHODS
-from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
 from resnet.maps.observation import Prediction, likeliest
 from resnet.maps.occlusion import FILLS, LEAST_PROBABILITY, TESTED_SHARE, Chance
 from resnet.output.charts import curves_chart
-from resnet.service.explorer import Explorer, Shown
+from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
-from resnet.ui.classes import about, class_choices, classes_to_show, likeliest_indices
+from resnet.ui.classes import about, class_choices, classes_to_show
 from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, setting
 from resnet.ui.parts import html
-
-HIDING_MAPS = (*METHODS, "mean", "max", "l2")
-
-
-def hiding_map(explorer: Explorer, shown: Shown, source: str, stage: int, target: int) -> Heatmap:
-    """The map that decides what is hidden.
-
-    Args:
-        explorer: Asks the network.
-        shown: The answer.
-        source: One of `HIDING_MAPS`: a method of class evidence, or how channels become one map.
-        stage: 0 for C1 to 4 for C5.
-        target: Index of the class.
-
-    Raises:
-        OptionError: The map is flat, so that no part of it is hotter than another.
-    """
-    if source in METHODS:
-        # With its sign, so that what speaks against the class is hidden last.
-        evidence = explorer.evidence(shown, (target,))
-        heatmap = heatmap_of(evidence.blocks[stage], evidence.maps[source][0][stage])
-        if heatmap.maximum <= 0 and not heatmap.note:
-            name = explorer.held(shown).manifest.labels[target].name
-            raise OptionError("Nothing in {} speaks for “{}”, so there is nothing to hide.", STAGE_NAMES[stage], name)
-    else:
-        heatmap = explorer.held(shown).heatmaps(ViewOptions(source))[stage]
-    if heatmap.note:
-        raise OptionError("This map of {} is flat: no part of it is hotter than another.", STAGE_NAMES[stage])
-    return heatmap
 
 
 class HoldTab:
@@ -103,7 +73,7 @@ class HoldTab:
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         page.on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
-            page.saying(self.hide, outputs, self.result),
+            page.showing_errors(self.hide, outputs, self.result),
             [page.result, *inputs],
             outputs,
             **{**QUICK, **NETWORK},
@@ -157,7 +127,7 @@ class HoldTab:
             observation = self._page.observation(shown)
             chosen = [] if target is None else [target]
             rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, chosen)
-            goal = [*rows, *likeliest_indices(observation, 1)][0]
+            goal = [*rows, *observation.likeliest_indices(1)][0]
             same = made_for == about(shown)
             known = {} if same else {"choices": class_choices(observation.manifest)}
             try:
@@ -180,7 +150,7 @@ class HoldTab:
         t = self._page.t
         place = STAGE_NAMES.index(stage)
         observation = self._page.observation(shown)
-        heatmap = hiding_map(self._page.explorer, shown, source, place, target)
+        heatmap = self._page.explorer.hiding_map(shown, source, place, target)
         hidden = self._page.explorer.hidden(shown, heatmap, percent, fill)
         before = likeliest(observation.probabilities, observation.manifest, 5)
         after = likeliest(hidden.probabilities, observation.manifest, 5)
@@ -221,7 +191,7 @@ class HoldTab:
 
         def run() -> str:
             place = STAGE_NAMES.index(stage)
-            heatmap = hiding_map(self._page.explorer, shown, source, place, target)
+            heatmap = self._page.explorer.hiding_map(shown, source, place, target)
             curves = self._page.explorer.curves(shown, heatmap, target, fill, progress)
             name = self._page.observation(shown).manifest.labels[target].name
             chart = curves_chart(

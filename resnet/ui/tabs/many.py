@@ -5,22 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from html import escape
-from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from cachetools import LRUCache
 from PIL import ImageOps
 
-from resnet.output.export import MOST_PHOTOS, Answer, answer_many, temporary_export, write_all
-from resnet.service.temporary import touch
+from resnet.output.export import MOST_PHOTOS, Answer
+from resnet.service.many import exported, temporary_export
 from resnet.ui import markup
-from resnet.ui.files import keep_file
+from resnet.ui.files import store_file
 from resnet.ui.handlers import checked, faults_counted
-from resnet.ui.held import read
 from resnet.ui.page import LONG, PRIVATE, Page, view_options
 from resnet.ui.parts import html
+from resnet.ui.signed import verify
 
 SIDE = 72
 BETWEEN_LOOKS = 1.0
@@ -109,7 +107,7 @@ class ManyTab:
             try:
                 with faults_counted(self._page.refusal):
                     given = list(map(checked, inputs, values))
-                    given[1] = read(given[1])
+                    given[1] = verify(given[1])
                     yield from self.run(batch, *given)
             finally:
                 self._batches.pop(batch, None)
@@ -172,16 +170,13 @@ class ManyTab:
             ) as export:
                 rows: list[str] = []
                 next_look = 0.0
-                sources = ((Path(file), Path(file).name) for file in files)
-                wanted = takewhile(lambda _: not self._batches.get(batch), sources)
-                for answer in write_all(answer_many(wanted, engine, framing), export):
+                for answer in exported(files, engine, framing, export, lambda: not self._batches.get(batch)):
                     rows.append(self._row(answer, top_k))
-                    touch(*files[len(rows) :])
                     if len(rows) > SHORT and time.monotonic() < next_look:
                         continue
                     next_look = time.monotonic() + BETWEEN_LOOKS
                     yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
-                kept = keep_file(export.packed())
+                kept = store_file(export.packed())
         finally:
             self._batches.pop(batch, None)
         done = self._progress(len(rows), len(files))

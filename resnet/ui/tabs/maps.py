@@ -13,7 +13,7 @@ from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.handlers import choice_of
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, QUICK, Page, or_usual, unfinished, view_options
+from resnet.ui.page import CHOICE_SCRIPT, CLICK, QUICK, Page, or_initial, unfinished, view_options
 from resnet.ui.parts import html
 
 WAITING = "The first answer comes as soon as the weights are loaded."
@@ -54,7 +54,7 @@ class MapsTab:
         page.on_event(self.strip.select, _chosen_stage, self.stage, **CLICK)
         for event in (*restyled, enlarged):
             self.cell.follow(event)
-        again = page.saying(self.show, self.outputs, self.strip)
+        again = page.showing_errors(self.show, self.outputs, self.strip)
         opened = page.opened(self.tab, "maps")
         self.cell.follow(page.on(opened.then, again, self.inputs, self.outputs, **QUICK))
 
@@ -115,7 +115,7 @@ class MapsTab:
         """Strip and enlarged map of an answer."""
         t = self._page.t
         # A number that is just being typed must not keep the former photo's maps.
-        view = tuple(or_usual(value, control) for value, control in zip(view, self.view, strict=True))
+        view = tuple(or_initial(value, control) for value, control in zip(view, self.view, strict=True))
         if shown is None:
             waiting = markup.empty(t("The five maps appear here."))
             return markup.panel(t("Feature maps C1 to C5"), waiting), ""

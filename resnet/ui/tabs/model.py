@@ -73,7 +73,7 @@ class ModelTab:
             self.message = html(elem_id="model-message")
             self.description = html(elem_id="model-description")
             self.classes = html(elem_id="class-list", js_on_load=FILTER_SCRIPT)
-            self.chosen = page.held(SERVER)  # inside: Gradio would count one between tabs as a tab
+            self.chosen = page.browser_value(SERVER)  # inside: Gradio would count one between tabs as a tab
         self.loading: dict[str, Any] = {
             "concurrency_id": "weights",
             "concurrency_limit": 8,  # who waits for a download leaves room for others' choices

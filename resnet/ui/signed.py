@@ -19,14 +19,14 @@ from resnet.service.explorer import Shown, Source
 _SECRET = secrets.token_bytes(32)
 
 
-def written(value: Any) -> str:
+def sign(value: Any) -> str:
     """Return a value as text: None, a string, a number, a list of these, or a `Shown`."""
     text = json.dumps({"shown": asdict(value)} if isinstance(value, Shown) else value)
     return f"{_signature(text)} {text}"
 
 
-def read(text: str | None) -> Any:
-    """Return the value of a text that `written` gave; None for no text.
+def verify(text: str | None) -> Any:
+    """Return the value of a text that `sign` gave; None for no text.
 
     Raises:
         OptionError: The text is none of this process: it was changed, or the server was started anew.
