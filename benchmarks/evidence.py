@@ -17,10 +17,11 @@ import tensorflow as tf
 from benchmarks.tables import Tables, main, medians
 from resnet.maps.channels import trace_blocks
 from resnet.maps.comparison import similarities
+from resnet.maps.curves import measure_curves
 from resnet.maps.evidence import find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation, observe
-from resnet.maps.occlusion import hide, measure_curves
+from resnet.maps.occlusion import hide
 from resnet.network.engine import Engine
 from resnet.network.imagenet import IMAGENET_MANIFEST, move_from_keras
 from resnet.network.labels import ASSETS

@@ -19,7 +19,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from resnet.maps.channels import ChannelFacts
 from resnet.maps.comparison import Similarity
-from resnet.maps.occlusion import TESTED_SHARE, Curves
+from resnet.maps.curves import TESTED_SHARE, Curves
 from resnet.stages import Block
 
 # The browser draws the letters with its own fonts; matplotlib only measures them.

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace, trace_blocks
 from resnet.maps.comparison import check_change, digest_of_changed, observe_changed
+from resnet.maps.curves import Curves, measure_curves
 from resnet.maps.evidence import METHODS, Evidence, check_classes, find_evidence
 from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
 from resnet.maps.observation import Observation, observe
-from resnet.maps.occlusion import FILLS, Curves, Hidden, hide, measure_curves
+from resnet.maps.occlusion import FILLS, Hidden, hide
 from resnet.maps.without import Without, answer_without
 from resnet.metrics import PHASES, PHOTOS
 from resnet.network.sources import SERVER

@@ -16,7 +16,8 @@ from resnet.photo.preprocess import Box
 from resnet.service.explorer import Shown
 from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
-from resnet.ui.page import CLICK, NETWORK, PRIVATE, Page, Part
+from resnet.ui.events import CLICK, NETWORK, PRIVATE
+from resnet.ui.page import Page, Part, Updates
 from resnet.ui.parts import html
 
 Point = tuple[float, float]
@@ -69,16 +70,16 @@ class CellAnswer:
         page: Page,
         name: str,
         asked: Callable[..., Asked | None],
-        inputs: list[Any],
-        beside: Callable[[], list[Any]] | None = None,
+        inputs: dict[str, Any],
+        beside: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         """Add the enlarged map, and beside it the text.
 
         Args:
             page: The page that is built.
             name: Of the tab, and prefix of the elements' ids.
-            asked: From the answer that is shown and `inputs` to what is enlarged, or None if nothing is.
-            inputs: Components that say what is enlarged.
+            asked: From the answer that is shown and `inputs` by name to what is enlarged, or None if nothing is.
+            inputs: Components that say what is enlarged, by name.
             beside: Adds what stands below the text, and gives further components for `inputs`.
         """
         self._page = page
@@ -91,36 +92,38 @@ class CellAnswer:
                 self.large = html(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
             with gr.Column(scale=2, min_width=260):
                 self.text = html(elem_id=f"{name}-cell")
-                self._inputs = [*inputs, *(beside() if beside else [])]
+                inputs = {**inputs, **(beside() if beside else {})}
+        self._inputs = {"point": self.point, **inputs}
         moved = page.on_event(self.large.select, _pointed, self.point, **{**CLICK, "queue": False})
         self.follow(moved)
-        page.on_cell(Part(name, self._answer, [self.point, *self._inputs], [self.text]), self._draw)
+        page.on_cell(Part(name, self._answer, self._inputs, [self.text]), self._draw)
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Say anew what the cell is like after an event that changes the map, and draw its outline."""
         said = self._page.on(
             event.then,
             self._answer_if_open,
-            [self._page.active, self._page.result, self.point, *self._inputs],
-            self.text,
+            {"active": self._page.active, "shown": self._page.result, **self._inputs},
+            [self.text],
             show_progress="hidden",
             trigger_mode="always_last",
             **NETWORK,
         )
         said.then(None, None, None, js=self._draw, **PRIVATE)
 
-    def _answer_if_open(self, active: str, *inputs: Any) -> Any:
-        return self._answer(*inputs) if active == self._name else gr.skip()
+    def _answer_if_open(self, active: str, **inputs: Any) -> Updates:
+        return self._answer(**inputs) if active == self._name else {}
 
-    def _answer(self, shown: Shown | None, point: Point | None, *inputs: Any) -> str:
-        if shown is None:
-            return ""
+    def _answer(self, shown: Shown | None, point: Point | None, **inputs: Any) -> Updates:
+        return {self.text: self._facts(shown, point, **inputs) if shown else ""}
+
+    def _facts(self, shown: Shown, point: Point | None, **inputs: Any) -> str:
         t = self._page.t
         if point is None:
             return markup.message(t("Click a place of the map: what does this cell hold, and what does it do?"))
 
         def say() -> str:
-            asked = self._asked(shown, *inputs)
+            asked = self._asked(shown, **inputs)
             if asked is None:
                 return ""
             observation, heatmap, name, target = asked
@@ -139,7 +142,7 @@ class CellAnswer:
             drawing = f'<div hidden><svg class="boxes">{boxes}</svg></div>'
             return f'<div class="cell-facts" role="status">{drawing}<ul>{content}</ul></div>'
 
-        return str(self._page.or_error(say))
+        return self._page.or_error(say)
 
     def _where(self, observation: Observation, heatmap: Heatmap, place: tuple[int, int]) -> str:
         t = self._page.t

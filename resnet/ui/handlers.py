@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from math import isfinite
 from typing import Any
@@ -61,25 +61,21 @@ class LastChoice:
             times[component] = max(times.get(component, time), time)
             return overtaken
 
-    def filter(self, request: gr.Request, outputs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-        """Return the values, with `gr.skip()` in place of those that are out of date.
+    def filter(self, request: gr.Request, updates: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return the updates without those that are out of date.
 
         Args:
             request: Request that is answered.
-            outputs: Components.
-            values: One for each component.
+            updates: Component → value.
         """
         number = int(request.headers.get(ORDER_HEADER) or next_number())
-        wanted = list(values)
+        wanted = {}
         with self._lock:
             shown = self._numbers.setdefault(request.session_hash, {})
-            for place, component in enumerate(outputs):
-                if wanted[place] == gr.skip():
-                    continue
-                if shown.get(component, 0) > number:
-                    wanted[place] = gr.skip()
-                else:
+            for component, value in updates.items():
+                if value != gr.skip() and shown.get(component, 0) <= number:
                     shown[component] = number
+                    wanted[component] = value
         return wanted
 
 

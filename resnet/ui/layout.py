@@ -15,10 +15,11 @@ from resnet.service.explorer import Explorer, Shown
 from resnet.service.provider import Status
 from resnet.ui import markup
 from resnet.ui.api import NAMES, add_endpoints
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, PRIVATE, QUICK
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.links import Links
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, PRIVATE, QUICK, Page, or_initial
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.photo import PhotoColumn
 from resnet.ui.probes import routes
@@ -30,6 +31,7 @@ from resnet.ui.tabs.learn import LearnTab
 from resnet.ui.tabs.many import ManyTab
 from resnet.ui.tabs.maps import WAITING, MapsTab
 from resnet.ui.tabs.model import ModelTab
+from resnet.ui.view import or_initial
 
 STYLE = Path(__file__).with_name("style.css")
 TITLE = "What a ResNet101 sees"
@@ -150,50 +152,61 @@ class Layout:
                     LearnTab(page)
         self.many.connect(self.model.chosen)
 
-        self._classes = page.showing_errors(self._likeliest, [classes], classes)
+        self._classes = page.showing_errors(
+            lambda shown, top_k: {classes: self.column.classes(shown, or_initial(top_k, page.top_k))},
+            [classes],
+            classes,
+        )
         self._maps = page.showing_errors(self.maps.show, self.maps.outputs, self.maps.strip)
         answer = page.on(
             [self.column.photo.change, self.column.framing.change, self.model.chosen.change],
             self.column.explain,
-            [self.column.photo, self.column.framing, self.model.chosen],
+            {"path": self.column.photo, "framing": self.column.framing, "weights": self.model.chosen},
             [self.column.message, page.result],
             trigger_mode="always_last",
             show_progress_on=[classes, self.maps.strip],
             **NETWORK,
         )
         # A step of its own, so that it reads what the controls say when the pass has ended.
-        shown = page.on(
-            answer.then, self._show, [page.top_k, *self.maps.inputs], [classes, *self.maps.outputs], **QUICK
-        )
+        everything = {"top_k": page.top_k, **self.maps.inputs}
+        shown = page.on(answer.then, self._show, everything, [classes, *self.maps.outputs], **QUICK)
         page.after_answer(shown)
-        page.on(page.top_k.change, self.column.classes, [page.result, page.top_k], classes, **QUICK)
+        of_answer = {"shown": page.result, "top_k": page.top_k}
+        page.on(page.top_k.change, self.column.classes, of_answer, classes, **QUICK)
 
         page.active.change(None, page.active, None, js=_TAB_SCRIPT, **PRIVATE)
         self.links = Links(demo, page, self)
         for script in _SCRIPTS:
             demo.load(None, None, None, js=script, **PRIVATE)
         about = {**CLICK, "queue": False}
-        page.on(weights.select, lambda: (gr.Tabs(selected="model"), "model"), (), [self.tabs, page.active], **about)
-        timer = gr.Timer(1.0)
         page.on(
-            [timer.tick, demo.load], self._weights_status, (), [weights, timer], queue=False, show_progress="hidden"
+            weights.select,
+            lambda: {self.tabs: gr.Tabs(selected="model"), page.active: "model"},
+            outputs=[self.tabs, page.active],
+            **about,
+        )
+        timer = gr.Timer(1.0)
+        self._weights, self._timer = weights, timer
+        page.on(
+            [timer.tick, demo.load],
+            self._weights_status,
+            outputs=[weights, timer],
+            queue=False,
+            show_progress="hidden",
         )
 
-    def _show(self, top_k: Any, shown: Shown | None, *view: Any) -> tuple[Any, ...]:
+    def _show(self, shown: Shown | None, top_k: Any, **view: Any) -> Updates:
         """Classes and maps of an answer."""
-        return self._classes(shown, top_k), *self._maps(shown, *view)
+        return {**self._classes(shown=shown, top_k=top_k), **self._maps(shown=shown, **view)}
 
-    def _likeliest(self, shown: Shown | None, top_k: Any) -> Any:
-        return self.column.classes(shown, or_initial(top_k, self._page.top_k))
-
-    def _weights_status(self) -> tuple[str, gr.Timer]:
+    def _weights_status(self) -> Updates:
         """The line about the weights; the timer stops once nothing will change."""
         t, status = self._page.t, self._page.explorer.provider.status
         about = t("About it") if status.phase == "ready" else ""
-        return (
-            markup.weights_line(weights_sentence(t, status), status.phase, about),
-            gr.Timer(active=not status.settled),
-        )
+        return {
+            self._weights: markup.weights_line(weights_sentence(t, status), status.phase, about),
+            self._timer: gr.Timer(active=not status.settled),
+        }
 
 
 INTRODUCTION = (

@@ -20,7 +20,8 @@ from resnet.photo.images import read_photo
 from resnet.photo.preprocess import FRAMINGS
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
-from resnet.ui.page import PRIVATE, Page
+from resnet.ui.events import PRIVATE
+from resnet.ui.page import Page, Updates
 from resnet.ui.photo import EXAMPLES, FIRST_EXAMPLE
 from resnet.ui.signed import sign
 
@@ -75,7 +76,7 @@ _CONTROLS: dict[str, Callable[[str], Any]] = {
     "method": _word("method", METHODS),
     "evidence_scale": _word("scale", EVIDENCE_SCALES),
 }
-"""Controls in a link, in the order of `Links`: name → check of its text."""
+"""Controls in a link: name → check of its text."""
 
 
 @cache
@@ -137,12 +138,26 @@ class Links:
         self._page = page
         model, maps, evidence = layout.model, layout.maps, layout.evidence
         self._model = model
-        controls = [
-            *(layout.column.framing, page.top_k, *page.drawing, maps.aggregation, maps.channel, maps.scale, maps.stage),
-            *(evidence.method, evidence.scale),
-        ]
+        controls = {
+            "framing": layout.column.framing,
+            "top_k": page.top_k,
+            **page.drawing,
+            "map": maps.view["aggregation"],
+            "channel": maps.view["channel"],
+            "scale": maps.view["scale"],
+            "stage": maps.stage,
+            "method": evidence.method,
+            "evidence_scale": evidence.scale,
+        }
         query = gr.Textbox(visible=False)
-        read = [page.result, page.active, model.chosen, evidence.classes, layout.hold.target, *controls]
+        read = {
+            "shown": page.result,
+            "active": page.active,
+            "weights": model.chosen,
+            "classes": evidence.classes,
+            "target": layout.hold.target,
+            **controls,
+        }
         linked = page.on(layout.column.share.click, self._link, read, query)
         linked.then(None, query, None, js=_COPY_SCRIPT, **PRIVATE)
         # What a link leaves to be said or checked: unlike the page's load, that may wait its turn.
@@ -152,13 +167,13 @@ class Links:
             None,
             [
                 *(layout.column.wanted, layout.tabs, page.active, layout.wanted, model.weights, model.chosen),
-                *(open_questions, *controls),
+                *(open_questions, *(controls[name] for name in _CONTROLS)),
             ],
             queue=False,
             show_progress="hidden",
             **PRIVATE,
         )
-        checked = [open_questions, layout.wanted, model.chosen]
+        checked = {"wrong": open_questions, "classes": layout.wanted, "weights": model.chosen}
         page.on(open_questions.change, self._check, checked, [model.weights, model.chosen], **model.loading)
 
     def _link(
@@ -168,7 +183,7 @@ class Links:
         weights: str,
         classes: list[int] | None,
         target: int | None,
-        *controls: Any,
+        **controls: Any,
     ) -> str:
         """Return the query of a link to what is seen now; a photo of one's own is not part of it."""
         t = self._page.t
@@ -184,11 +199,10 @@ class Links:
         else:
             said = t("The link is in the address bar, and copied if your browser allows it.")
         gr.Info(said, title=t("Link"))
-        values = dict(zip(_CONTROLS, controls, strict=True))
-        if values["map"] != "channel":
-            del values["channel"]
+        if controls["map"] != "channel":
+            del controls["channel"]
         begun = {"photo": photo, "tab": active, "class": names, "weights": None if weights == SERVER else weights}
-        return make_query({**begun, **values})
+        return make_query({**begun, **controls})
 
     def _restore(self, request: gr.Request) -> tuple[Any, ...]:
         """Return what a link says; everything else stays as it is."""
@@ -212,7 +226,7 @@ class Links:
             *controls.values(),
         )
 
-    def _check(self, wrong: list[str], classes: list[str] | None, weights: str) -> tuple[Any, Any]:
+    def _check(self, wrong: list[str], classes: list[str] | None, weights: str) -> Updates:
         """Say what is wrong in a link, also what only its weights can tell; leave these if they cannot be had.
 
         A page that kept them would refuse every photo.
@@ -231,4 +245,4 @@ class Links:
                         manifest.class_named(name)
                     except OptionError as error:
                         self._page.warn_of_link(self._page.t.error(error))
-        return (gr.skip(), gr.skip()) if chosen == weights else (chosen, chosen)
+        return {} if chosen == weights else {self._model.weights: chosen, self._model.chosen: chosen}

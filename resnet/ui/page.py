@@ -2,117 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from resnet.errors import ResNetError
-from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
 from resnet.metrics import count_error
-from resnet.network.batching import MOST_TOGETHER
-from resnet.options import number
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Explorer, Shown
 from resnet.ui import markup
+from resnet.ui.events import CLICK, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT
 from resnet.ui.files import store
 from resnet.ui.handlers import LastChoice, checked, faults_counted, time_of
 from resnet.ui.language import Language
 from resnet.ui.signed import sign, verify
+from resnet.ui.view import or_initial
 
-NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
-"""Events that may run the network: as many at once as can share a forward pass."""
+Answer = TypeVar("Answer")
 
-LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 2}
-"""Events of many passes: between two of their passes those of other visitors get their turn."""
-
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {
-    "concurrency_limit": 4,
-    "show_progress": "hidden",
-    "trigger_mode": "always_last",
-}
-"""Events that only draw."""
-
-CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
-"""Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
-
-CHOICE_SCRIPT = """
-let chosen = null;
-const mark = () => {
-  for (const radio of element.querySelectorAll("[role=radio]")) {
-    radio.setAttribute("aria-checked", radio.dataset.choice === chosen);
-    radio.tabIndex = radio.dataset.choice === chosen ? 0 : -1;
-  }
-};
-// What comes from the server may have been drawn before the last choice.
-watch("value", () => chosen && mark());
-const choose = (button) => {
-  if (button.role === "radio") {
-    chosen = button.dataset.choice;
-    mark();
-    button.focus();
-  }
-  trigger("select", { choice: button.dataset.choice, at: performance.now() });
-};
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-choice]");
-  if (button) choose(button);
-});
-const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
-element.addEventListener("keydown", (event) => {
-  const radios = [...element.querySelectorAll("[role=radio]")], place = radios.indexOf(event.target);
-  if (place < 0 || !steps[event.key]) return;
-  event.preventDefault();
-  choose(radios[(place + steps[event.key] + radios.length) % radios.length]);
-});
-"""
-"""Buttons inside our HTML report which one was chosen; those of a radio group are one stop of the keyboard."""
-
-SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
-
-
-def setting(current: Any, value: Any, **settings: Any) -> dict[str, Any]:
-    """An update of a control that leaves its value alone where that is right: a visitor may change it meanwhile.
-
-    Args:
-        current: What it said when the event came.
-        value: What it is to say.
-        settings: What else to change.
-    """
-    update: dict[str, Any] = gr.update(**settings, **({} if value == current else {"value": value}))
-    return update
-
-
-def view_options(
-    aggregation: str, channel: Any, colormap: str, scale: str, opacity_percent: Any, smooth: bool
-) -> ViewOptions:
-    """The view that the page's controls describe; the channel's number counts only while it is to be seen.
-
-    Raises:
-        OptionError: A number is missing or outside its range.
-    """
-    opacity = number("opacity in percent", opacity_percent, 0, 100) / 100
-    return ViewOptions(aggregation, channel if aggregation == "channel" else 0, colormap, opacity, scale, smooth)
-
-
-def unfinished(aggregation: str, channel: Any, *others: Any) -> bool:
-    """Return True if a visible number field of the view is still empty."""
-    return None in others or (channel is None and aggregation == "channel")
-
-
-def or_initial(value: Any, control: Any) -> Any:
-    """Return the value of a control, or its initial value while its number field is empty."""
-    return control.value if value is None else value
-
-
-def drawing_options(colormap: str, opacity_percent: Any, smooth: bool) -> ViewOptions:
-    """Return the view options of the drawing controls, for maps that do not aggregate channels."""
-    return view_options("mean", 0, colormap, "each", opacity_percent, smooth)
+Updates = dict[Any, Any]
+"""What a handler gives: component → value; components that are left out stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +35,15 @@ class Part:
 
     Attributes:
         tab: Identifier of its tab.
-        answer: Takes the answer that is shown and then the values of `inputs`.
-        inputs: Components.
-        outputs: Components that get what `answer` gives.
+        answer: Takes the answer that is shown as `shown`, and the values of `inputs` by name; gives
+            `{component: value}`.
+        inputs: Components by the names of their values.
+        outputs: Components that `answer` gives values for.
     """
 
     tab: str
-    answer: Callable[..., Any]
-    inputs: list[Any]
+    answer: Callable[..., Updates]
+    inputs: dict[str, Any]
     outputs: list[Any]
 
 
@@ -140,13 +55,13 @@ class Page:
         explorer: What asks the network.
         result: The answer that is shown, a `Shown` or None.
         active: Identifier of the tab that is open.
-        drawing: Colormap, opacity in percent, and smoothness, in the order of `drawing_options`.
+        drawing: The controls for colormap, opacity in percent, and smoothness, by the names of `drawing_options`.
         top_k: Number of classes.
     """
 
     result: gr.Textbox
     active: gr.Textbox
-    drawing: list[gr.components.Component]
+    drawing: dict[str, Any]
     top_k: gr.Slider
 
     def __init__(self, language: Language, explorer: Explorer) -> None:
@@ -173,7 +88,7 @@ class Page:
         self,
         triggers: Any,
         handler: Callable[..., Any],
-        inputs: Sequence[Any] | Any = (),
+        inputs: Mapping[str, Any] | None = None,
         outputs: Sequence[Any] | Any = (),
         **options: Any,
     ) -> gr.events.Dependency:
@@ -181,17 +96,17 @@ class Page:
 
         Args:
             triggers: Such as `slider.change`, or several of them.
-            handler: Takes the values of `inputs`, gives those of `outputs`.
-            inputs: A component, or several.
+            handler: Takes the values of `inputs` by name; gives a value for one output, `Updates` for several.
+            inputs: Components by the names of the handler's parameters.
             outputs: A component, or several.
             options: Of the event; "progress" passes a `gr.Progress` on to the handler.
         """
-        inputs, outputs = (_listed(components) for components in (inputs, outputs))
+        inputs = inputs or {}
         answer = self.answering(handler, inputs, outputs, progress=options.pop("progress", False))
         options = {"preprocess": False, **PRIVATE, **options}
         if isinstance(triggers, list):
             triggers = partial(gr.on, triggers)
-        dependency: gr.events.Dependency = triggers(answer, inputs, outputs, **options)
+        dependency: gr.events.Dependency = triggers(answer, list(inputs.values()), outputs or None, **options)
         return dependency
 
     def on_event(
@@ -203,7 +118,7 @@ class Page:
             with faults_counted(self.refusal):
                 if self._last.is_overtaken(request, output, time_of(event)):
                     return gr.skip()
-                return self._given(request, [output], handler(event))
+                return self._given(request, output, handler(event))
 
         dependency: gr.events.Dependency = trigger(answer, None, output, **{**PRIVATE, **options})
         return dependency
@@ -217,18 +132,13 @@ class Page:
         return [self.on(trigger, *handler, **options) for trigger in triggers]
 
     def answering(
-        self, handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any], *, progress: bool = False
+        self, handler: Callable[..., Any], inputs: Mapping[str, Any], outputs: Any, *, progress: bool = False
     ) -> Callable[..., Any]:
         """Return the function that Gradio calls for a handler; see `on`."""
 
         def run(request: gr.Request, values: Sequence[Any], **options: Any) -> Any:
             with faults_counted(self.refusal):
-                given = [checked(component, value) for component, value in zip(inputs, values, strict=True)]
-                given = [
-                    verify(value) if component in self._held else value
-                    for component, value in zip(inputs, given, strict=True)
-                ]
-                return self._given(request, outputs, handler(*given, **options))
+                return self._given(request, outputs, handler(**self.read(inputs, values), **options))
 
         def answer(request: gr.Request, *values: Any) -> Any:
             return run(request, values)
@@ -242,17 +152,29 @@ class Page:
 
         return answer_with_progress if progress else answer
 
-    def _given(self, request: gr.Request, outputs: Sequence[Any], result: Any) -> Any:
-        """Return a handler's result as Gradio takes it, without what is out of date."""
-        values = list(result) if len(outputs) != 1 else [result]
-        values = [
-            sign(value) if component in self._held and value != gr.skip() else value
-            for component, value in zip(outputs, values, strict=True)
-        ]
-        wanted = self._last.filter(request, outputs, values)
-        return wanted[0] if len(outputs) == 1 else tuple(wanted)
+    def read(self, inputs: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
+        """Return the values of components by name, checked, and of the browser's own values what they stand for."""
+        given = {}
+        for (name, component), value in zip(inputs.items(), values, strict=True):
+            value = checked(component, value)
+            given[name] = verify(value) if component in self._held else value
+        return given
 
-    def or_error(self, answer: Callable[[], Any]) -> Any:
+    def _given(self, request: gr.Request, outputs: Any, result: Any) -> Any:
+        """Return a handler's result as Gradio takes it, without what is out of date."""
+        components = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        updates = result if isinstance(outputs, list | tuple) else {outputs: result}
+        unknown = set(updates) - set(components)
+        assert not unknown, f"not an output of this event: {unknown}"
+        updates = {
+            component: sign(value) if component in self._held and value != gr.skip() else value
+            for component, value in updates.items()
+        }
+        wanted = self._last.filter(request, updates)
+        values = tuple(wanted.get(component, gr.skip()) for component in components)
+        return values if len(values) > 1 else values[0]
+
+    def or_error(self, answer: Callable[[], Answer]) -> Answer:
         """Return what `answer` gives; what a user can fix becomes a message in the page's language."""
         try:
             return answer()
@@ -280,7 +202,9 @@ class Page:
         count_error(error)
         return markup.message(self.t.error(error), "error")
 
-    def showing_errors(self, refresh: Callable[..., Any], outputs: Sequence[Any], panel: Any) -> Callable[..., Any]:
+    def showing_errors(
+        self, refresh: Callable[..., Updates], outputs: Sequence[Any], panel: Any
+    ) -> Callable[..., Updates]:
         """Display errors of `or_error` in place of the answer, so that no outdated answer remains.
 
         Args:
@@ -289,18 +213,16 @@ class Page:
             panel: Which of them says why.
         """
 
-        def answer(*values: Any) -> Any:
+        def answer(**values: Any) -> Updates:
             try:
-                return refresh(*values)
+                updates: Updates = refresh(**values)
+                return updates
             except gr.Error as refusal:
                 error = refusal.__cause__
                 if not isinstance(error, ResNetError):
                     raise
-                said = self.refused(error)
-                given = [
-                    said if output is panel else "" if isinstance(output, gr.HTML) else gr.skip() for output in outputs
-                ]
-                return given[0] if len(given) == 1 else tuple(given)
+                emptied = {output: "" for output in outputs if isinstance(output, gr.HTML)}
+                return {**emptied, panel: self.refused(error)}
 
         return answer
 
@@ -312,8 +234,8 @@ class Page:
         self,
         tab: gr.Tab,
         name: str,
-        refresh: Callable[..., Any],
-        inputs: Sequence[Any],
+        refresh: Callable[..., Updates],
+        inputs: Mapping[str, Any],
         outputs: Sequence[Any],
         *,
         panel: Any,
@@ -324,32 +246,31 @@ class Page:
         Args:
             tab: The tab.
             name: Its identifier.
-            refresh: Takes the answer that is shown and then `inputs`.
-            inputs: Further components.
-            outputs: What it gives.
+            refresh: Takes the answer that is shown as `shown`, and `inputs` by name.
+            inputs: Further components by name.
+            outputs: Components that it gives values for.
             panel: Where progress is shown, and what is refused.
             follow: Told of each event that refreshes the tab.
         """
         # A number that is an output as well is left to `refresh`, which fills it in.
-        numbers = [
-            isinstance(component, gr.Slider | gr.Number) and all(component is not output for output in outputs)
-            for component in inputs
-        ]
+        numbers = {
+            name
+            for name, component in inputs.items()
+            if isinstance(component, gr.Slider | gr.Number) and component not in outputs
+        }
 
-        def refresh_wholly(shown: Shown | None, *values: Any) -> Any:
+        def refresh_wholly(shown: Shown | None, **values: Any) -> Updates:
             # A number that is just being typed must not keep what belongs to the former photo.
-            filled = [
-                or_initial(value, component) if is_number else value
-                for value, component, is_number in zip(values, inputs, numbers, strict=True)
-            ]
-            return refresh(shown, *filled)
+            initial = {name: or_initial(values[name], inputs[name]) for name in numbers}
+            return refresh(shown=shown, **{**values, **initial})
 
         answer = self.showing_errors(refresh_wholly, outputs, panel)
         opened = self.opened(tab, name)
-        refreshed = self.on(opened.then, answer, [self.result, *inputs], outputs, **_progress_on([panel]))
+        everything = {"shown": self.result, **inputs}
+        refreshed = self.on(opened.then, answer, everything, list(outputs), **_progress_on([panel]))
         if follow:
             follow(refreshed)
-        self._tabs.append(Part(name, answer, list(inputs), list(outputs)))
+        self._tabs.append(Part(name, answer, dict(inputs), list(outputs)))
         self._panels.append(panel)
 
     def opened(self, tab: gr.Tab, name: str) -> gr.events.Dependency:
@@ -382,23 +303,27 @@ class Page:
         """
         event = answered
         for parts, options in ((self._tabs, _progress_on(self._panels)), (self._cells, {**QUICK, **NETWORK})):
-            inputs = [component for part in parts for component in part.inputs]
-            outputs = [component for part in parts for component in part.outputs]
-            event = self.on(event.then, _of_active(parts), [self.active, self.result, *inputs], outputs, **options)
+            inputs = {_of_part(part, name): component for part in parts for name, component in part.inputs.items()}
+            outputs = list(dict.fromkeys(component for part in parts for component in part.outputs))
+            everything = {"active": self.active, "shown": self.result, **inputs}
+            event = self.on(event.then, _of_active(parts), everything, outputs, **options)
         drawings = ", ".join(self._drawings)
         event.then(None, None, None, js=f"() => [{drawings}].forEach((draw) => draw())", **PRIVATE)
 
-    def downloads(self, button: gr.Button, make: Callable[..., str], inputs: Sequence[Any], name: str) -> None:
+    def downloads(
+        self, button: gr.Button, make: Callable[..., str], inputs: Mapping[str, Any], name: str, **options: Any
+    ) -> None:
         """Connect a button to a function that creates a file, and download the file.
 
         Args:
             button: That is seen.
             make: Gives the file's path from `inputs`.
-            inputs: Components.
+            inputs: Components by name.
             name: Element id of the hidden button that hands the file over.
+            options: Of the event.
         """
         file = gr.DownloadButton(visible="hidden", elem_id=name)
-        made = self.on(button.click, make, inputs, file, concurrency_limit=2)
+        made = self.on(button.click, make, inputs, file, **{"concurrency_limit": 2, **options})
         made.success(None, js=SAVE_SCRIPT % name, **PRIVATE)
 
     def file(self, shown: Shown | None, name: Callable[[str], str], encode: Callable[[Observation], bytes]) -> str:
@@ -417,11 +342,7 @@ class Page:
             content = encode(observation)
             return store(content, name(safe_stem(observation.photo_name)))
 
-        return str(self.or_error(write))
-
-
-def _listed(components: Any) -> list[Any]:
-    return list(components) if isinstance(components, list | tuple) else [components]
+        return self.or_error(write)
 
 
 def _progress_on(panels: list[Any]) -> dict[str, Any]:
@@ -429,21 +350,18 @@ def _progress_on(panels: list[Any]) -> dict[str, Any]:
     return {**QUICK, **NETWORK, "show_progress": "minimal", "show_progress_on": panels}
 
 
-def _of_active(parts: Sequence[Part]) -> Callable[..., Any]:
+def _of_part(part: Part, name: str) -> str:
+    """Return a name for a value of one of several parts."""
+    return f"{part.tab}: {name}"
+
+
+def _of_active(parts: Sequence[Part]) -> Callable[..., Updates]:
     """Return a handler that updates only the open tab."""
 
-    def answer(active: str, shown: Shown | None, *values: Any) -> Any:
-        given: list[Any] = []
-        place = 0
+    def answer(active: str, shown: Shown | None, **values: Any) -> Updates:
         for part in parts:
-            own = values[place : place + len(part.inputs)]
-            place += len(part.inputs)
-            if part.tab != active:
-                given += [gr.skip()] * len(part.outputs)
-            elif len(part.outputs) == 1:
-                given.append(part.answer(shown, *own))
-            else:
-                given += part.answer(shown, *own)
-        return tuple(given)
+            if part.tab == active:
+                return part.answer(shown=shown, **{name: values[_of_part(part, name)] for name in part.inputs})
+        return {}
 
     return answer

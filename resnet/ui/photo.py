@@ -15,9 +15,10 @@ from resnet.network.levels import is_unsure, named_levels
 from resnet.photo.preprocess import reduced_size
 from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, PRIVATE
 from resnet.ui.files import store
 from resnet.ui.handlers import choice_of
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, PRIVATE, Page
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html, photo_field
 
 _NOT_IN_BROWSERS = (".tif", ".tiff", ".heic", ".heif", ".hif")
@@ -92,24 +93,26 @@ class PhotoColumn:
                 colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=t("Colormap"), elem_id="colormap")
                 opacity = gr.Slider(0, 100, value=55, step=5, label=t("Opacity, %"), elem_id="opacity")
                 smooth = gr.Checkbox(True, label=t("Smooth between cells"), elem_id="smooth")
-            page.drawing = [colormap, opacity, smooth]
+            page.drawing = {"colormap": colormap, "opacity": opacity, "smooth": smooth}
         self.share = gr.Button(t("Copy a link to this view"), elem_id="share", elem_classes="with-result", size="sm")
         self.wanted = gr.Textbox(visible=False)
         # Beside the field at first: a photo that a visitor drops meanwhile must not be replaced.
         example = photo_field(visible=False)
-        found = page.on(self.wanted.change, example_path, self.wanted, example, queue=False, show_progress="hidden")
+        found = page.on(
+            self.wanted.change, example_path, {"name": self.wanted}, example, queue=False, show_progress="hidden"
+        )
         found.then(None, [example, self.photo], self.photo, js="(example, photo) => photo ?? example", **PRIVATE)
         page.on_event(examples.select, _chosen_example, self.photo, **{**CLICK, "queue": False})
 
-    def explain(self, path: str | None, framing: str, weights: str) -> tuple[str, Shown | None]:
+    def explain(self, path: str | None, framing: str, weights: str) -> Updates:
         """A new photo, framing or choice of weights: the message, and what is to be shown."""
         t = self._page.t
         if path is None:
-            return markup.message(t("Choose a photo to begin.")), None
+            return {self.message: markup.message(t("Choose a photo to begin.")), self._page.result: None}
         try:
             shown, observation = self._page.explorer.observe(Source(path, framing, weights))
         except ResNetError as error:
-            return self._page.refused(error), None
+            return {self.message: self._page.refused(error), self._page.result: None}
         width, height = observation.geometry.photo_size
         seen = observation.geometry.input_size
         sentence = t(
@@ -126,7 +129,8 @@ class PhotoColumn:
             sentence += " · " + t("first reduced to {}×{} px", *reduced)
         if Path(path).suffix.lower() in _NOT_IN_BROWSERS:
             sentence += " · " + t("many browsers do not show this format in the field above; the maps show the photo")
-        return markup.message(" · ".join([sentence, *map(t.error, observation.notes)])), shown
+        words = " · ".join([sentence, *map(t.error, observation.notes)])
+        return {self.message: markup.message(words), self._page.result: shown}
 
     def classes(self, shown: Shown | None, top_k: Any) -> Any:
         """The panel of the likeliest classes."""

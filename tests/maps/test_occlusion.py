@@ -4,20 +4,10 @@ import numpy as np
 import pytest
 
 from resnet.errors import OptionError
+from resnet.maps.curves import COPIES, SHARES, Chance, Curve, compare_with_copies, measure_curves, moved_copies
 from resnet.maps.heatmaps import ViewOptions, heatmap_of
 from resnet.maps.observation import observe
-from resnet.maps.occlusion import (
-    COPIES,
-    SHARES,
-    Chance,
-    Curve,
-    compare_with_copies,
-    hide,
-    measure_curves,
-    moved_copies,
-    order_pixels,
-    replacement,
-)
+from resnet.maps.occlusion import hide, order_pixels, replacement
 from resnet.network.labels import ASSETS
 from resnet.photo.images import read_photo
 from resnet.photo.preprocess import denormalise

@@ -11,10 +11,10 @@ from PIL import Image
 
 from resnet.maps.channels import channel_facts
 from resnet.maps.comparison import Similarity, similarities
+from resnet.maps.curves import Chance, Curve, Curves
 from resnet.maps.evidence import find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
-from resnet.maps.occlusion import Chance, Curve, Curves
 from resnet.network.labels import ASSETS
 from resnet.output.charts import block_diagram, changes_chart, costs_chart, curves_chart, histogram, similarity_chart
 from resnet.output.figures import comparison_png, evidence_png

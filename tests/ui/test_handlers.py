@@ -20,10 +20,10 @@ def request(number, session="one"):
 
 def test_what_was_asked_for_last_stays_whichever_answer_comes_last():
     last, (first, second) = LastChoice(), (gr.HTML(), gr.HTML())
-    assert last.filter(request(2), [first, second], ["late", SKIP]) == ["late", SKIP]
-    assert last.filter(request(1), [first, second], ["early", "early"]) == [SKIP, "early"]
-    assert last.filter(request(3), [first, second], ["later", "later"]) == ["later", "later"]
-    assert last.filter(request(2), [second], ["late"]) == [SKIP]
+    assert last.filter(request(2), {first: "late", second: SKIP}) == {first: "late"}
+    assert last.filter(request(1), {first: "early", second: "early"}) == {second: "early"}
+    assert last.filter(request(3), {first: "later", second: "later"}) == {first: "later", second: "later"}
+    assert last.filter(request(2), {second: "late"}) == {}
 
 
 def test_a_click_that_a_later_one_has_overtaken_counts_no_more():
@@ -40,14 +40,14 @@ def test_a_click_that_a_later_one_has_overtaken_counts_no_more():
 
 def test_visitors_do_not_take_each_others_turns():
     last, part = LastChoice(), gr.HTML()
-    assert last.filter(request(5), [part], ["a"]) == ["a"]
-    assert last.filter(request(1, "another"), [part], ["b"]) == ["b"]
+    assert last.filter(request(5), {part: "a"}) == {part: "a"}
+    assert last.filter(request(1, "another"), {part: "b"}) == {part: "b"}
 
 
 def test_a_request_without_a_number_comes_last():
     last, part = LastChoice(), gr.HTML()
     bare = SimpleNamespace(headers={}, session_hash="one")
-    assert last.filter(bare, [part], ["a"]) == last.filter(bare, [part], ["a"]) == ["a"]
+    assert last.filter(bare, {part: "a"}) == last.filter(bare, {part: "a"}) == {part: "a"}
 
 
 @pytest.mark.parametrize(

@@ -4,31 +4,31 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
 from PIL import Image
 
-from resnet.errors import OptionError, ResNetError
+from resnet.errors import OptionError
 from resnet.maps.channels import channel_facts, rank_channels
 from resnet.maps.comparison import similarities
+from resnet.maps.curves import TESTED_SHARE
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
-from resnet.maps.observation import MAXIMUM_TOP_K, Observation, Prediction, likeliest
-from resnet.maps.occlusion import HIDING_MAPS, TESTED_SHARE, Curve
+from resnet.maps.observation import MAXIMUM_TOP_K, Observation, likeliest
+from resnet.maps.occlusion import HIDING_MAPS
 from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
 from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_png
-from resnet.output.report import as_dictionary, prediction_dictionary
+from resnet.output.report import as_dictionary
 from resnet.service.explorer import Explorer, Shown, Source
 from resnet.service.many import exported, temporary_export
 from resnet.stages import STAGE_NAMES
+from resnet.ui.api.results import Pictures, Result, curve_of, file_of, origin_of, pictures_of, predictions_of, refused
 from resnet.ui.files import store_file, store_picture
 from resnet.ui.handlers import faults_counted
-from resnet.ui.language import ENGLISH
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 from resnet.ui.uploads import fetched, photo_path
 
@@ -39,19 +39,9 @@ MOST_WAITING = 200
 """Requests that may wait; more are refused."""
 
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
-Result = dict[str, Any]
-Pictures = list[tuple[Image.Image, str]]
 Stage = Literal["C1", "C2", "C3", "C4", "C5"]
 Framing = Literal["crop", "whole"]
 Answer = TypeVar("Answer")
-
-# A program gets plain text, but whoever shows it on a page must not get markup from a file's name.
-_NO_MARKUP = str.maketrans("<>", "‹›")
-
-
-def _refused(error: ResNetError) -> gr.Error:
-    """Return the message to a program, in English."""
-    return gr.Error(ENGLISH.error(error).translate(_NO_MARKUP), print_exception=False)
 
 
 class Endpoints:
@@ -71,7 +61,7 @@ class Endpoints:
             gr.Error: What the caller can fix.
         """
         limiter = limiter or self._short
-        with faults_counted(_refused):
+        with faults_counted(refused):
             waiting = limiter.statistics().tasks_waiting
             if waiting >= MOST_WAITING:
                 raise OptionError("The server is busy: {} requests are waiting. Please try again later.", waiting)
@@ -139,7 +129,7 @@ class Endpoints:
                 (observation.overlay(heatmap, view, LARGE_SIDE), heatmap.block.stage)
                 for heatmap in observation.heatmaps(view)
             ]
-            return as_dictionary(observation, view, count), _kept(pictures)
+            return as_dictionary(observation, view, count), pictures_of(pictures)
 
         return await self._answer(work)
 
@@ -180,7 +170,7 @@ class Endpoints:
             ranked = [int(channel) for channel in rank_channels(values, order, count, contributions)]
             facts = [channel_facts(values, channel) for channel in ranked]
             result = {
-                **_origin(observation),
+                **origin_of(observation),
                 "block": trace.blocks[place].name,
                 "shape": list(shape),
                 "order": order,
@@ -206,7 +196,7 @@ class Endpoints:
                 (observation.overlay(trace.heatmap(place, channel), view, STRIP_SIDE), f"channel {channel}")
                 for channel in ranked
             ]
-            return result, _kept(pictures)
+            return result, pictures_of(pictures)
 
         return await self._answer(work)
 
@@ -262,7 +252,7 @@ class Endpoints:
                     (observation.overlay(heatmap, view, STRIP_SIDE), f"{labels[index].name}, {heatmap.block.stage}")
                     for heatmap in heatmaps
                 ]
-            return {**_origin(observation), "method": method, "classes": rows}, _kept(pictures)
+            return {**origin_of(observation), "method": method, "classes": rows}, pictures_of(pictures)
 
         return await self._answer(work)
 
@@ -300,19 +290,19 @@ class Endpoints:
             heatmap = self._explorer.hiding_map(shown, map, place, target)
             hidden = self._explorer.hidden(shown, heatmap, percent, fill)
             result = {
-                **_origin(observation),
+                **origin_of(observation),
                 "map": map,
                 "stage": stage,
                 "class": observation.manifest.labels[target].name,
                 "hidden_share": hidden.share,
                 "probability_before": float(observation.probabilities[target]),
                 "probability_after": float(hidden.probabilities[target]),
-                "predictions_after": _predictions(likeliest(hidden.probabilities, observation.manifest, 5)),
+                "predictions_after": predictions_of(likeliest(hidden.probabilities, observation.manifest, 5)),
             }
             if flag("curves", curves):
                 measured = self._explorer.curves(shown, heatmap, target, fill)
-                result["deletion"] = _curve(measured.deletion)
-                result["insertion"] = _curve(measured.insertion)
+                result["deletion"] = curve_of(measured.deletion)
+                result["insertion"] = curve_of(measured.insertion)
                 result["moved_copies"] = {
                     "hidden_share": TESTED_SHARE,
                     "probability": measured.chance.probability,
@@ -320,7 +310,7 @@ class Endpoints:
                     "hides_more_than": measured.chance.beaten,
                     "verdict": measured.chance.verdict,
                 }
-            return result, _file(store_picture(hidden.picture))
+            return result, file_of(store_picture(hidden.picture))
 
         return await self._answer(work, self._long)
 
@@ -357,11 +347,11 @@ class Endpoints:
                 second = second.named(f"{one.photo_name}, {change} {amount:g}")
             found = similarities(one, second)
             result = {
-                **_origin(one),
+                **origin_of(one),
                 "other": second.photo_name,
                 "change": None if other else {"name": change, "amount": amount},
-                "predictions": _predictions(one.predictions(count)),
-                "other_predictions": _predictions(second.predictions(count)),
+                "predictions": predictions_of(one.predictions(count)),
+                "other_predictions": predictions_of(second.predictions(count)),
                 "stages": [
                     {
                         "name": stage.stage,
@@ -373,7 +363,7 @@ class Endpoints:
                 ],
             }
             figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
-            return result, _file(store_picture(figure.convert("RGB")))
+            return result, file_of(store_picture(figure.convert("RGB")))
 
         return await self._answer(work)
 
@@ -396,7 +386,7 @@ class Endpoints:
             figures: Put a figure of each photo into the ZIP file.
             raw_maps: Put the raw maps of each photo into the ZIP file, as NPZ.
         """
-        with faults_counted(_refused):
+        with faults_counted(refused):
             if not isinstance(photos, list) or not 1 <= len(photos) <= MOST_PHOTOS:
                 received = len(photos) if isinstance(photos, list) else 0
                 raise OptionError("A batch takes 1 to {} photos; received {}.", MOST_PHOTOS, received)
@@ -416,7 +406,7 @@ class Endpoints:
             ) as export:
                 for _ in exported(files, engine, framing, export):
                     pass
-                return export.content(), _file(store_file(export.packed()))
+                return export.content(), file_of(store_file(export.packed()))
 
         return await self._answer(work, self._long)
 
@@ -428,33 +418,6 @@ class Endpoints:
     def _class(observation: Observation, name: Any) -> int:
         wanted = str(name or "").strip()
         return observation.manifest.class_named(wanted) if wanted else observation.likeliest_indices(1)[0]
-
-
-def _file(path: str) -> Any:
-    """Return what tells Gradio's clients that a file can be fetched."""
-    return {"path": path, "orig_name": Path(path).name, "meta": {"_type": "gradio.FileData"}}
-
-
-def _kept(pictures: Pictures) -> list[Result]:
-    """Store pictures as files that the caller can fetch; at the end, when nothing else can fail."""
-    return [{"image": _file(store_picture(picture)), "caption": caption} for picture, caption in pictures]
-
-
-def _origin(observation: Observation) -> Result:
-    return {
-        "image": observation.photo_name,
-        "weights": {"name": observation.manifest.name, "sha256": observation.manifest.sha256},
-        "framing": observation.framing,
-        "notes": [str(note) for note in observation.notes],
-    }
-
-
-def _predictions(predictions: tuple[Prediction, ...]) -> list[Result]:
-    return [prediction_dictionary(prediction) for prediction in predictions]
-
-
-def _curve(curve: Curve) -> Result:
-    return {"area": curve.area, "shares": curve.shares.tolist(), "probabilities": curve.probabilities.tolist()}
 
 
 NAMES = ("classify", "explain", "channels", "evidence", "hold", "compare", "batch")

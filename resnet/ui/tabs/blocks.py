@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from resnet.maps.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, channel_facts, rank_channels
+from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
 from resnet.options import whole_number
 from resnet.output.charts import changes_chart, histogram
@@ -16,17 +17,11 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK
 from resnet.ui.handlers import choice_of
-from resnet.ui.page import (
-    CHOICE_SCRIPT,
-    CLICK,
-    NETWORK,
-    QUICK,
-    Page,
-    drawing_options,
-    setting,
-)
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
+from resnet.ui.view import drawing_options, setting, unfinished
 
 
 class BlocksTab:
@@ -79,16 +74,17 @@ class BlocksTab:
             )
             # What the grid is about: in the browser, so that each event tells it as it was with its channel.
             self.drawn = gr.Textbox(visible=False)
-            self.cell = CellAnswer(page, "blocks", self._asked, [self.stage, self.block], self._of_channel)
-        ordering = [self.stage, self.block, self.order, self.target, self.count]
-        grid_inputs = [page.result, *ordering, *page.drawing]
-        channel_inputs = [page.result, self.stage, self.block, self.channel, *page.drawing]
+            of_block = {"stage": self.stage, "block": self.block}
+            self.cell = CellAnswer(page, "blocks", self._asked, of_block, self._of_channel)
+        ordering = {**of_block, "order": self.order, "target": self.target, "count": self.count}
+        grid = {"shown": page.result, **ordering, **page.drawing}
+        channel = {"shown": page.result, **of_block, "channel": self.channel, **page.drawing}
         channel_outputs = [self.facts, self.cell.large]
         page.on_tab(
             self.tab,
             "blocks",
             self.open,
-            [self.drawn, self.channel, *ordering, *page.drawing],
+            {"drawn": self.drawn, "channel": self.channel, **ordering, **page.drawing},
             [self.drawn, self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
             panel=self.grid,
             follow=self.cell.follow,
@@ -96,31 +92,33 @@ class BlocksTab:
         page.on(
             self.order.change,
             lambda order: gr.update(visible=order == "contribution"),
-            self.order,
+            {"order": self.order},
             self.target,
             queue=False,
             show_progress="hidden",
         )
-        staged = page.on(self.stage.change, self.choose_stage, [page.result, self.stage], self.block, **QUICK)
+        staged = page.on(
+            self.stage.change, self.choose_stage, {"shown": page.result, "stage": self.stage}, self.block, **QUICK
+        )
         # Only an order by contribution to a class that was not asked before needs the network.
         redrawn = page.on_each(
             [staged.then, self.block.change, self.order.change, self.target.change, self.count.change],
             self.redraw_others,
-            [self.drawn, *grid_inputs],
+            {"drawn": self.drawn, **grid},
             [self.drawn, self.changes, self.grid, self.channel],
             **{**QUICK, **NETWORK},
         )
         enlarged, *again = page.on_each(
             [self.channel.change, *(event.then for event in redrawn)],
             self.enlarge,
-            channel_inputs,
+            channel,
             channel_outputs,
             **QUICK,
         )
         restyled = page.on(
-            [control.change for control in page.drawing],  # type: ignore[attr-defined]
+            [control.change for control in page.drawing.values()],
             self.restyle,
-            [page.active, page.result, *ordering, self.channel, *page.drawing],
+            {"active": page.active, "channel": self.channel, **grid},
             [self.changes, self.grid, *channel_outputs],
             **QUICK,
         )
@@ -128,7 +126,7 @@ class BlocksTab:
         for event in (enlarged, *again, restyled):
             self.cell.follow(event)
 
-    def _of_channel(self) -> list[Any]:
+    def _of_channel(self) -> dict[str, Any]:
         """Add the number of the enlarged channel and the facts about it."""
         t = self._page.t
         self.channel = gr.Number(
@@ -141,7 +139,7 @@ class BlocksTab:
             elem_classes="with-result",
         )
         self.facts = html(elem_id="channel-facts")
-        return [self.channel, *self._page.drawing]
+        return {"channel": self.channel, **self._page.drawing}
 
     def open(
         self,
@@ -153,39 +151,39 @@ class BlocksTab:
         order: str,
         target: int | None,
         count: Any,
-        *drawing: Any,
-    ) -> tuple[Any, ...]:
+        **drawing: Any,
+    ) -> Updates:
         """All of the tab for an answer: one pass more the first time."""
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; its channels appear here."))
-            return "", gr.skip(), gr.skip(), "", markup.panel(t("Channels"), waiting), gr.skip(), "", ""
+            nothing = {self.drawn: "", self.changes: "", self.facts: "", self.cell.large: ""}
+            return {**nothing, self.grid: markup.panel(t("Channels"), waiting)}
 
-        def fill() -> tuple[Any, ...]:
+        def fill() -> Updates:
             observation = self._page.observation(shown)
             known = [index for _, index in class_choices(observation.manifest)]
             goal = target if target in known else observation.likeliest_indices(1)[0]
             trace = self._page.explorer.blocks(shown)
             blocks = len(trace.of_stage(stage))
             number = min(int(block or blocks), blocks)
-            changes, grid, first = self.redraw(shown, stage, number, order, goal, count, *drawing)
+            updates = self.redraw(shown, stage, number, order, goal, count, **drawing)
+            first = updates.get(self.channel, channel)
             about_this = _drawn(shown, stage, number, order, goal, count)
             # A channel of the visitor's own choice stays where the tab has only been opened again.
             channels = trace.outputs[self._place(trace, stage, number)].shape[-1]
             if drawn == about_this and channel in range(channels):
                 first = channel
-            return (
-                about_this,
-                setting(target, goal, choices=class_choices(observation.manifest)),
-                _block_slider(blocks, block, number),
-                changes,
-                grid,
-                setting(channel, first),
-                *self.enlarge(shown, stage, number, first, *drawing),
-            )
+            return {
+                **updates,
+                self.drawn: about_this,
+                self.target: setting(target, goal, choices=class_choices(observation.manifest)),
+                self.block: _block_slider(blocks, block, number),
+                self.channel: setting(channel, first),
+                **self.enlarge(shown, stage, number, first, **drawing),
+            }
 
-        filled: tuple[Any, ...] = self._page.or_error(fill)
-        return filled
+        return self._page.or_error(fill)
 
     def choose_stage(self, shown: Shown | None, stage: str) -> Any:
         """The slider's range for a stage; its last block is what the maps show."""
@@ -195,28 +193,40 @@ class BlocksTab:
         return _block_slider(blocks, None, blocks)
 
     def redraw(
-        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any, *drawing: Any
-    ) -> tuple[Any, ...]:
+        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any, **drawing: Any
+    ) -> Updates:
         """Chart and grid for another block or order, and the channel that comes first in it."""
-        if shown is None or block is None or count is None or None in drawing:
-            return gr.skip(), gr.skip(), gr.skip()
+        if shown is None or block is None or count is None or unfinished(**drawing):
+            return {}
 
-        def draw() -> tuple[Any, ...]:
+        def draw() -> Updates:
             trace = self._page.explorer.blocks(shown)
             place = self._place(trace, stage, block)
             channels = self._ranked(shown, trace, place, order, target, count)
-            return self._changes(trace, place), self._grid(shown, trace, place, channels, *drawing), channels[0]
+            return {
+                self.changes: self._changes(trace, place),
+                self.grid: self._grid(shown, trace, place, channels, drawing_options(**drawing)),
+                self.channel: channels[0],
+            }
 
-        drawn: tuple[Any, ...] = self._page.or_error(draw)
-        return drawn
+        return self._page.or_error(draw)
 
-    def redraw_others(self, drawn: str | None, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
+    def redraw_others(
+        self,
+        drawn: str | None,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        **drawing: Any,
+    ) -> Updates:
         """Chart and grid for another block or order, unless `open` has set it, and with it the channel."""
-        stage, block, order, target, count, *_ = inputs
         wanted = "" if shown is None else _drawn(shown, stage, block, order, target, count)
         if drawn == wanted:
-            return (gr.skip(),) * 4
-        return wanted, *self.redraw(shown, *inputs)
+            return {}
+        return {self.drawn: wanted, **self.redraw(shown, stage, block, order, target, count, **drawing)}
 
     def restyle(
         self,
@@ -228,33 +238,34 @@ class BlocksTab:
         target: int | None,
         count: Any,
         channel: Any,
-        *drawing: Any,
-    ) -> tuple[Any, ...]:
+        **drawing: Any,
+    ) -> Updates:
         """The same channels in other colours."""
         if active != "blocks":
-            return (gr.skip(),) * 4
-        changes, grid, _ = self.redraw(shown, stage, block, order, target, count, *drawing)
-        return changes, grid, *self.enlarge(shown, stage, block, channel, *drawing)
+            return {}
+        updates = self.redraw(shown, stage, block, order, target, count, **drawing)
+        updates.pop(self.channel, None)
+        return {**updates, **self.enlarge(shown, stage, block, channel, **drawing)}
 
-    def enlarge(self, shown: Shown | None, stage: str, block: Any, channel: Any, *drawing: Any) -> tuple[Any, Any]:
+    def enlarge(self, shown: Shown | None, stage: str, block: Any, channel: Any, **drawing: Any) -> Updates:
         """One channel: its numbers and its map."""
-        if shown is None or None in (block, channel, *drawing):
-            return gr.skip(), gr.skip()
+        if shown is None or None in (block, channel) or unfinished(**drawing):
+            return {}
 
-        def draw() -> tuple[str, str]:
+        def draw() -> Updates:
             t = self._page.t
             observation, trace = self._page.observation(shown), self._page.explorer.blocks(shown)
             place = self._place(trace, stage, block)
             heatmap = trace.heatmap(place, channel)
             number = trace.of_stage(stage).index(place) + 1
             title = t("{}, block {}, channel {}", stage, number, int(channel))
-            return (
-                self._channel_facts(trace, place, int(channel)),
-                markup.large(t, observation, heatmap, drawing_options(*drawing), t("one channel"), title),
-            )
+            view = drawing_options(**drawing)
+            return {
+                self.facts: self._channel_facts(trace, place, int(channel)),
+                self.cell.large: markup.large(t, observation, heatmap, view, t("one channel"), title),
+            }
 
-        drawn: tuple[str, str] = self._page.or_error(draw)
-        return drawn
+        return self._page.or_error(draw)
 
     @staticmethod
     def _place(trace: BlockTrace, stage: str, block: Any) -> int:
@@ -283,9 +294,9 @@ class BlocksTab:
         hint = t("Norm of what the branch adds, divided by the norm of its shortcut; the chosen block is orange.")
         return markup.panel(t("What each block changes"), chart, hint)
 
-    def _grid(self, shown: Shown, trace: BlockTrace, place: int, channels: list[int], *drawing: Any) -> str:
+    def _grid(self, shown: Shown, trace: BlockTrace, place: int, channels: list[int], view: ViewOptions) -> str:
         t = self._page.t
-        observation, view, block = self._page.observation(shown), drawing_options(*drawing), trace.blocks[place]
+        observation, block = self._page.observation(shown), trace.blocks[place]
         figures = []
         for channel in channels:
             heatmap = trace.heatmap(place, channel)
@@ -313,7 +324,7 @@ class BlocksTab:
         title = t("Channel {} of {}", channel, trace.blocks[place].name)
         return markup.panel(title, f'<div class="beside"><ul>{listed}</ul>{chart}</div>')
 
-    def _asked(self, shown: Shown, stage: str, block: Any, channel: Any, *drawing: Any) -> Asked:  # noqa: ARG002
+    def _asked(self, shown: Shown, stage: str, block: Any, channel: Any, **drawing: Any) -> Asked:  # noqa: ARG002
         observation: Observation = self._page.observation(shown)
         trace = self._page.explorer.blocks(shown)
         return observation, trace.heatmap(self._place(trace, stage, block), channel), self._page.t("one channel"), -1

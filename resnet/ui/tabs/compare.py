@@ -17,9 +17,11 @@ from resnet.output.report import safe_stem
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
+from resnet.ui.events import NETWORK, QUICK
 from resnet.ui.files import store
-from resnet.ui.page import NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, Page, unfinished, view_options
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html, photo_field
+from resnet.ui.view import unfinished, view_options
 
 CHANGE_NAMES = {
     "rotate": "Rotate",
@@ -34,12 +36,12 @@ CHANGE_NAMES = {
 class CompareTab:
     """The tab for two answers side by side."""
 
-    def __init__(self, page: Page, maps_view: list[Any]) -> None:
+    def __init__(self, page: Page, maps_view: dict[str, Any]) -> None:
         """Add the tab to the page that is built.
 
         Args:
             page: The page.
-            maps_view: The controls of the *Maps* tab that say how maps are shown.
+            maps_view: The controls of the *Maps* tab that say how maps are shown, by name.
         """
         self._page = page
         t = page.t
@@ -64,14 +66,15 @@ class CompareTab:
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
             self.result = html(self._waiting(), elem_id="compare-result")
             save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison", elem_classes="with-result")
-            file = gr.DownloadButton(visible="hidden", elem_id="comparison-file")
-        compared = [self.other, self.change, self.amount]
-        inputs = [*compared, page.top_k, *maps_view]
+            compared = {"path": self.other, "change": self.change, "amount": self.amount}
+            everything = {"shown": page.result, **compared, **maps_view}
+            page.downloads(save, self.figure, everything, "comparison-file", **NETWORK)
+        inputs = {**compared, "top_k": page.top_k, **maps_view}
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
         page.on(
             self.change.change,
             lambda change: gr.update(**self.range_of(change)),
-            self.change,
+            {"change": self.change},
             self.amount,
             queue=False,
             show_progress="hidden",
@@ -79,19 +82,17 @@ class CompareTab:
         page.on_each(
             [self.other.change, self.change.change, self.amount.change],
             self.compare,
-            [page.result, *inputs],
-            self.result,
+            {"shown": page.result, **inputs},
+            [self.result],
             **{**QUICK, **NETWORK, "show_progress": "minimal"},
         )
         page.on(
-            [control.change for control in (page.top_k, *page.drawing)],  # type: ignore[attr-defined]
+            [control.change for control in (page.top_k, *page.drawing.values())],
             self.restyle,
-            [page.active, page.result, *inputs],
-            self.result,
+            {"active": page.active, "shown": page.result, **inputs},
+            [self.result],
             **{**QUICK, **NETWORK},
         )
-        saved = page.on(save.click, self.figure, [page.result, *compared, *maps_view], file, **NETWORK)
-        saved.success(None, js=SAVE_SCRIPT % "comparison-file", **PRIVATE)
 
     def range_of(self, change: str) -> dict[str, Any]:
         """The slider for a change: its range, usual amount and unit."""
@@ -107,27 +108,30 @@ class CompareTab:
         t = self._page.t
         return markup.panel(t("Side by side"), markup.empty(t("Choose a photo first.")))
 
-    def compare(self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any, *view: Any) -> Any:
+    def compare(
+        self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any, **view: Any
+    ) -> Updates:
         """Both answers side by side, and how alike their stages are."""
         if shown is None:
-            return self._waiting()
-        if amount is None or top_k is None or unfinished(*view):
-            return gr.skip()
+            return {self.result: self._waiting()}
+        if amount is None or top_k is None or unfinished(**view):
+            return {}
 
         def draw() -> str:
             one = self._page.observation(shown)
             inside = _inside(change, amount)
             _, other = self._page.explorer.observe_other(shown, path, change, inside)
-            return self._side_by_side(one, other, self._names(one, other, path, change, inside), top_k, view)
+            names = self._names(one, other, path, change, inside)
+            return self._side_by_side(one, other, names, top_k, view_options(**view))
 
         try:
-            return draw()
+            return {self.result: draw()}
         except ResNetError as error:
-            return markup.panel(self._page.t("Side by side"), self._page.refused(error))
+            return {self.result: markup.panel(self._page.t("Side by side"), self._page.refused(error))}
 
-    def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> Any:
+    def restyle(self, active: str, **inputs: Any) -> Updates:
         """The same two answers in other colours, or with more classes."""
-        return self.compare(shown, *inputs) if active == "compare" else gr.skip()
+        return self.compare(**inputs) if active == "compare" else {}
 
     def _names(
         self, one: Observation, other: Observation, path: str | None, change: str, amount: float
@@ -138,9 +142,9 @@ class CompareTab:
         return t("before"), t("after: {}, {:g} {}", t(CHANGE_NAMES[change]), amount, t(CHANGES[change].unit))
 
     def _side_by_side(
-        self, one: Observation, other: Observation, names: tuple[str, str], top_k: Any, view: tuple[Any, ...]
+        self, one: Observation, other: Observation, names: tuple[str, str], top_k: Any, options: ViewOptions
     ) -> str:
-        t, options = self._page.t, view_options(*view)
+        t = self._page.t
         scaled = on_shared_scales(one, other, options)
         bars = "".join(
             f"<div><h3>{escape(name)}</h3>{self._photo(found, name)}"
@@ -199,7 +203,7 @@ class CompareTab:
         picture = markup.data_uri(found.overlay(heatmap, view, markup.SMALL_SIDE))
         return f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, view)}'
 
-    def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, *view: Any) -> str:
+    def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, **view: Any) -> str:
         """The comparison as a PNG file."""
         if shown is None:
             raise self._page.fault(self._page.t("There is no result to download yet: choose a photo first."))
@@ -210,10 +214,10 @@ class CompareTab:
             _, other = self._page.explorer.observe_other(shown, path, change, inside)
             if path is None:
                 other = other.named(f"{one.photo_name}, {change} {inside:g}")
-            content = comparison_png(one, other, similarities(one, other), view_options(*view))
+            content = comparison_png(one, other, similarities(one, other), view_options(**view))
             return store(content, f"{safe_stem(one.photo_name)}.comparison.png")
 
-        return str(self._page.or_error(write))
+        return self._page.or_error(write)
 
 
 def _inside(change: str, amount: Any) -> float:

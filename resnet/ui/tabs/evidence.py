@@ -17,9 +17,11 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK
 from resnet.ui.handlers import choice_of
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, Page, drawing_options, setting
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
+from resnet.ui.view import drawing_options, setting, unfinished
 
 
 class EvidenceTab:
@@ -61,8 +63,9 @@ class EvidenceTab:
                 )
             self.chosen = page.browser_value()
             self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
-            shown = [self.classes, self.method, self.scale, self.chosen, *page.drawing]
-            self.cell = CellAnswer(page, "evidence", self._asked, shown, self._pair)
+            matrix = {"classes": self.classes, "method": self.method, "scale": self.scale}
+            large = {**matrix, "chosen": self.chosen, **page.drawing}
+            self.cell = CellAnswer(page, "evidence", self._asked, large, self._pair)
             self.difference = html(elem_id="difference")
             self.matrix = html(
                 markup.panel(
@@ -73,14 +76,17 @@ class EvidenceTab:
                 js_on_load=CHOICE_SCRIPT,
             )
             save = gr.Button(t("Download figure (PNG)"), elem_id="save-evidence", elem_classes="with-result")
-            page.downloads(
-                save,
-                self.figure,
-                [page.result, self.classes, self.method, self.scale, *page.drawing],
-                "evidence-file",
-            )
-        controls = [self.classes, self.method, self.scale, self.one, self.other, self.chosen]
-        inputs = [self.made_for, wanted, page.top_k, *controls, *page.drawing]
+            page.downloads(save, self.figure, {"shown": page.result, **matrix, **page.drawing}, "evidence-file")
+        self._wanted = wanted
+        inputs = {
+            "made_for": self.made_for,
+            "wanted": wanted,
+            "top_k": page.top_k,
+            "one": self.one,
+            "other": self.other,
+            **large,
+        }
+        everything = {"shown": page.result, **inputs}
         outputs = [
             *(self.made_for, self.drawn, wanted, self.classes, self.one, self.other),
             *(self.matrix, self.difference, self.cell.large),
@@ -88,40 +94,34 @@ class EvidenceTab:
         page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
         # Not `input`, which a class that is taken away does not cause.
         changed = page.on(
-            self.classes.change, self.draw_others, [self.drawn, page.result, *inputs], outputs, **{**QUICK, **NETWORK}
+            self.classes.change, self.draw_others, {"drawn": self.drawn, **everything}, outputs, **{**QUICK, **NETWORK}
         )
         redrawn = page.on_each(
             [self.method.change, self.scale.change, self.one.input, self.other.input],
             self.draw,
-            [page.result, *inputs],
+            everything,
             outputs,
             **{**QUICK, **NETWORK},
         )
         restyled = page.on(
-            [control.change for control in page.drawing],  # type: ignore[attr-defined]
+            [control.change for control in page.drawing.values()],
             self.restyle,
-            [page.active, page.result, *inputs],
+            {"active": page.active, **everything},
             outputs,
             **QUICK,
         )
         page.on_event(self.matrix.select, _chosen_map, self.chosen, **CLICK)
-        enlarged = page.on(
-            self.chosen.change,
-            self.enlarge,
-            [page.result, self.classes, self.method, self.scale, self.chosen, *page.drawing],
-            self.cell.large,
-            **QUICK,
-        )
+        enlarged = page.on(self.chosen.change, self.enlarge, {"shown": page.result, **large}, self.cell.large, **QUICK)
         for event in (changed, *redrawn, restyled, enlarged):
             self.cell.follow(event)
 
-    def _pair(self) -> list[Any]:
+    def _pair(self) -> dict[str, Any]:
         """Add the choice of two classes whose difference is shown."""
         t = self._page.t
         with gr.Group(elem_classes="with-result"):
             self.one = gr.Dropdown([], label=t("Why this class …"), elem_id="why")
             self.other = gr.Dropdown([], label=t("… and not this one"), elem_id="why-not")
-        return []
+        return {}
 
     def draw(
         self,
@@ -135,22 +135,25 @@ class EvidenceTab:
         one: int | None,
         other: int | None,
         chosen: tuple[int, int] | None,
-        *drawing: Any,
-    ) -> tuple[Any, ...]:
+        **drawing: Any,
+    ) -> Updates:
         """All of the tab for an answer: of a new one about its likeliest classes, or those that a link names."""
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
-            asked = None if made_for else wanted
-            return "", "", asked, *(gr.skip(),) * 3, markup.panel(t("Class evidence"), waiting), "", ""
-        if None in drawing:
-            return (gr.skip(),) * 9
+            nothing = {self.drawn: "", self.difference: "", self.cell.large: ""}
+            asked = {self.made_for: "", self._wanted: None if made_for else wanted}
+            return {**nothing, **asked, self.matrix: markup.panel(t("Class evidence"), waiting)}
+        if unfinished(**drawing):
+            return {}
         same = made_for == about(shown)
         if same and not classes:
-            nothing = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
-            return gr.skip(), "", *(gr.skip(),) * 2, *(gr.update(choices=[], value=None),) * 2, nothing, "", ""
+            none = gr.update(choices=[], value=None)
+            waiting = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
+            nothing = {self.drawn: "", self.difference: "", self.cell.large: ""}
+            return {**nothing, self.one: none, self.other: none, self.matrix: waiting}
 
-        def fill() -> tuple[Any, ...]:
+        def fill() -> Updates:
             observation = self._page.observation(shown)
             rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, classes or [])
             rows = rows[:MAXIMUM_CLASSES] or observation.likeliest_indices(
@@ -160,41 +163,31 @@ class EvidenceTab:
             options = [(observation.manifest.labels[index].name, index) for index in evidence.classes]
             first = one if one in evidence.classes else evidence.classes[0]
             second = other if other in evidence.classes else evidence.classes[min(1, len(evidence.classes) - 1)]
-            view = drawing_options(*drawing)
+            view = drawing_options(**drawing)
             known = {} if same else {"choices": class_choices(observation.manifest)}
-            return (
-                about(shown),
-                _drawn(shown, rows),
-                still,
-                setting(classes, rows, **known),
-                setting(one, first, choices=options),
-                setting(other, second, choices=options),
-                self._matrix(observation, evidence, method, scale, view),
-                self._difference(observation, evidence, method, first, second, view),
-                self._large(observation, evidence, method, scale, chosen, view),
-            )
+            return {
+                self.made_for: about(shown),
+                self.drawn: _drawn(shown, rows),
+                self._wanted: still,
+                self.classes: setting(classes, rows, **known),
+                self.one: setting(one, first, choices=options),
+                self.other: setting(other, second, choices=options),
+                self.matrix: self._matrix(observation, evidence, method, scale, view),
+                self.difference: self._difference(observation, evidence, method, first, second, view),
+                self.cell.large: self._large(observation, evidence, method, scale, chosen, view),
+            }
 
-        filled: tuple[Any, ...] = self._page.or_error(fill)
-        return filled
+        return self._page.or_error(fill)
 
-    def draw_others(
-        self,
-        drawn: str | None,
-        shown: Shown | None,
-        made_for: str | None,
-        wanted: Any,
-        top_k: Any,
-        classes: Any,
-        *inputs: Any,
-    ) -> tuple[Any, ...]:
+    def draw_others(self, drawn: str | None, shown: Shown | None, classes: list[int] | None, **inputs: Any) -> Updates:
         """Other classes, unless `draw` itself has set them."""
         if shown is not None and drawn == _drawn(shown, classes or []):
-            return (gr.skip(),) * 9
-        return self.draw(shown, made_for, wanted, top_k, classes, *inputs)
+            return {}
+        return self.draw(shown=shown, classes=classes, **inputs)
 
-    def restyle(self, active: str, shown: Shown | None, *inputs: Any) -> tuple[Any, ...]:
+    def restyle(self, active: str, **inputs: Any) -> Updates:
         """The same maps in other colours."""
-        return self.draw(shown, *inputs) if active == "evidence" else (gr.skip(),) * 9
+        return self.draw(**inputs) if active == "evidence" else {}
 
     def enlarge(
         self,
@@ -203,10 +196,10 @@ class EvidenceTab:
         method: str,
         scale: str,
         chosen: tuple[int, int] | None,
-        *drawing: Any,
+        **drawing: Any,
     ) -> Any:
         """One map of the matrix, large."""
-        if shown is None or not classes or None in drawing:
+        if shown is None or not classes or unfinished(**drawing):
             return gr.skip()
         return self._page.or_error(
             lambda: self._large(
@@ -215,17 +208,17 @@ class EvidenceTab:
                 method,
                 scale,
                 chosen,
-                drawing_options(*drawing),
+                drawing_options(**drawing),
             )
         )
 
-    def figure(self, shown: Shown | None, classes: list[int] | None, method: str, scale: str, *drawing: Any) -> str:
+    def figure(self, shown: Shown | None, classes: list[int] | None, method: str, scale: str, **drawing: Any) -> str:
         """The matrix as a PNG file."""
 
         def encode(observation: Observation) -> bytes:
             assert shown is not None  # `Page.file` has seen to it
             evidence = self._page.explorer.evidence(shown, tuple(classes or ()))
-            return evidence_png(observation, evidence, method, scale, drawing_options(*drawing))
+            return evidence_png(observation, evidence, method, scale, drawing_options(**drawing))
 
         return self._page.file(shown, "{}.evidence.png".format, encode)
 
@@ -310,7 +303,7 @@ class EvidenceTab:
         method: str,
         scale: str,
         chosen: tuple[int, int] | None,
-        *drawing: Any,  # noqa: ARG002
+        **drawing: Any,  # noqa: ARG002
     ) -> Asked | None:
         if not classes:
             return None

@@ -8,16 +8,19 @@ from typing import Any
 import gradio as gr
 
 from resnet.errors import ResNetError
+from resnet.maps.curves import LEAST_PROBABILITY, TESTED_SHARE, Chance
 from resnet.maps.evidence import METHOD_NAMES, METHODS
 from resnet.maps.observation import Prediction, likeliest
-from resnet.maps.occlusion import FILLS, LEAST_PROBABILITY, TESTED_SHARE, Chance
+from resnet.maps.occlusion import FILLS
 from resnet.output.charts import curves_chart
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show
-from resnet.ui.page import LONG, NETWORK, PRIVATE, QUICK, Page, setting
+from resnet.ui.events import LONG, NETWORK, PRIVATE, QUICK
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
+from resnet.ui.view import setting
 
 
 class HoldTab:
@@ -67,14 +70,16 @@ class HoldTab:
             self.curves = html(elem_id="curves")
             self.made_for = gr.Textbox(visible=False)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
-        chosen = [self.source, self.stage, self.target, self.percent, self.fill]
-        inputs = [self.made_for, self.measured, wanted, *chosen]
+        self._wanted = wanted
+        map_inputs = {"source": self.source, "stage": self.stage, "target": self.target, "fill": self.fill}
+        inputs = {"made_for": self.made_for, "measured": self.measured, "wanted": wanted, "percent": self.percent}
+        inputs = {**inputs, **map_inputs}
         outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         page.on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
             page.showing_errors(self.hide, outputs, self.result),
-            [page.result, *inputs],
+            {"shown": page.result, **inputs},
             outputs,
             **{**QUICK, **NETWORK},
         )
@@ -90,7 +95,7 @@ class HoldTab:
         page.on(
             noted.then,
             self.measure,
-            [page.result, self.answer, self.source, self.stage, self.target, self.fill],
+            {"shown": page.result, "answer": self.answer, **map_inputs},
             self.curves,
             show_progress="full",
             trigger_mode="always_last",  # of something else, while one is being measured
@@ -113,17 +118,23 @@ class HoldTab:
         target: int | None,
         percent: Any,
         fill: str,
-    ) -> tuple[Any, ...]:
+    ) -> Updates:
         """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names.
 
         Curves of anything but what the tab says now are taken away.
         """
         if shown is None:
-            return "", "", None if made_for else wanted, gr.skip(), self._waiting(), ""
+            return {
+                self.made_for: "",
+                self.answer: "",
+                self._wanted: None if made_for else wanted,
+                self.result: self._waiting(),
+                self.curves: "",
+            }
         if percent is None:  # an emptied field waits for its number
-            return (gr.skip(),) * 6
+            return {}
 
-        def fill_in() -> tuple[Any, ...]:
+        def fill_in() -> Updates:
             observation = self._page.observation(shown)
             chosen = [] if target is None else [target]
             rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, chosen)
@@ -134,17 +145,18 @@ class HoldTab:
                 result = self._result(shown, source, stage, goal, percent, fill)
             except ResNetError as error:  # such as a flat map; the curves may be right all the same
                 result = self._page.refused(error)
-            return (
-                about(shown),
-                _answer(shown),
-                still,
-                setting(target, goal, **known),
-                result,
-                "" if measured and measured != f"{_answer(shown)} {source} {stage} {goal} {fill}" else gr.skip(),
-            )
+            updates = {
+                self.made_for: about(shown),
+                self.answer: _answer(shown),
+                self._wanted: still,
+                self.target: setting(target, goal, **known),
+                self.result: result,
+            }
+            if measured and measured != f"{_answer(shown)} {source} {stage} {goal} {fill}":
+                updates[self.curves] = ""
+            return updates
 
-        filled: tuple[Any, ...] = self._page.or_error(fill_in)
-        return filled
+        return self._page.or_error(fill_in)
 
     def _result(self, shown: Shown, source: str, stage: str, target: int, percent: Any, fill: str) -> str:
         t = self._page.t

@@ -14,11 +14,12 @@ from PIL import ImageOps
 from resnet.output.export import MOST_PHOTOS, Answer
 from resnet.service.many import exported, temporary_export
 from resnet.ui import markup
+from resnet.ui.events import LONG, PRIVATE
 from resnet.ui.files import store_file
-from resnet.ui.handlers import checked, faults_counted
-from resnet.ui.page import LONG, PRIVATE, Page, view_options
+from resnet.ui.handlers import faults_counted
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
-from resnet.ui.signed import verify
+from resnet.ui.view import view_options
 
 SIDE = 72
 BETWEEN_LOOKS = 1.0
@@ -56,12 +57,12 @@ element.addEventListener("click", (event) => {
 class ManyTab:
     """The tab for a batch."""
 
-    def __init__(self, page: Page, maps_view: list[Any], framing: gr.Radio) -> None:
+    def __init__(self, page: Page, maps_view: dict[str, Any], framing: gr.Radio) -> None:
         """Add the tab to the page that is built.
 
         Args:
             page: The page.
-            maps_view: The controls of the *Maps* tab that say how figures show maps.
+            maps_view: The controls of the *Maps* tab that say how figures show maps, by name.
             framing: What the network sees.
         """
         self._page = page
@@ -93,28 +94,32 @@ class ManyTab:
         page.opened(self.tab, "many")
         self._start, self._stop = start, stop
         self._batches: LRUCache[str, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
-        self._inputs = [framing, page.top_k, self.figures, self.maps, *maps_view]
+        self._inputs = {
+            "framing": framing,
+            "top_k": page.top_k,
+            "figures": self.figures,
+            "maps": self.maps,
+            **maps_view,
+        }
 
     def connect(self, weights: gr.Textbox) -> None:
         """Connect the buttons to the visitor's choice of weights, which belongs to a later tab."""
         switch: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
         self._start.click(self._begin, None, self._stop, **switch)
-        inputs = [self.files, weights, *self._inputs]
+        inputs = {"files": self.files, "weights": weights, **self._inputs}
 
-        def run(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+        def run(request: gr.Request, *values: Any) -> Iterator[Updates]:
             batch = str(request.session_hash)
             self._batches.setdefault(batch, False)
             try:
                 with faults_counted(self._page.refusal):
-                    given = list(map(checked, inputs, values))
-                    given[1] = verify(given[1])
-                    yield from self.run(batch, *given)
+                    yield from self.run(batch, **self._page.read(inputs, values))
             finally:
                 self._batches.pop(batch, None)
 
         running = self._start.click(
             run,
-            inputs,
+            list(inputs.values()),
             [self.progress, self.table, self.download],
             show_progress="hidden",
             preprocess=False,
@@ -143,8 +148,8 @@ class ManyTab:
         top_k: Any,
         figures: bool,
         maps: bool,
-        *view: Any,
-    ) -> Iterator[tuple[Any, ...]]:
+        **view: Any,
+    ) -> Iterator[Updates]:
         """Answer photo by photo; the table grows, and at the end, or when it is stopped, everything is one file.
 
         Args:
@@ -164,7 +169,7 @@ class ManyTab:
             if len(files) > MOST_PHOTOS:
                 raise self._page.fault(t("At most {} photos at a time; received {}.", MOST_PHOTOS, len(files)))
             engine = self._page.explorer.provider.engine(weights)
-            options = view_options(*view)
+            options = view_options(**view)
             with temporary_export(
                 engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
             ) as export:
@@ -175,7 +180,11 @@ class ManyTab:
                     if len(rows) > SHORT and time.monotonic() < next_look:
                         continue
                     next_look = time.monotonic() + BETWEEN_LOOKS
-                    yield self._progress(len(rows), len(files)), self._table(rows), gr.update(visible=False)
+                    yield {
+                        self.progress: self._progress(len(rows), len(files)),
+                        self.table: self._table(rows),
+                        self.download: gr.update(visible=False),
+                    }
                 kept = store_file(export.packed())
         finally:
             self._batches.pop(batch, None)
@@ -184,7 +193,11 @@ class ManyTab:
             done = markup.message(t("Stopped before the first photo."))
         elif len(rows) < len(files):
             done = markup.message(t("Stopped after {} of {} photos; the ZIP file holds these.", len(rows), len(files)))
-        yield done, self._table(rows), gr.update(visible=bool(rows), value=kept)
+        yield {
+            self.progress: done,
+            self.table: self._table(rows),
+            self.download: gr.update(visible=bool(rows), value=kept),
+        }
 
     def _progress(self, done: int, all_photos: int) -> str:
         words = escape(self._page.t("{} of {} photos", done, all_photos))

@@ -12,9 +12,11 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, QUICK
 from resnet.ui.handlers import choice_of
-from resnet.ui.page import CHOICE_SCRIPT, CLICK, QUICK, Page, or_initial, unfinished, view_options
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
+from resnet.ui.view import or_initial, unfinished, view_options
 
 WAITING = "The first answer comes as soon as the weights are loaded."
 """Said by outlines while a page is new."""
@@ -34,23 +36,17 @@ class MapsTab:
                 js_on_load=CHOICE_SCRIPT,
             )
             self.stage = gr.Textbox(STAGE_NAMES[-1], visible=False)
-            self.cell = CellAnswer(page, "maps", self._asked, [self.stage], self._controls)
+            self.cell = CellAnswer(page, "maps", self._asked, {"stage": self.stage}, self._controls)
             with gr.Row(elem_classes="with-result"):
                 figure = gr.Button(t("Download figure (PNG)"), elem_id="save-figure")
                 data = gr.Button(t("Download data (JSON)"), elem_id="save-data")
-            everything = [page.result, page.top_k, *self.view]
+            everything = {"shown": page.result, "top_k": page.top_k, **self.view}
             page.downloads(figure, self.figure, everything, "figure-file")
             page.downloads(data, self.data, everything, "data-file")
         restyled = page.on_each(
-            [control.change for control in self.view],
-            self.restyle,
-            [page.result, self.stage, *self.view],
-            [self.strip, self.cell.large],
-            **QUICK,
+            [control.change for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
         )
-        enlarged = page.on(
-            self.stage.change, self.enlarge, [page.result, self.stage, *self.view], self.cell.large, **QUICK
-        )
+        enlarged = page.on(self.stage.change, self.enlarge, self.inputs, self.cell.large, **QUICK)
         page.on_event(self.strip.select, _chosen_stage, self.stage, **CLICK)
         for event in (*restyled, enlarged):
             self.cell.follow(event)
@@ -59,17 +55,17 @@ class MapsTab:
         self.cell.follow(page.on(opened.then, again, self.inputs, self.outputs, **QUICK))
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> dict[str, Any]:
         """Of `show`."""
-        return [self._page.result, self.stage, *self.view]
+        return {"shown": self._page.result, "stage": self.stage, **self.view}
 
     @property
     def outputs(self) -> list[Any]:
         """Of `show`."""
         return [self.strip, self.cell.large]
 
-    def _controls(self) -> list[Any]:
-        """Add the view, in the order of `page.view_options`; the drawing controls stand beside the photo."""
+    def _controls(self) -> dict[str, Any]:
+        """Add the controls of the view, by the names of `page.view_options`; those for drawing are in the column."""
         page, t = self._page, self._page.t
         with gr.Row(elem_id="view", elem_classes="with-result"):
             aggregation = gr.Dropdown(
@@ -103,82 +99,85 @@ class MapsTab:
                 elem_id="scale",
                 min_width=190,
             )
+        self.view = {"aggregation": aggregation, "channel": channel, "scale": scale, **page.drawing}
         page.on(
-            aggregation.change, _useful_controls, aggregation, [channel, scale], queue=False, show_progress="hidden"
+            aggregation.change,
+            self._useful_controls,
+            {"aggregation": aggregation},
+            [channel, scale],
+            queue=False,
+            show_progress="hidden",
         )
-        colormap, opacity, smooth = self._page.drawing
-        self.aggregation, self.channel, self.scale = aggregation, channel, scale
-        self.view: list[Any] = [aggregation, channel, colormap, scale, opacity, smooth]
         return self.view
 
-    def show(self, shown: Shown | None, stage: str, *view: Any) -> tuple[str, str]:
+    def _useful_controls(self, aggregation: str) -> Updates:
+        """Show only the controls that have an effect on such a map."""
+        return {
+            self.view["channel"]: gr.update(visible=aggregation == "channel"),
+            self.view["scale"]: gr.update(visible=aggregation != "pca"),
+        }
+
+    def show(self, shown: Shown | None, stage: str, **view: Any) -> Updates:
         """Strip and enlarged map of an answer."""
         t = self._page.t
         # A number that is just being typed must not keep the former photo's maps.
-        view = tuple(or_initial(value, control) for value, control in zip(view, self.view, strict=True))
+        view = {name: or_initial(value, self.view[name]) for name, value in view.items()}
         if shown is None:
             waiting = markup.empty(t("The five maps appear here."))
-            return markup.panel(t("Feature maps C1 to C5"), waiting), ""
+            return {self.strip: markup.panel(t("Feature maps C1 to C5"), waiting), self.cell.large: ""}
 
-        def draw() -> tuple[str, str]:
-            observation, options = self._page.observation(shown), view_options(*view)
+        def draw() -> Updates:
+            observation, options = self._page.observation(shown), view_options(**view)
             heatmaps, name = observation.heatmaps(options), markup.map_name(t, options)
-            return (
-                markup.panel(
-                    t("Feature maps C1 to C5"),
-                    markup.strip(t, observation, heatmaps, options, name, stage),
-                    t("{}. Click a map to enlarge it.", name[:1].upper() + name[1:]),
-                ),
-                markup.large(t, observation, heatmaps[STAGE_NAMES.index(stage)], options, name),
+            strip = markup.panel(
+                t("Feature maps C1 to C5"),
+                markup.strip(t, observation, heatmaps, options, name, stage),
+                t("{}. Click a map to enlarge it.", name[:1].upper() + name[1:]),
             )
+            large = markup.large(t, observation, heatmaps[STAGE_NAMES.index(stage)], options, name)
+            return {self.strip: strip, self.cell.large: large}
 
-        drawn: tuple[str, str] = self._page.or_error(draw)
-        return drawn
+        return self._page.or_error(draw)
 
-    def restyle(self, shown: Shown | None, stage: str, *view: Any) -> tuple[Any, ...]:
+    def restyle(self, shown: Shown | None, stage: str, **view: Any) -> Updates:
         """Another view of the same answer, without the network."""
-        if shown is None or unfinished(*view):
-            return gr.skip(), gr.skip()
-        return self.show(shown, stage, *view)
+        if shown is None or unfinished(**view):
+            return {}
+        return self.show(shown, stage, **view)
 
-    def enlarge(self, shown: Shown | None, stage: str, *view: Any) -> Any:
+    def enlarge(self, shown: Shown | None, stage: str, **view: Any) -> Any:
         """Another stage enlarged."""
         if shown is None:
             return gr.skip()
 
         def draw() -> str:
-            observation, options = self._page.observation(shown), view_options(*view)
+            observation, options = self._page.observation(shown), view_options(**view)
             heatmap = observation.heatmaps(options)[STAGE_NAMES.index(stage)]
             return markup.large(self._page.t, observation, heatmap, options, markup.map_name(self._page.t, options))
 
         return self._page.or_error(draw)
 
-    def _asked(self, shown: Shown, stage: str, *view: Any) -> Asked:
-        observation, options = self._page.observation(shown), view_options(*view)
+    def _asked(self, shown: Shown, stage: str, **view: Any) -> Asked:
+        observation, options = self._page.observation(shown), view_options(**view)
         heatmap = observation.heatmaps(options)[STAGE_NAMES.index(stage)]
         likeliest = observation.predictions(1)[0].index
         return observation, heatmap, markup.map_name(self._page.t, options), likeliest
 
-    def figure(self, shown: Shown | None, top_k: Any, *view: Any) -> str:
+    def figure(self, shown: Shown | None, top_k: Any, **view: Any) -> str:
         """The answer as a PNG file."""
         return self._page.file(
-            shown, "{}.figure.png".format, lambda found: figure_png(found, view_options(*view), top_k)
+            shown, "{}.figure.png".format, lambda found: figure_png(found, view_options(**view), top_k)
         )
 
-    def data(self, shown: Shown | None, top_k: Any, *view: Any) -> str:
+    def data(self, shown: Shown | None, top_k: Any, **view: Any) -> str:
         """The answer as a JSON file."""
         return self._page.file(
             shown,
             "{}.json".format,
             lambda found: json.dumps(
-                as_dictionary(found, view_options(*view), top_k), indent=2, ensure_ascii=False
+                as_dictionary(found, view_options(**view), top_k), indent=2, ensure_ascii=False
             ).encode(),
         )
-
-
-def _useful_controls(aggregation: str) -> tuple[Any, Any]:
-    """Show only the controls that have an effect on such a map."""
-    return gr.update(visible=aggregation == "channel"), gr.update(visible=aggregation != "pca")
 
 
 def _chosen_stage(event: gr.EventData) -> str:

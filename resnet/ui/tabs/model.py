@@ -19,7 +19,7 @@ from resnet.stages import (
     stage_table,
 )
 from resnet.ui import markup
-from resnet.ui.page import Page
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 
 CHOICE_NAMES = {
@@ -80,23 +80,24 @@ class ModelTab:
             "show_progress_on": self.description,
         }
         described = [self.description, self.classes]
-        page.on(page.opened(self.tab, "model").then, self.describe, self.chosen, described)
+        page.on(page.opened(self.tab, "model").then, self.describe, {"choice": self.chosen}, described)
         chosen = page.on(
             self.weights.input,
             self.choose,
-            [self.weights, self.chosen],
+            {"wanted": self.weights, "current": self.chosen},
             [self.weights, self.chosen, self.message],
             trigger_mode="multiple",  # another choice while one is being downloaded
             **self.loading,
         )
-        page.on(chosen.then, self.describe, self.chosen, described)
+        page.on(chosen.then, self.describe, {"choice": self.chosen}, described)
 
-    def choose(self, wanted: str, current: str) -> tuple[str, str, str]:
+    def choose(self, wanted: str, current: str) -> Updates:
         """Load other weights; if they cannot be loaded, say so and stay with those of before."""
         if error := self.refusal(wanted):
             self._page.warn(self._page.t.error(error))  # also if other weights have been chosen since
-            return current, current, self._page.refused(error)
-        return wanted, wanted, ""  # both, so that a former choice that fails later does not set it back
+            return {self.weights: current, self.chosen: current, self.message: self._page.refused(error)}
+        # Both, so that a former choice that fails later does not set it back.
+        return {self.weights: wanted, self.chosen: wanted, self.message: ""}
 
     def refusal(self, wanted: str) -> ResNetError | None:
         """Load weights; return what stopped it, or None."""
@@ -106,14 +107,15 @@ class ModelTab:
             return error
         return None
 
-    def describe(self, choice: str) -> tuple[str, str]:
+    def describe(self, choice: str) -> Updates:
         """Everything about the weights of a choice."""
         try:
             manifest = self._page.explorer.provider.engine(choice).manifest
         except ResNetError as error:
-            return self._page.refused(error), ""
+            return {self.description: self._page.refused(error), self.classes: ""}
         reason = REASONS[self._page.explorer.provider.status.reason] if choice == SERVER else ""
-        return self._manifest(manifest, reason) + self._stages(manifest) + self._cache(), self._classes(manifest)
+        about = self._manifest(manifest, reason) + self._stages(manifest) + self._cache()
+        return {self.description: about, self.classes: self._classes(manifest)}
 
     def _manifest(self, manifest: Manifest, reason: str) -> str:
         t = self._page.t

@@ -1,0 +1,58 @@
+"""Options of events, and the scripts that report and save in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resnet.network.batching import MOST_TOGETHER
+
+NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
+"""Events that may run the network: as many at once as can share a forward pass."""
+
+LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 2}
+"""Events of many passes: between two of their passes those of other visitors get their turn."""
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {
+    "concurrency_limit": 4,
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+}
+"""Events that only draw."""
+
+CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
+"""Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
+
+CHOICE_SCRIPT = """
+let chosen = null;
+const mark = () => {
+  for (const radio of element.querySelectorAll("[role=radio]")) {
+    radio.setAttribute("aria-checked", radio.dataset.choice === chosen);
+    radio.tabIndex = radio.dataset.choice === chosen ? 0 : -1;
+  }
+};
+// What comes from the server may have been drawn before the last choice.
+watch("value", () => chosen && mark());
+const choose = (button) => {
+  if (button.role === "radio") {
+    chosen = button.dataset.choice;
+    mark();
+    button.focus();
+  }
+  trigger("select", { choice: button.dataset.choice, at: performance.now() });
+};
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-choice]");
+  if (button) choose(button);
+});
+const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+element.addEventListener("keydown", (event) => {
+  const radios = [...element.querySelectorAll("[role=radio]")], place = radios.indexOf(event.target);
+  if (place < 0 || !steps[event.key]) return;
+  event.preventDefault();
+  choose(radios[(place + steps[event.key] + radios.length) % radios.length]);
+});
+"""
+"""Buttons inside our HTML report which one was chosen; those of a radio group are one stop of the keyboard."""
+
+SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"
