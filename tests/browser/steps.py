@@ -41,6 +41,14 @@ def clear(page):
     expect(page.locator("#message")).to_contain_text("Choose a photo to begin.")
 
 
+def settle(page):
+    """Wait until earlier requests are answered: of one page they are answered in order, this one after them."""
+    bars = page.locator("#classes li")
+    to_one = bars.count() != 1
+    slide(page, "#top-k", "Home" if to_one else "End")
+    expect(bars).to_have_count(1 if to_one else 20)
+
+
 def saved(waiting):
     return json.loads(waiting.value.path().read_text(encoding="utf-8"))
 
@@ -80,12 +88,21 @@ class Late:
     """Holds back one call of a function, until it is let go."""
 
     def __init__(self, function, number):
-        self.begun, self.go = threading.Event(), threading.Event()
+        self.begun, self._go, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._function, self._left = function, number
 
     def __call__(self, *arguments, **options):
         self._left -= 1
         if self._left == 0:
             self.begun.set()
-            assert self.go.wait(60)
+            assert self._go.wait(60)
+            try:
+                return self._function(*arguments, **options)
+            finally:
+                self._ended.set()
         return self._function(*arguments, **options)
+
+    def let_go(self):
+        """Let the call go on, and wait for its end."""
+        self._go.set()
+        assert self._ended.wait(60)

@@ -7,77 +7,83 @@ from playwright.sync_api import expect
 from resnet.errors import OptionError
 from resnet.service import explorer
 from resnet.service.explorer import Explorer
-from tests.browser.steps import EXAMPLES, Late, choose, open_tab, slide, upload
+from tests.browser.steps import EXAMPLES, Late, choose, open_tab, shown, slide, upload
 
 
-def test_what_is_hidden_changes_the_answer(answered):
-    open_tab(answered, "Does it hold?")
-    result = answered.locator("#hold-result")
-    expect(result).to_contain_text(re.compile(r"“espresso”: [\d.]+% before, [\d.]+% with 20% hidden"))
-    expect(result.locator(".bars")).to_have_count(2)
-    slide(answered, "#hold-percent", "Home")
-    expect(result).to_contain_text("with 0% hidden")
-    before, after = re.search(r"([\d.]+)% before, ([\d.]+)% with", result.inner_text()).groups()
-    assert before == after
-    choose(answered, "#hold-class", "goldfish")
-    expect(result).to_contain_text("“goldfish”")
-    late = []  # what the browser sends aside from the queue comes last
-    answered.route("**/run/predict*", lambda route: late.append(route))
-    choose(answered, "#hold-class", "espresso")
-    expect(result).to_contain_text("“espresso”")
+def test_does_it_hold(page, monkeypatch, subtests):
+    open_tab(page, "Does it hold?")
+    result, curves = page.locator("#hold-result"), page.locator("#curves")
+    measure = page.get_by_role("button", name=re.compile("^Measure"))
 
-    answered.get_by_role("button", name="Measure deletion and insertion curves").click()
-    curves = answered.locator("#curves")
-    expect(curves).to_contain_text("processing")
-    for request in late:
-        request.continue_()
-    answered.unroute("**/run/predict*")
-    expect(curves).to_contain_text("Area under", timeout=60_000)
-    expect(curves).to_contain_text(re.compile(r"deletion curve: 0\.\d+ \(lower is better\)"))
-    expect(curves).to_contain_text(re.compile("The map (holds|cannot be told from chance) here.* moved copies of it"))
+    with subtests.test("a part is hidden"):
+        expect(result).to_contain_text(re.compile(r"“espresso”: [\d.]+% before, [\d.]+% with 20% hidden"))
+        expect(result.locator(".bars")).to_have_count(2)
+        slide(page, "#hold-percent", "Home")
+        expect(result).to_contain_text("with 0% hidden")
+        before, after = re.search(r"([\d.]+)% before, ([\d.]+)% with", result.inner_text()).groups()
+        assert before == after
 
-    slide(answered, "#hold-percent", "End")
-    expect(result).to_contain_text("with 100% hidden")
-    expect(curves).to_contain_text("Area under")
-    choose(answered, "#hold-class", "goldfish")
-    expect(curves).not_to_contain_text("Area under")
+    with subtests.test("curves are of what the controls say when they are asked for"):
+        choose(page, "#hold-class", "goldfish")
+        expect(result).to_contain_text("“goldfish”")
+        late = []  # what the browser sends aside from the queue comes last
+        page.route("**/run/predict*", lambda route: late.append(route))
+        choose(page, "#hold-class", "espresso")
+        expect(result).to_contain_text("“espresso”")
+        measure.click()
+        expect(curves).to_contain_text("processing")
+        for request in late:
+            request.continue_()
+        page.unroute("**/run/predict*")
+        expect(curves).to_contain_text("Area under", timeout=60_000)
+        expect(curves).to_contain_text(re.compile(r"deletion curve: 0\.\d+ \(lower is better\)"))
+        verdict = re.compile("The map (holds|cannot be told from chance) here.* moved copies of it")
+        expect(curves).to_contain_text(verdict)
 
-    # Measured already; they are of what the network saw then.
-    choose(answered, "#hold-class", "espresso")
-    answered.get_by_role("button", name="Measure deletion and insertion curves").click()
-    expect(curves).to_contain_text("Area under")
-    answered.get_by_label("Whole photo").check()
-    expect(answered.locator("#message")).to_contain_text("seen at 192×128 px")
-    expect(curves).not_to_contain_text("Area under")
+    with subtests.test("curves of anything else are taken away"):
+        slide(page, "#hold-percent", "End")
+        expect(result).to_contain_text("with 100% hidden")
+        expect(curves).to_contain_text("Area under")
+        choose(page, "#hold-class", "goldfish")
+        expect(curves).not_to_contain_text("Area under")
+        # Measured already; they are of what the network saw then.
+        choose(page, "#hold-class", "espresso")
+        measure.click()
+        expect(curves).to_contain_text("Area under")
+        page.get_by_label("Whole photo").check()
+        expect(page.locator("#message")).to_contain_text("seen at 192×128 px")
+        expect(curves).not_to_contain_text("Area under")
 
+    with subtests.test("another measurement can be asked for while one is under way"):
+        late = Late(explorer.measure_curves, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(explorer, "measure_curves", late)
+            choose(page, "#hold-class", "boa constrictor")
+            expect(result).to_contain_text("“boa constrictor”")
+            measure.click()
+            assert late.begun.wait(60)
+            choose(page, "#hold-class", "espresso")
+            expect(result).to_contain_text("“espresso”")
+            measure.click()
+            late.let_go()
+            chart = curves.locator(".panel svg")
+            about = "Deletion and insertion curves of espresso"
+            expect(chart).to_have_attribute("aria-label", about, timeout=120_000)
 
-def test_another_measurement_can_be_asked_while_one_is_under_way(answered, monkeypatch):
-    late = Late(explorer.measure_curves, 1)
-    monkeypatch.setattr(explorer, "measure_curves", late)
-    open_tab(answered, "Does it hold?")
-    result, measure = answered.locator("#hold-result"), answered.get_by_role("button", name=re.compile("^Measure"))
-    choose(answered, "#hold-class", "boa constrictor")
-    expect(result).to_contain_text("“boa constrictor”")
-    measure.click()
-    assert late.begun.wait(60)
-    choose(answered, "#hold-class", "espresso")
-    expect(result).to_contain_text("“espresso”")
-    measure.click()
-    answered.wait_for_timeout(500)
-    late.go.set()
-    chart = answered.locator("#curves .panel svg")
-    expect(chart).to_have_attribute("aria-label", "Deletion and insertion curves of espresso", timeout=120_000)
+    with subtests.test("a number that is being typed keeps nothing of a former photo"):
+        page.locator("#hold-percent input[type=number]").fill("")
+        upload(page, EXAMPLES / "rocket.jpg")
+        shown(page, "rocket.jpg")
+        expect(result).not_to_contain_text("“espresso”")
+        expect(result).to_contain_text("with 20% hidden")
 
+    with subtests.test("a flat map leaves no former answer beside it"):
+        former = re.search("“.+?”", result.inner_text()).group()
 
-def test_a_flat_map_leaves_no_former_answer_beside_it(answered, monkeypatch):
-    open_tab(answered, "Does it hold?")
-    result = answered.locator("#hold-result")
-    expect(result).to_contain_text("“espresso”")
+        def flat(*_):
+            raise OptionError("This map of {} is flat: no part of it is hotter than another.", "C5")
 
-    def flat(*_):
-        raise OptionError("This map of {} is flat: no part of it is hotter than another.", "C5")
-
-    monkeypatch.setattr(Explorer, "hiding_map", flat)
-    upload(answered, EXAMPLES / "cat.jpg")
-    expect(result.locator("[role=alert]")).to_contain_text("This map of C5 is flat")
-    expect(result).not_to_contain_text("“espresso”")
+        monkeypatch.setattr(Explorer, "hiding_map", flat)
+        upload(page, EXAMPLES / "cat.jpg")
+        expect(result.locator("[role=alert]")).to_contain_text("This map of C5 is flat")
+        expect(result).not_to_contain_text(former)
