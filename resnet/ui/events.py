@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import gradio as gr
+
 from resnet.network.batching import MOST_TOGETHER
 
 NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": MOST_TOGETHER}
@@ -22,6 +24,16 @@ QUICK: dict[str, Any] = {
 
 CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 """Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
+
+
+def change_of(control: Any) -> Any:
+    """Return the event of a control whose value a visitor has changed.
+
+    Of sliders it is not `change`: where a number field is emptied and filled again while a request is under way, Gradio
+    fires that for ever (gradio-app/gradio#12346).
+    """
+    return control.input if isinstance(control, gr.Slider) else control.change
+
 
 CHOICE_SCRIPT = """
 let chosen = null;

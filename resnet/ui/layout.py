@@ -172,7 +172,7 @@ class Layout:
         shown = page.on(answer.then, self._show, everything, [classes, *self.maps.outputs], **QUICK)
         page.after_answer(shown)
         of_answer = {"shown": page.result, "top_k": page.top_k}
-        page.on(page.top_k.change, self.column.classes, of_answer, classes, **QUICK)
+        page.on(page.top_k.input, self.column.classes, of_answer, classes, **QUICK)
 
         page.active.change(None, page.active, None, js=_TAB_SCRIPT, **PRIVATE)
         self.links = Links(demo, page, self)

@@ -16,7 +16,6 @@ from resnet.network.archives import check_keras, check_npz, parameters_of
 from resnet.network.manifest import file_sha256, read_manifest
 from resnet.network.sources import BUNDLED
 from resnet.network.weights import network_of, read_arrays
-from resnet.stages import DEPTHS
 from resnet.text import is_printable
 
 MEGABYTES = 1_000_000
@@ -48,7 +47,7 @@ def refused(manifest, sentence):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("depth", sorted(DEPTHS))
+@pytest.mark.parametrize("depth", [50, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (101, 152))])
 def test_the_count_of_numbers_is_that_of_the_network(depth):
     manifest = dataclasses.replace(read_manifest(BUNDLED), depth=depth)
     assert parameters_of(manifest) == network_of(manifest).count_params()
@@ -152,6 +151,7 @@ def test_keras_files_that_name_other_files_are_refused(tmp_path, manifest, kind)
     refused(manifest("far.weights.h5"), "another file")
 
 
+@pytest.mark.slow
 def test_a_keras_file_of_the_network_passes(tmp_path, manifest):
     source = read_manifest(BUNDLED)
     model = network_of(source)

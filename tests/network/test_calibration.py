@@ -63,6 +63,7 @@ def pair():
     return Engine(plain, arrays), Engine(dataclasses.replace(plain, temperature=0.5), arrays), arrays
 
 
+@pytest.mark.slow
 def test_it_changes_probabilities_alone(pair, tmp_path):
     plain, warm, arrays = pair
     pixels = np.random.default_rng(2).uniform(-100, 100, (2, 64, 64, 3)).astype(np.float32)
@@ -94,6 +95,7 @@ def test_a_manifest_without_it_means_one_and_keeps_none(tmp_path, manifest):  # 
     assert dataclasses.replace(found, temperature=0.8).to_json()["temperature"] == 0.8
 
 
+@pytest.mark.slow
 def test_evaluate_fits_measures_and_records_it(tmp_path, make_photo, capsys):
     for name in read_manifest(BUNDLED).to_json()["file"], "classes.txt", "manifest.json":
         (tmp_path / "weights").mkdir(exist_ok=True)

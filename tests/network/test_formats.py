@@ -26,6 +26,7 @@ def saved(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_saved_model_answers_like_the_engine(saved, engine):
     served = tf.saved_model.load(str(saved / "1"))
     photos = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
@@ -42,12 +43,14 @@ def test_a_saved_model_answers_like_the_engine(saved, engine):
         np.testing.assert_allclose(stages[stage], expected.maps[stage], atol=1e-3, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_its_signature_takes_pictures_of_any_size(saved):
     served = tf.saved_model.load(str(saved / "1"))
     stages = served.signatures["stages"](image=tf.zeros((1, 96, 160, 3), tf.uint8))
     assert tuple(stages["C5"].shape) == (1, 3, 5, 2048)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 1), (64, 3), (1, 1, 64, 64, 3)], ids=str)
 def test_a_picture_of_another_shape_is_an_error_and_not_the_end_of_the_process(saved, shape):
     served = tf.saved_model.load(str(saved / "1"))
@@ -56,6 +59,7 @@ def test_a_picture_of_another_shape_is_an_error_and_not_the_end_of_the_process(s
             served.signatures[signature](image=tf.zeros(shape, tf.uint8))
 
 
+@pytest.mark.slow
 def test_classes_and_manifest_lie_where_tensorflow_serving_keeps_extras(saved, engine):
     extra = saved / "1" / "assets.extra"
     lines = (extra / "classes.txt").read_text().splitlines()

@@ -83,6 +83,7 @@ def test_cached_file_is_moved_exactly_once_and_again_when_its_copy_is_damaged(ca
     assert copy.stat().st_size == whole
 
 
+@pytest.mark.slow
 def test_a_read_only_home_serves_from_memory(cached, monkeypatch):
     def refuse(*arguments, **options):
         raise OSError(30, "Read-only file system")
@@ -167,6 +168,7 @@ def test_a_download_that_breaks_off_is_refused(mirror):
         load_imagenet()
 
 
+@pytest.mark.slow
 def test_a_download_is_verified_and_used(mirror, legacy_file, monkeypatch, capsys):
     shutil.copy(legacy_file, mirror)
     digest = hashlib.md5(legacy_file.read_bytes(), usedforsecurity=False).hexdigest()

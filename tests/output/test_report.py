@@ -35,8 +35,9 @@ def test_json_holds_what_is_promised(observation):
     assert result["map"] == "L2 norm of the channels"
 
 
-@pytest.mark.parametrize("aggregation", ["mean", "pca", "channel"])
-@pytest.mark.parametrize("size", [(300, 60), (60, 300), (100, 100)], ids=str)
+@pytest.mark.parametrize(
+    ("aggregation", "size"), [("mean", (300, 60)), ("pca", (60, 300)), ("channel", (100, 100))], ids=str
+)
 def test_figure_is_drawn_for_every_shape_and_map(engine, aggregation, size):
     observation = observe(read_photo(Image.linear_gradient("L").resize(size), "photo"), engine)
     content = figure_png(observation, ViewOptions(aggregation, channel=300), 20, dpi=50)

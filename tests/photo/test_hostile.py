@@ -114,6 +114,7 @@ def test_values_at_the_ends_of_the_range_keep_their_order():
     assert shown[0, :, 0].tolist() == [0, 128, 255]
 
 
+@pytest.mark.slow
 def test_slow_files_are_bounded():
     """Each of them would take minutes or many gigabytes where it was read as it stands."""
 

@@ -20,8 +20,6 @@ from resnet.training.recipe import Augmentation, Phase, Recipe
 from resnet.training.state import RunState
 from tests.networks import randomise
 
-pytestmark = pytest.mark.slow
-
 SPEC = InputSpec(size=32, detail=32)
 FILTERS = ((4, 4, 16), (4, 4, 32), (8, 8, 32), (8, 8, 64))
 MILD = Augmentation(smallest_crop=0.8, colour=0.1)
@@ -105,6 +103,7 @@ def ended(pictures, tmp_path_factory):
     return *run(pictures, folder, recipe_of(epochs=6, rate=3e-2), log=folder / "logs"), folder
 
 
+@pytest.mark.slow
 def test_it_learns_what_can_be_learnt(pictures, tmp_path):
     history, _ = run(pictures, tmp_path / "state", recipe_of(from_scratch=True, epochs=20, rate=1e-2))
     assert [row["epoch"] for row in history] == list(range(1, 21))
@@ -118,8 +117,11 @@ TWO_PHASES = {"head_epochs": 2, "epochs": 2, "head_rate": 1e-2}
 
 @pytest.mark.parametrize(
     ("steps", "options"),
-    [(2, {}), (9, TWO_PHASES), (16, {**TWO_PHASES, "average_steps": 2})],
-    ids=["in the first epoch", "as the second phase begins", "as it ends, with an average"],
+    [
+        pytest.param(2, {}, id="in the first epoch"),
+        pytest.param(9, TWO_PHASES, id="as the second phase begins", marks=pytest.mark.slow),
+        pytest.param(16, {**TWO_PHASES, "average_steps": 2}, id="as it ends, with an average", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures, tmp_path, steps, options):
     recipe = recipe_of(**options)
@@ -150,6 +152,7 @@ def test_a_damaged_checkpoint_is_said_in_a_sentence(pictures, state, name):
         run(pictures, state, recipe_of(), resume=True)
 
 
+@pytest.mark.slow
 def test_the_last_state_and_the_best_weights_are_kept(ended):
     history, _, folder = ended
     best = 4 * (1 + int(np.argmin([row["val_loss"] for row in history])))
@@ -174,6 +177,7 @@ def test_the_best_weights_are_the_result_and_validation_is_the_mean_over_the_pic
     assert best["val_top1"] == pytest.approx(top1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_averaged_weights_are_measured_and_kept_while_learning_goes_on_from_the_last(
     pictures, tmp_path, monkeypatch, optimizer
@@ -207,6 +211,7 @@ def test_averaged_weights_are_measured_and_kept_while_learning_goes_on_from_the_
     np.testing.assert_array_equal(arrays_of(model)["predictions/kernel"], kept[best]["predictions/kernel"])
 
 
+@pytest.mark.slow
 def test_a_phase_without_progress_ends_early_and_patience_outlives_the_process(pictures, tmp_path, monkeypatch):
     recipe = recipe_of(epochs=9, patience=2)
     ended = RunState.on_epoch_end
@@ -234,6 +239,7 @@ def test_frozen_layers_do_not_change_and_statistics_stay(pictures, tmp_path):
     assert not any(name.startswith(("conv1", "conv2", "conv3", "conv4")) or name.endswith("_bn") for name in changed)
 
 
+@pytest.mark.slow
 def test_trained_normalisation_moves_its_statistics(pictures, tmp_path):
     model = small_network()
     before = arrays_of(model)
@@ -242,6 +248,7 @@ def test_trained_normalisation_moves_its_statistics(pictures, tmp_path):
     assert not np.array_equal(arrays_of(model)["conv1_bn/moving_mean"], before["conv1_bn/moving_mean"])
 
 
+@pytest.mark.slow
 def test_mirrored_devices_learn_as_one(pictures, tmp_path):
     # Without dropout and with frozen normalisation nothing depends on how a batch is divided.
     found = []
@@ -344,6 +351,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_with_a_sentence(pictur
         run(pictures, tmp_path, recipe_of())
 
 
+@pytest.mark.slow
 def test_curves_can_be_shown_by_tensorboard(ended):
     history, _, folder = ended
     found = {}

@@ -147,7 +147,6 @@ def test_a_report_that_cannot_be_written_says_so(tmp_path):
         write_report(tmp_path / "file", manifest, "photos", evaluation_of(label_classes("abc")))
 
 
-@pytest.mark.slow
 class Gone(io.StringIO):
     """An output that nobody reads any more."""
 
@@ -155,6 +154,7 @@ class Gone(io.StringIO):
         raise BrokenPipeError
 
 
+@pytest.mark.slow
 def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo, capsys, monkeypatch):
     from resnet.cli import main
     from resnet.network.formats import write_compact

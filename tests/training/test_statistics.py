@@ -33,6 +33,7 @@ def test_those_of_one_batch_make_inference_what_training_is(images):
     assert np.abs(before - expected).max() > 0.1
 
 
+@pytest.mark.slow
 def test_several_batches_count_by_their_pictures(images):
     """The first normalisation's input does not depend on how pictures are put together."""
     model = tiny_network(input_shape=(None, None, 3))

@@ -105,6 +105,7 @@ def test_a_photo_that_is_too_large_for_a_message_is_refused(server, tmp_path):
     assert answer.status_code == 413
 
 
+@pytest.mark.slow
 def test_a_hundred_and_twenty_calls_at_once_are_answered_while_the_page_is_used(server):
     """Waiting calls must not hold the threads that Gradio answers the page with."""
     call = body(photo=photo("espresso.jpg"), top_k=1)

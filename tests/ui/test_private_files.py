@@ -57,6 +57,7 @@ def answer_of(client, dependency, data, session):
     raise AssertionError("no answer")
 
 
+@pytest.mark.slow
 def test_no_field_of_any_event_opens_a_file_of_the_server(server, config, secret):
     """Each component that any event takes, of the page and of the endpoints, through the queue."""
     shown = {component["id"]: component["props"].get("value") for component in config["components"]}

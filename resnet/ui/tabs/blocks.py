@@ -17,7 +17,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, change_of
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
@@ -102,7 +102,7 @@ class BlocksTab:
         )
         # Only an order by contribution to a class that was not asked before needs the network.
         redrawn = page.on_each(
-            [staged.then, self.block.change, self.order.change, self.target.change, self.count.change],
+            [staged.then, self.block.input, self.order.change, self.target.change, self.count.input],
             self.redraw_others,
             {"drawn": self.drawn, **grid},
             [self.drawn, self.changes, self.grid, self.channel],
@@ -116,7 +116,7 @@ class BlocksTab:
             **QUICK,
         )
         restyled = page.on(
-            [control.change for control in page.drawing.values()],
+            [change_of(control) for control in page.drawing.values()],
             self.restyle,
             {"active": page.active, "channel": self.channel, **grid},
             [self.changes, self.grid, *channel_outputs],

@@ -17,7 +17,7 @@ from resnet.output.report import safe_stem
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
-from resnet.ui.events import NETWORK, QUICK
+from resnet.ui.events import NETWORK, QUICK, change_of
 from resnet.ui.files import store
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html, photo_field
@@ -71,7 +71,7 @@ class CompareTab:
             page.downloads(save, self.figure, everything, "comparison-file", **NETWORK)
         inputs = {**compared, "top_k": page.top_k, **maps_view}
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
-        page.on(
+        ranged = page.on(
             self.change.change,
             lambda change: gr.update(**self.range_of(change)),
             {"change": self.change},
@@ -80,14 +80,14 @@ class CompareTab:
             show_progress="hidden",
         )
         page.on_each(
-            [self.other.change, self.change.change, self.amount.change],
+            [self.other.change, ranged.then, self.amount.input],
             self.compare,
             {"shown": page.result, **inputs},
             [self.result],
             **{**QUICK, **NETWORK, "show_progress": "minimal"},
         )
         page.on(
-            [control.change for control in (page.top_k, *page.drawing.values())],
+            [change_of(control) for control in (page.top_k, *page.drawing.values())],
             self.restyle,
             {"active": page.active, "shown": page.result, **inputs},
             [self.result],

@@ -17,7 +17,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, change_of
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
@@ -104,7 +104,7 @@ class EvidenceTab:
             **{**QUICK, **NETWORK},
         )
         restyled = page.on(
-            [control.change for control in page.drawing.values()],
+            [change_of(control) for control in page.drawing.values()],
             self.restyle,
             {"active": page.active, **everything},
             outputs,

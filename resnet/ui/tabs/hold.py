@@ -77,7 +77,7 @@ class HoldTab:
         outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         page.on_each(
-            [self.source.change, self.stage.change, self.target.input, self.percent.change, self.fill.change],
+            [self.source.change, self.stage.change, self.target.input, self.percent.input, self.fill.change],
             page.showing_errors(self.hide, outputs, self.result),
             {"shown": page.result, **inputs},
             outputs,

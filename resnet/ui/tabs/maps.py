@@ -12,7 +12,7 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, QUICK
+from resnet.ui.events import CHOICE_SCRIPT, CLICK, QUICK, change_of
 from resnet.ui.handlers import choice_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
@@ -44,7 +44,7 @@ class MapsTab:
             page.downloads(figure, self.figure, everything, "figure-file")
             page.downloads(data, self.data, everything, "data-file")
         restyled = page.on_each(
-            [control.change for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
+            [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
         )
         enlarged = page.on(self.stage.change, self.enlarge, self.inputs, self.cell.large, **QUICK)
         page.on_event(self.strip.select, _chosen_stage, self.stage, **CLICK)
