@@ -1,30 +1,30 @@
-# make demo: the page on http://127.0.0.1:7860     make test: all tests     make lint: style and types
-# make test-all: these, and known vulnerabilities of what is installed
-# make quick: the tests without those that take longest: in a browser, whole runs of learning, several devices
+# make demo: the page on http://127.0.0.1:7860     make test: the tests     make lint: style and types
+# make test-all: the long tests as well (whole runs of learning, large networks, crowds of requests), and known
+# vulnerabilities of what is installed
 # make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all audit quick lint format bench peers load clean
+.PHONY: demo test test-all every-test audit lint format bench peers load clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest $(SHARED)
+	$(BIN)/python -m pytest $(SHARED) -m "not slow"
 
-test-all: test audit
+test-all: every-test audit
+
+every-test: $(VENV)/development
+	$(BIN)/python -m pytest $(SHARED)
 
 # Without a network there is nothing to ask: that is said, and no failure.
 audit: $(VENV)/development
 	@$(BIN)/python -m pip_audit --local --progress-spinner off > $(VENV)/audit.txt 2>&1 || true
 	@tail -n 20 $(VENV)/audit.txt
 	@! grep -q "^Found .* known " $(VENV)/audit.txt
-
-quick: $(VENV)/development
-	$(BIN)/python -m pytest $(SHARED) -m "not slow"
 
 lint: $(VENV)/development
 	$(BIN)/ruff check .
