@@ -163,7 +163,11 @@ def test_a_photo_that_is_too_large_is_refused_and_the_next_one_is_answered(serve
 def page_event(config, target, inputs=3):
     """Number of the event of the English page that a component of this element id triggers, with so many inputs."""
     identifier = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == target)
-    events = [one for one in config["dependencies"] if [identifier, "change"] in one["targets"]]
+    events = [
+        one
+        for one in config["dependencies"]
+        if {(identifier, "change"), (identifier, "input")} & set(map(tuple, one["targets"]))
+    ]
     return next(one["id"] for one in events if len(one["inputs"]) == inputs)
 
 
