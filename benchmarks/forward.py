@@ -67,29 +67,31 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
     """An explanation from scratch, and changes of view of the same, as the page's handlers do them."""
     colormaps = cycle(["turbo", "magma"])
 
-    def view(aggregation: str = "mean") -> tuple[object, ...]:
-        return (aggregation, 0, next(colormaps), "each", 55, True)
+    def view(aggregation: str = "mean") -> dict[str, object]:
+        drawing = {"colormap": next(colormaps), "opacity": 55, "smooth": True}
+        return {"aggregation": aggregation, "channel": 0, "scale": "each", **drawing}
 
     page = Page(ENGLISH, Explorer(EngineProvider.serving(engine)))
     with gr.Blocks() as demo:
         layout = Layout(demo, page)
 
     def answer() -> Shown | None:
-        return layout.column.explain(str(photo), "crop", "server")[1]
+        shown: Shown | None = layout.column.explain(str(photo), "crop", "server")[page.result]
+        return shown
 
     def scratch() -> None:
         page.explorer.cache.clear()
         shown = answer()
         layout.column.classes(shown, 5)
-        layout.maps.show(shown, "C5", *view())
+        layout.maps.show(shown, "C5", **view())
 
     restyle = partial(layout.maps.restyle, answer(), "C5")
     return medians(
         {
             "explanation from scratch": scratch,
-            "another colormap": lambda: restyle(*view()),
-            "principal components": lambda: restyle(*view("pca")),
-            "principal components, another colormap": lambda: restyle(*view("pca")),
+            "another colormap": lambda: restyle(**view()),
+            "principal components": lambda: restyle(**view("pca")),
+            "principal components, another colormap": lambda: restyle(**view("pca")),
         },
         rounds,
     )
