@@ -214,7 +214,7 @@ class EngineProvider:
 
 
 def _counted(engine: Engine) -> Engine:
-    """Let the server's metrics count the engine's passes."""
+    """Count the engine's passes in the server's metrics from now on."""
     engine.on_pass, engine.on_wait = count_pass, count_wait
     return engine
 

@@ -26,7 +26,7 @@ from resnet.ui.view import or_initial
 Answer = TypeVar("Answer")
 
 Updates = dict[Any, Any]
-"""What a handler gives: component → value; components that are left out stay as they are."""
+"""New values by component, as a handler returns them; components that are left out stay as they are."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the controls say: how maps are shown, and what an update leaves alone."""
+"""Values of the view's controls: how maps are shown, and updates that leave a value alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What endpoints give back: parts of their JSON, files that can be fetched, and refusals."""
+"""Parts of the endpoints' answers: pieces of JSON, files that can be fetched, and error messages."""
 
 from __future__ import annotations
 

@@ -139,9 +139,9 @@ class EvidenceTab:
     ) -> Updates:
         """All of the tab for an answer: of a new one about its likeliest classes, or those that a link names."""
         t = self._page.t
+        nothing = {self.drawn: "", self.difference: "", self.cell.large: ""}
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; what speaks for each class appears here."))
-            nothing = {self.drawn: "", self.difference: "", self.cell.large: ""}
             asked = {self.made_for: "", self._wanted: None if made_for else wanted}
             return {**nothing, **asked, self.matrix: markup.panel(t("Class evidence"), waiting)}
         if unfinished(**drawing):
@@ -150,7 +150,6 @@ class EvidenceTab:
         if same and not classes:
             none = gr.update(choices=[], value=None)
             waiting = markup.panel(t("Class evidence"), markup.empty(t("Choose at least one class.")))
-            nothing = {self.drawn: "", self.difference: "", self.cell.large: ""}
             return {**nothing, self.one: none, self.other: none, self.matrix: waiting}
 
         def fill() -> Updates:
