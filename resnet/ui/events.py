@@ -29,8 +29,8 @@ CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 def change_of(control: Any) -> Any:
     """Return the event of a control whose value a visitor has changed.
 
-    Of sliders it is not `change`: where a number field is emptied and filled again while a request is under way, Gradio
-    fires that for ever (gradio-app/gradio#12346).
+    Of sliders it is not `change`: where a number field was emptied and filled again while a request was under way, that
+    was seen to fire without end. gradio-app/gradio#12346 is about `change` events that fire too often.
     """
     return control.input if isinstance(control, gr.Slider) else control.change
 
