@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from html import escape
+from math import isnan
 from typing import Any
 
 import gradio as gr
@@ -16,7 +18,7 @@ from resnet.photo.preprocess import Box
 from resnet.service.explorer import Shown
 from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
-from resnet.ui.events import CLICK, NETWORK, PRIVATE
+from resnet.ui.events import NETWORK, PRIVATE
 from resnet.ui.page import Page, Part, Updates
 from resnet.ui.parts import html
 
@@ -27,7 +29,8 @@ POINT_SCRIPT = """
 let asked = { x: 0.5, y: 0.5 };
 const ask = (x, y) => {
   asked = { x, y };
-  trigger("select", { x, y, at: performance.now() });
+  element.dataset.chosen = JSON.stringify([x, y]);
+  trigger("select");
 };
 element.addEventListener("click", (event) => {
   const map = event.target.closest("[data-map]");
@@ -86,7 +89,7 @@ class CellAnswer:
         self._asked = asked
         self._name = name
         self._draw = _DRAW % (name, name)
-        self.point = page.browser_value()
+        self.point = gr.Textbox(visible=False)
         with gr.Row(elem_classes="asked"):
             with gr.Column(scale=3, min_width=300):
                 self.large = html(elem_id=f"{name}-large", js_on_load=POINT_SCRIPT)
@@ -94,8 +97,7 @@ class CellAnswer:
                 self.text = html(elem_id=f"{name}-cell")
                 inputs = {**inputs, **(beside() if beside else {})}
         self._inputs = {"point": self.point, **inputs}
-        moved = page.on_event(self.large.select, _pointed, self.point, **{**CLICK, "queue": False})
-        self.follow(moved)
+        self.follow(page.on_choice(self.large, self.point))
         page.on_cell(Part(name, self._answer, self._inputs, [self.text]), self._draw)
 
     def follow(self, event: gr.events.Dependency) -> None:
@@ -114,8 +116,8 @@ class CellAnswer:
     def _answer_if_open(self, active: str, **inputs: Any) -> Updates:
         return self._answer(**inputs) if active == self._name else {}
 
-    def _answer(self, shown: Shown | None, point: Point | None, **inputs: Any) -> Updates:
-        return {self.text: self._facts(shown, point, **inputs) if shown else ""}
+    def _answer(self, shown: Shown | None, point: str | None, **inputs: Any) -> Updates:
+        return {self.text: self._facts(shown, read_point(point), **inputs) if shown else ""}
 
     def _facts(self, shown: Shown, point: Point | None, **inputs: Any) -> str:
         t = self._page.t
@@ -221,12 +223,13 @@ def _field_of(observation: Observation, block: Block, place: tuple[int, int]) ->
     return max(left, first), max(top, second), min(right, third), min(bottom, fourth)
 
 
-def _pointed(event: gr.EventData) -> Any:
+def read_point(text: str | None) -> Point | None:
+    """Return the place that the browser noted; None if it noted none, or something else."""
     try:
-        x, y = (min(max(float(getattr(event, axis)), 0.0), 1.0) for axis in "xy")
-    except (AttributeError, TypeError, ValueError):
-        return gr.skip()  # no click of the page's
-    return x, y
+        x, y = map(float, json.loads(text or ""))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    return None if isnan(x + y) else (min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0))
 
 
 def cell_at(observation: Observation, block: Block, point: Point) -> tuple[int, int]:

@@ -22,9 +22,6 @@ QUICK: dict[str, Any] = {
 }
 """Events that only draw."""
 
-CLICK: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
-"""Events that tell what was clicked: of another mode Gradio would tell the first click again, or only the first."""
-
 
 def change_of(control: Any) -> Any:
     """Return the event of a control whose value a visitor has changed.
@@ -33,6 +30,21 @@ def change_of(control: Any) -> Any:
     was seen to fire without end. gradio-app/gradio#12346 is about `change` events that fire too often.
     """
     return control.input if isinstance(control, gr.Slider) else control.change
+
+
+IN_BROWSER: dict[str, Any] = {**PRIVATE, "trigger_mode": "multiple"}
+"""Events that are handled in the browser alone, in the order in which they happen."""
+
+
+def chosen_script(part: gr.HTML, *, number: bool = False) -> str:
+    """Return a function of the browser that gives what was last chosen in our HTML.
+
+    Args:
+        part: HTML with `CHOICE_SCRIPT`, or one that notes its choice likewise.
+        number: Whether the choice is a number.
+    """
+    choice = f"document.querySelector('#{part.elem_id} [data-chosen]').dataset.chosen"
+    return f"() => Number({choice})" if number else f"() => {choice}"
 
 
 CHOICE_SCRIPT = """
@@ -51,7 +63,8 @@ const choose = (button) => {
     mark();
     button.focus();
   }
-  trigger("select", { choice: button.dataset.choice, at: performance.now() });
+  element.dataset.chosen = button.dataset.choice;
+  trigger("select");
 };
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-choice]");
@@ -65,6 +78,6 @@ element.addEventListener("keydown", (event) => {
   choose(radios[(place + steps[event.key] + radios.length) % radios.length]);
 });
 """
-"""Buttons inside our HTML report which one was chosen; those of a radio group are one stop of the keyboard."""
+"""Buttons inside our HTML note which one was chosen; those of a radio group are one stop of the keyboard."""
 
 SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"

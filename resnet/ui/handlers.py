@@ -45,21 +45,6 @@ class LastChoice:
         """Remember nothing yet."""
         self._lock = threading.Lock()
         self._numbers: LRUCache[str | None, dict[Any, int]] = LRUCache(MOST_SESSIONS)
-        self._times: LRUCache[str | None, dict[Any, float]] = LRUCache(MOST_SESSIONS)
-
-    def is_overtaken(self, request: gr.Request, component: Any, time: float) -> bool:
-        """Tell whether a later click has arrived already: on a busy server two may arrive the other way round.
-
-        Args:
-            request: Request of the click.
-            component: What the click sets.
-            time: When it was, by the browser's clock.
-        """
-        with self._lock:
-            times = self._times.setdefault(request.session_hash, {})
-            overtaken = times.get(component, time) > time
-            times[component] = max(times.get(component, time), time)
-            return overtaken
 
     def filter(self, request: gr.Request, updates: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return the updates without those that are out of date.
@@ -140,17 +125,3 @@ def checked(component: Any, value: Any) -> Any:
     if not fits:
         raise OptionError("“{}” cannot be {}.", str(component.label or component.elem_id), repr_of(value))
     return value
-
-
-def time_of(event: gr.EventData) -> float:
-    """Return when a click was, in milliseconds by the browser's clock; 0 if the event says nothing."""
-    with contextlib.suppress(AttributeError, TypeError, ValueError):
-        return float(event.at)
-    return 0.0
-
-
-def choice_of(event: gr.EventData) -> str:
-    """Return what a button in our HTML said when it was chosen; empty if the event says nothing."""
-    with contextlib.suppress(AttributeError, TypeError):
-        return str(event.choice)
-    return ""

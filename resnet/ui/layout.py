@@ -15,7 +15,7 @@ from resnet.service.explorer import Explorer, Shown
 from resnet.service.provider import Status
 from resnet.ui import markup
 from resnet.ui.api import NAMES, add_endpoints
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, PRIVATE, QUICK
+from resnet.ui.events import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.links import Links
@@ -133,7 +133,11 @@ class Layout:
             html(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
             html(_language_links(t), elem_id="languages")
         weights = html(markup.weights_line(t(LOADING), "loading"), elem_id="weights", js_on_load=CHOICE_SCRIPT)
-        page.result, page.active, self.wanted = page.browser_value(), page.browser_value("maps"), page.browser_value()
+        page.result, page.active, self.wanted = (
+            page.browser_value(),
+            gr.Textbox("maps", visible=False),
+            page.browser_value(),
+        )
         with gr.Row(elem_id="main"):
             with gr.Column(scale=1, min_width=300, elem_id="left"):
                 self.column = PhotoColumn(page)
@@ -178,7 +182,7 @@ class Layout:
         self.links = Links(demo, page, self)
         for script in _SCRIPTS:
             demo.load(None, None, None, js=script, **PRIVATE)
-        about = {**CLICK, "queue": False}
+        about = {**QUICK, "queue": False}
         page.on(
             weights.select,
             lambda: {self.tabs: gr.Tabs(selected="model"), page.active: "model"},

@@ -16,9 +16,9 @@ from resnet.metrics import count_error
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Explorer, Shown
 from resnet.ui import markup
-from resnet.ui.events import CLICK, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT
+from resnet.ui.events import IN_BROWSER, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, chosen_script
 from resnet.ui.files import store
-from resnet.ui.handlers import LastChoice, checked, faults_counted, time_of
+from resnet.ui.handlers import LastChoice, checked, faults_counted
 from resnet.ui.language import Language
 from resnet.ui.signed import sign, verify
 from resnet.ui.view import or_initial
@@ -109,18 +109,15 @@ class Page:
         dependency: gr.events.Dependency = triggers(answer, list(inputs.values()), outputs or None, **options)
         return dependency
 
-    def on_event(
-        self, trigger: Any, handler: Callable[[gr.EventData], Any], output: Any, **options: Any
-    ) -> gr.events.Dependency:
-        """Connect an event to a handler that takes the event's data, such as the clicked button."""
+    def on_choice(self, part: gr.HTML, field: Any) -> gr.events.Dependency:
+        """Set a field to what is chosen in HTML of ours.
 
-        def answer(request: gr.Request, event: gr.EventData) -> Any:
-            with faults_counted(self.refusal):
-                if self._last.is_overtaken(request, output, time_of(event)):
-                    return gr.skip()
-                return self._given(request, output, handler(event))
-
-        dependency: gr.events.Dependency = trigger(answer, None, output, **{**PRIVATE, **options})
+        Args:
+            part: HTML with `CHOICE_SCRIPT`, or one that notes its choice likewise.
+            field: What gets the choice; a number if it is a `gr.Number`.
+        """
+        script = chosen_script(part, number=isinstance(field, gr.Number))
+        dependency: gr.events.Dependency = part.select(None, None, field, js=script, **IN_BROWSER)
         return dependency
 
     def on_each(self, triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.events.Dependency]:
@@ -280,7 +277,8 @@ class Page:
             tab: The tab.
             name: Its identifier.
         """
-        return self.on(tab.select, lambda: name, outputs=self.active, **{**CLICK, "queue": False})
+        dependency: gr.events.Dependency = tab.select(None, None, self.active, js=f"() => '{name}'", **IN_BROWSER)
+        return dependency
 
     def on_cell(self, cell: Part, script: str) -> None:
         """Say anew what a cell is like with each new answer while its tab is open.

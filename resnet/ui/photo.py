@@ -15,9 +15,8 @@ from resnet.network.levels import is_unsure, named_levels
 from resnet.photo.preprocess import reduced_size
 from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, PRIVATE
+from resnet.ui.events import CHOICE_SCRIPT, PRIVATE, QUICK, chosen_script
 from resnet.ui.files import store
-from resnet.ui.handlers import choice_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html, photo_field
 
@@ -102,7 +101,15 @@ class PhotoColumn:
             self.wanted.change, example_path, {"name": self.wanted}, example, queue=False, show_progress="hidden"
         )
         found.then(None, [example, self.photo], self.photo, js="(example, photo) => photo ?? example", **PRIVATE)
-        page.on_event(examples.select, _chosen_example, self.photo, **{**CLICK, "queue": False})
+        tapped = gr.Textbox(visible=False)
+        page.on(
+            examples.select,
+            lambda name: example_path(name) or gr.skip(),
+            {"name": tapped},
+            self.photo,
+            js=chosen_script(examples),
+            **{**QUICK, "queue": False},
+        )
 
     def explain(self, path: str | None, framing: str, weights: str) -> Updates:
         """A new photo, framing or choice of weights: the message, and what is to be shown."""
@@ -154,7 +161,3 @@ class PhotoColumn:
         doubt = t("Not sure: of its {:,} classes none fits well.", len(labels)) if unsure else ""
         bars = markup.bars(t, observation.predictions(top_k))
         return f'<div class="answer">{bars}{markup.levels(t, levels, doubt)}</div>'
-
-
-def _chosen_example(event: gr.EventData) -> str:
-    return str(example_path(choice_of(event)) or example_path(EXAMPLES[0].stem))

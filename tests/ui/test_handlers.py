@@ -8,7 +8,7 @@ import pytest
 
 from resnet.errors import ImageError, OptionError
 from resnet.service.explorer import Shown, Source
-from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, choice_of, faults_counted, time_of
+from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, faults_counted
 from resnet.ui.signed import sign, verify
 
 SKIP = gr.skip()
@@ -24,18 +24,6 @@ def test_what_was_asked_for_last_stays_whichever_answer_comes_last():
     assert last.filter(request(1), {first: "early", second: "early"}) == {second: "early"}
     assert last.filter(request(3), {first: "later", second: "later"}) == {first: "later", second: "later"}
     assert last.filter(request(2), {second: "late"}) == {}
-
-
-def test_a_click_that_a_later_one_has_overtaken_counts_no_more():
-    last, part = LastChoice(), gr.Textbox()
-    assert not last.is_overtaken(request(1), part, 100.0)
-    assert not last.is_overtaken(request(2), part, 300.0)
-    assert last.is_overtaken(request(3), part, 200.0)
-    assert not last.is_overtaken(request(4), part, 300.5)
-    assert not last.is_overtaken(request(5, "another"), part, 1.0)
-    assert not last.is_overtaken(request(6), gr.Textbox(), 1.0)
-    assert time_of(gr.EventData(None, {"at": 12.5})) == 12.5
-    assert time_of(gr.EventData(None, None)) == time_of(gr.EventData(None, {"at": []})) == 0.0
 
 
 def test_visitors_do_not_take_each_others_turns():
@@ -90,11 +78,6 @@ def test_files_become_paths_and_only_those_of_visitors_are_taken(tmp_path, monke
     for value in (17, [], {}, {"path": 5}, {"url": "https://x"}, "photo.png", "https://example.com/x.png"):
         with pytest.raises(OptionError, match="uploaded file or a data URL"):
             checked(gr.Image(), value)
-
-
-def test_a_button_says_what_it_is_and_an_event_without_a_word_says_nothing():
-    assert choice_of(gr.EventData(None, {"choice": "C3"})) == "C3"
-    assert choice_of(gr.EventData(None, {})) == choice_of(gr.EventData(None, None)) == ""
 
 
 def test_errors_become_messages_and_faults_stay_faults():

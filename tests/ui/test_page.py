@@ -11,6 +11,7 @@ from resnet.service.cache import ResultCache
 from resnet.service.explorer import Explorer
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import remove_old
+from resnet.ui.cells import read_point
 from resnet.ui.classes import about
 from resnet.ui.language import ENGLISH
 from resnet.ui.layout import Layout
@@ -299,3 +300,24 @@ def test_weights_that_cannot_be_loaded_are_refused_where_they_are_chosen(layout,
     assert "ImageNet weights cannot be downloaded" in said
     assert 'role="alert"' in said
     assert [*layout.model.choose("bundled", "server").values()] == ["bundled", "bundled", ""]
+
+
+def test_what_the_browser_notes_of_a_click_is_read_and_anything_else_is_no_click():
+    assert read_point("[0.25, 0.5]") == (0.25, 0.5)
+    assert read_point("[-3, 7]") == (0.0, 1.0)
+    for text in (
+        None,
+        "",
+        "[0.5]",
+        "[1, 2, 3]",
+        "[NaN, 0]",
+        f"[1{'0' * 400}, 0]",
+        '["a", "b"]',
+        "{}",
+        "7",
+        "[null, 0]",
+        "[[0], 1]",
+        "[" * 10_000,
+        "undefined",
+    ):
+        assert read_point(text) is None, text

@@ -17,8 +17,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, change_of
-from resnet.ui.handlers import choice_of
+from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, setting, unfinished
@@ -122,7 +121,7 @@ class BlocksTab:
             [self.changes, self.grid, *channel_outputs],
             **QUICK,
         )
-        page.on_event(self.grid.select, _chosen_channel, self.channel, **CLICK)
+        page.on_choice(self.grid, self.channel)
         for event in (enlarged, *again, restyled):
             self.cell.follow(event)
 
@@ -338,8 +337,3 @@ def _block_slider(blocks: int, current: Any, number: int) -> Any:
 def _drawn(shown: Shown, stage: str, block: Any, order: str, target: int | None, count: Any) -> str:
     """Return the title of the grid."""
     return f"{about(shown)} {shown.source.framing} {stage} {block} {order} {target} {count}"
-
-
-def _chosen_channel(event: gr.EventData) -> int:
-    choice = choice_of(event)
-    return int(choice) if choice.isdecimal() and len(choice) < 6 else 0

@@ -17,8 +17,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, NETWORK, QUICK, change_of
-from resnet.ui.handlers import choice_of
+from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, setting, unfinished
@@ -61,7 +60,7 @@ class EvidenceTab:
                     elem_id="evidence-scale",
                     min_width=190,
                 )
-            self.chosen = page.browser_value()
+            self.chosen = gr.Textbox(visible=False)
             self.made_for, self.drawn = gr.Textbox(visible=False), gr.Textbox(visible=False)
             matrix = {"classes": self.classes, "method": self.method, "scale": self.scale}
             large = {**matrix, "chosen": self.chosen, **page.drawing}
@@ -110,7 +109,7 @@ class EvidenceTab:
             outputs,
             **QUICK,
         )
-        page.on_event(self.matrix.select, _chosen_map, self.chosen, **CLICK)
+        page.on_choice(self.matrix, self.chosen)
         enlarged = page.on(self.chosen.change, self.enlarge, {"shown": page.result, **large}, self.cell.large, **QUICK)
         for event in (changed, *redrawn, restyled, enlarged):
             self.cell.follow(event)
@@ -134,7 +133,7 @@ class EvidenceTab:
         scale: str,
         one: int | None,
         other: int | None,
-        chosen: tuple[int, int] | None,
+        chosen: str | None,
         **drawing: Any,
     ) -> Updates:
         """All of the tab for an answer: of a new one about its likeliest classes, or those that a link names."""
@@ -194,7 +193,7 @@ class EvidenceTab:
         classes: list[int] | None,
         method: str,
         scale: str,
-        chosen: tuple[int, int] | None,
+        chosen: str | None,
         **drawing: Any,
     ) -> Any:
         """One map of the matrix, large."""
@@ -277,8 +276,8 @@ class EvidenceTab:
         hint = t("Red speaks for the first, blue for the second; each scale is centred on 0.")
         return markup.panel(title, markup.table(["", *STAGE_NAMES], [[escape(t("difference")), *cells]], title), hint)
 
-    def _map(self, evidence: Evidence, method: str, scale: str, chosen: tuple[int, int] | None) -> tuple[int, Heatmap]:
-        row, stage = chosen or (0, len(STAGE_NAMES) - 1)
+    def _map(self, evidence: Evidence, method: str, scale: str, chosen: str | None) -> tuple[int, Heatmap]:
+        row, stage = _place(chosen)
         row = min(row, len(evidence.classes) - 1)
         return evidence.classes[row], evidence.matrix(method, scale)[row][stage]
 
@@ -288,7 +287,7 @@ class EvidenceTab:
         evidence: Evidence,
         method: str,
         scale: str,
-        chosen: tuple[int, int] | None,
+        chosen: str | None,
         view: ViewOptions,
     ) -> str:
         index, heatmap = self._map(evidence, method, scale, chosen)
@@ -301,7 +300,7 @@ class EvidenceTab:
         classes: list[int] | None,
         method: str,
         scale: str,
-        chosen: tuple[int, int] | None,
+        chosen: str | None,
         **drawing: Any,  # noqa: ARG002
     ) -> Asked | None:
         if not classes:
@@ -316,7 +315,8 @@ def _drawn(shown: Shown, classes: Sequence[int]) -> str:
     return f"{about(shown)} {list(classes)}"
 
 
-def _chosen_map(event: gr.EventData) -> tuple[int, int]:
-    row, _, stage = choice_of(event).partition(":")
+def _place(chosen: str | None) -> tuple[int, int]:
+    """Row and stage of the map that was chosen; at first those of the likeliest class at C5."""
+    row, _, stage = (chosen or "").partition(":")
     places = int(row) if row.isdecimal() else 0, int(stage) if stage.isdecimal() else len(STAGE_NAMES)
     return min(places[0], MAXIMUM_CLASSES - 1), min(places[1], len(STAGE_NAMES) - 1)

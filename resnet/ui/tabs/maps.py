@@ -12,8 +12,7 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.events import CHOICE_SCRIPT, CLICK, QUICK, change_of
-from resnet.ui.handlers import choice_of
+from resnet.ui.events import CHOICE_SCRIPT, QUICK, change_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import or_initial, unfinished, view_options
@@ -35,7 +34,7 @@ class MapsTab:
                 elem_id="stages",
                 js_on_load=CHOICE_SCRIPT,
             )
-            self.stage = gr.Textbox(STAGE_NAMES[-1], visible=False)
+            self.stage = gr.Radio(list(STAGE_NAMES), value=STAGE_NAMES[-1], visible=False)
             self.cell = CellAnswer(page, "maps", self._asked, {"stage": self.stage}, self._controls)
             with gr.Row(elem_classes="with-result"):
                 figure = gr.Button(t("Download figure (PNG)"), elem_id="save-figure")
@@ -47,7 +46,7 @@ class MapsTab:
             [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
         )
         enlarged = page.on(self.stage.change, self.enlarge, self.inputs, self.cell.large, **QUICK)
-        page.on_event(self.strip.select, _chosen_stage, self.stage, **CLICK)
+        page.on_choice(self.strip, self.stage)
         for event in (*restyled, enlarged):
             self.cell.follow(event)
         again = page.showing_errors(self.show, self.outputs, self.strip)
@@ -178,8 +177,3 @@ class MapsTab:
                 as_dictionary(found, view_options(**view), top_k), indent=2, ensure_ascii=False
             ).encode(),
         )
-
-
-def _chosen_stage(event: gr.EventData) -> str:
-    stage = choice_of(event)
-    return stage if stage in STAGE_NAMES else STAGE_NAMES[-1]
