@@ -42,6 +42,7 @@ def test_top_k_has_limits(observation, top_k):
         observation.predictions(top_k)
 
 
+@pytest.mark.slow
 def test_engine_equals_the_network_with_batch_normalisation(engine):
     """The folded, compiled function against plain Keras: probabilities to 1e-5, maps to 1e-4."""
     import keras

@@ -67,9 +67,12 @@ def test_classes_and_manifest_lie_where_tensorflow_serving_keeps_extras(saved, e
     assert (extra / "manifest.json").exists()
 
 
-def test_an_export_does_not_overwrite(saved, capsys):
-    assert main(["export", "--weights", "bundled", "--out", str(saved)]) == 2
+def test_an_export_does_not_overwrite(tmp_path, capsys):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "mine.txt").write_text("mine")
+    assert main(["export", "--weights", "bundled", "--out", str(tmp_path)]) == 2
     assert "exists already; please choose another folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["1", "mine.txt"]
 
 
 @pytest.mark.slow
