@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
 
 from resnet.text import escaped
+
+_GREETING = re.compile(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions:")
+"""TensorFlow's lines about graphics cards and instructions; no setting of its own stops all of them."""
 
 
 class SafeFormatter(logging.Formatter):
@@ -26,3 +35,26 @@ def write_logs(level: int, style: str = "%(message)s") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(SafeFormatter(style))
     logging.basicConfig(level=level, handlers=[handler])
+
+
+@contextlib.contextmanager
+def without_greetings() -> Iterator[None]:
+    """Keep off the terminal what TensorFlow says of itself as it starts; all else that is written comes at the end."""
+    sys.stderr.flush()
+    try:
+        terminal = os.dup(2)
+    except OSError:  # closed by the caller: nothing can be written there anyway
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            held.seek(0)
+            for line in held:
+                if not _GREETING.match(line):
+                    os.write(terminal, line)
+            os.close(terminal)

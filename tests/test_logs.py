@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,22 @@ from pathlib import Path
 import pytest
 
 from resnet.cli import main
-from resnet.logs import SafeFormatter
+from resnet.logs import SafeFormatter, without_greetings
 from resnet.network.manifest import read_manifest
 from resnet.network.sources import BUNDLED
 from resnet.text import is_printable
 from tests.network.test_archives import ESCAPE
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_tensorflow_greets_nobody_and_nothing_else_is_lost(capfd):
+    with without_greetings():
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
+        os.write(2, b"E0000 00:00:1700000000.000001  17 cuda.cc:52] failed call to cuInit: UNKNOWN ERROR (303)\n")
+        os.write(2, b"I am no greeting\n")
+    os.write(2, b"at last\n")
+    assert capfd.readouterr().err == "I am no greeting\nat last\n"
 
 
 def test_a_message_of_any_library_is_one_line():

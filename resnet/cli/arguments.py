@@ -7,11 +7,11 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resnet.errors import OptionError
+from resnet.logs import without_greetings
 from resnet.network.sources import SOURCES, load_engine
 from resnet.photo.preprocess import FRAMINGS
 
@@ -74,31 +74,12 @@ def leave_output() -> None:
 
 def load(choice: str) -> Engine:
     """The engine of a choice of weights, without what TensorFlow has to say while it starts."""
-    with without_native_messages():
+    with without_greetings():
         # TensorFlow speaks of missing graphics cards before any setting of it could be read.
         from resnet.network.engine import find_devices
 
         find_devices()
     return load_engine(choice)
-
-
-@contextlib.contextmanager
-def without_native_messages() -> Iterator[None]:
-    """Keep off the terminal what C++ code writes there by itself; Python's errors are raised as ever."""
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # closed by the caller: nothing can be written there anyway
-        yield
-        return
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
 
 
 def positive(text: str) -> int:

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from resnet.cli.arguments import add_framing, add_weights, positive, without_native_messages
+from resnet.cli.arguments import add_framing, add_weights, positive
+from resnet.logs import without_greetings
 from resnet.maps.observation import MAXIMUM_TOP_K
 from resnet.progress import progress
 
@@ -38,7 +39,7 @@ def _batch(options: argparse.Namespace) -> int:
     from resnet.output.batch import count_rows, run_batch
     from resnet.output.portions import BatchOptions
 
-    with without_native_messages():
+    with without_greetings():
         from resnet.network.engine import find_devices
 
         find_devices()

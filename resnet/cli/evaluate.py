@@ -15,9 +15,9 @@ from resnet.cli.arguments import (
     leave_output,
     load,
     positive,
-    without_native_messages,
 )
 from resnet.errors import OptionError
+from resnet.logs import without_greetings
 from resnet.network.sources import SOURCES
 from resnet.output.export import check_outside, make_folder
 from resnet.progress import progress
@@ -69,7 +69,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     _check(options)
-    with without_native_messages():
+    with without_greetings():
         from resnet.training.evaluate import evaluate
         from resnet.training.measures import calibrate
         from resnet.training.report import write_report

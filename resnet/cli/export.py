@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet.cli.arguments import add_outside, add_weights, positive, without_native_messages
+from resnet.cli.arguments import add_outside, add_weights, positive
 from resnet.errors import OptionError
+from resnet.logs import without_greetings
 
 if TYPE_CHECKING:
     from resnet.network.manifest import Manifest
@@ -48,7 +49,7 @@ def _export(options: argparse.Namespace) -> int:
     options.bits = options.bits or 8
     if options.statistics:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as for training
-    with without_native_messages():
+    with without_greetings():
         from resnet.network import formats
         from resnet.network.engine import find_devices
         from resnet.network.sources import read_weights
@@ -62,7 +63,7 @@ def _export(options: argparse.Namespace) -> int:
         manifest, arrays = read_weights(options.weights)
     if options.statistics:
         manifest, arrays = _with_new_statistics(options, manifest, arrays)
-    with without_native_messages():
+    with without_greetings():
         if options.format == "savedmodel":
             path = formats.write_saved_model(manifest, arrays, options.out)
         else:

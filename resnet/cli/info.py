@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from resnet.cli.arguments import add_weights, json_text, without_native_messages
+from resnet.cli.arguments import add_weights, json_text
+from resnet.logs import without_greetings
 from resnet.network.manifest import Manifest, read_manifest, verify
 from resnet.network.sources import BUNDLED, SOURCES
 from resnet.stages import block_table, head_multiply_accumulates, head_parameters, stage_table
@@ -49,7 +50,7 @@ def _info(options: argparse.Namespace) -> int:
 def _manifest_of(choice: str) -> Manifest:
     """The manifest of the weights that `load_engine` would take, verified where their file is here."""
     if choice in ("auto", "imagenet"):
-        with without_native_messages():
+        with without_greetings():
             from resnet.network.imagenet import IMAGENET_MANIFEST, converted_folder, is_cached
 
         if converted_folder().exists():

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resnet.cli.arguments import add_outside, add_weights, positive, without_native_messages
+from resnet.cli.arguments import add_outside, add_weights, positive
 from resnet.errors import OptionError
+from resnet.logs import without_greetings
 from resnet.network.sources import read_weights, settled_choice
 from resnet.output.export import check_outside
 from resnet.photo.preprocess import InputSpec
@@ -165,7 +166,7 @@ def _check_former(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> int:
     _check_former(options)
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for training in batches, whatever suits one photo
-    with without_native_messages():
+    with without_greetings():
         from resnet.training import train as training
 
         if options.resume:

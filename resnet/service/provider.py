@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from cachetools import LRUCache
 
 from resnet.errors import ResNetError, WeightsError
+from resnet.logs import without_greetings
 from resnet.metrics import count_pass, count_wait
 from resnet.network import sources
 from resnet.network.manifest import Manifest
@@ -107,6 +108,10 @@ class EngineProvider:
             self._loader_thread.join(timeout)
 
     def _load_and_prepare(self) -> None:
+        with without_greetings():
+            from resnet.network.engine import find_devices
+
+            find_devices()
         self._load()
         engine = self._engine
         if engine is not None:

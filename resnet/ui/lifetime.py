@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import signal
 import sys
 import threading
@@ -60,7 +62,11 @@ def serve(
     fetch = fetch or (is_loopback(host) and not names)
     demo = build_demo(explorer, fetch=fetch)
     options = launch_options(explorer, stopping, host, names, fetch=fetch)
-    demo.launch(server_port=port, prevent_thread_lock=True, **options)
+    with contextlib.redirect_stdout(io.StringIO()):  # Gradio's greeting, which offers a tunnel that the page lacks
+        _, address, _ = demo.launch(server_port=port, prevent_thread_lock=True, **options)
+    if demo.mcp_error:
+        print(demo.mcp_error, file=sys.stderr)  # noqa: T201
+    print(f"The page is at {address}, for language models at {address}gradio_api/mcp/. Ctrl-C ends it.", flush=True)  # noqa: T201
     provider.start()
     while not stop.wait(LOOK_EVERY):
         remove_old(folder)
