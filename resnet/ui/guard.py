@@ -21,6 +21,7 @@ from resnet.ui.bodies import MOST_SENT, MOST_UPLOADED, Body
 from resnet.ui.handlers import ORDER_HEADER, next_number
 from resnet.ui.hosts import allowed_hosts, further_hosts, name_of
 from resnet.ui.language import LANGUAGES
+from resnet.ui.preview import CARD
 
 NOT_HERE = "There is nothing of that name here."
 ELSEWHERE = "This server hands out files of its own, not those of other addresses."
@@ -36,7 +37,7 @@ _API = "/gradio_api/"
 _PROBES = ("/healthz", "/readyz")  # whoever asks whether the server is well may know its address alone
 _PAGES = {
     *("", *(language.route for language in LANGUAGES), "config", "theme.css", "favicon.ico", "manifest.json"),
-    *("robots.txt", "assets", "static", "svelte", "pwa_icon", "healthz", "readyz", "metrics"),
+    *("robots.txt", "assets", "static", "svelte", "pwa_icon", "healthz", "readyz", "metrics", CARD),
 }
 # Of Gradio's routes those that the page, programs and language models use; others are for components that it lacks.
 _ROUTES = {

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from resnet.network.labels import ASSETS
 from resnet.photo.images import MAXIMUM_BYTES
 from resnet.service.explorer import Explorer, Shown
 from resnet.service.provider import Status
@@ -21,7 +23,8 @@ from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.links import Links
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
-from resnet.ui.photo import PhotoColumn
+from resnet.ui.photo import FIRST_PHOTO, PhotoColumn
+from resnet.ui.preview import Preview, card_route
 from resnet.ui.probes import routes
 from resnet.ui.tabs.blocks import BlocksTab
 from resnet.ui.tabs.compare import CompareTab
@@ -87,9 +90,13 @@ def launch_options(
         "max_file_size": MAXIMUM_BYTES,
         "state_session_capacity": MOST_SESSIONS,
         "server_name": f"[{host}]" if host and ":" in host and "[" not in host else host,
+        "favicon_path": ASSETS / "favicon.svg",
         "app_kwargs": {
-            "routes": routes(explorer),
-            "middleware": middleware(NAMES, stopping, host, names, fetch=fetch),
+            "routes": [*routes(explorer), card_route(explorer, str(FIRST_PHOTO), TITLE)],
+            "middleware": [
+                *middleware(NAMES, stopping, host, names, fetch=fetch),
+                Middleware(Preview, LANGUAGES, TITLE, INTRODUCTION),
+            ],
         },
     }
 

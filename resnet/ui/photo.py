@@ -41,6 +41,7 @@ EXAMPLE_NAMES = {
 """Content of the examples, and how well the bundled weights recognise it."""
 FIRST_EXAMPLE = "espresso"
 """The page opens with it: a sharp photo that the bundled weights recognise."""
+FIRST_PHOTO = ASSETS / "examples" / f"{FIRST_EXAMPLE}.jpg"
 
 
 def example_path(name: str | None) -> str | None:
