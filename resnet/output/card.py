@@ -62,6 +62,8 @@ def _draw_classes(axes: Axes, observation: Observation) -> None:
     axes.invert_yaxis()
     axes.tick_params(length=0)
     for place, percent in zip(places, percents, strict=True):
-        axes.text(percent + 2, place, f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %", fontsize=18, va="center")
+        axes.text(
+            percent + 2, place, f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %", fontsize=18, va="center"
+        )
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)

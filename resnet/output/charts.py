@@ -172,7 +172,8 @@ def draw_similarity(axes: Axes, similarities: Sequence[Similarity], names: tuple
         label=names[2],
     )
     axes.set_ylim(-0.03, 1.03)
-    axes.legend(loc="best", fontsize=8)
+    # Below, where it covers no mark.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False, fontsize=8)
 
 
 @_drawn

@@ -23,6 +23,7 @@ from resnet.output.charts import draw_similarity, drawing
 from resnet.output.report import aggregation_name, font_families, stage_caption
 
 WIDTH_INCHES = 12
+MARGIN_INCHES = 0.1
 PICTURE_SIDE = 400
 MOST_ROWS_OF_BARS = 5
 
@@ -118,7 +119,8 @@ def _style() -> Any:
 
 
 def as_png(figure: Figure) -> bytes:
-    """A figure as a PNG file."""
+    """A figure with constrained layout as a PNG file, with room at its margins."""
+    figure.get_layout_engine().set(w_pad=MARGIN_INCHES, h_pad=MARGIN_INCHES)  # type: ignore[union-attr, call-arg]
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

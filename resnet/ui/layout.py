@@ -40,10 +40,21 @@ STYLE = Path(__file__).with_name("style.css")
 TITLE = "What a ResNet101 sees"
 LOADING = "Loading the weights… You can choose a photo already; the answer comes as soon as they are ready."
 
-# The style sheet leaves out the photo and the classes where a tab is not about them.
+# The style sheet leaves out the photo and the classes where a tab is not about them; history.js goes back to a tab.
 _TAB_SCRIPT = """(active) => {
-  document.querySelector("#main").dataset.tab = JSON.parse(active.slice(active.indexOf(" ")));
+  document.querySelector("#main").dataset.tab = active;
+  if (history.state?.tab === active) return;
+  const address = new URL(location);
+  address.searchParams.delete("tab");
+  history.pushState({ tab: active }, "", address);
 }"""
+
+# From the first stop of the keyboard past photo, examples and view to the open tab.
+_SKIP_SCRIPT = """
+element.querySelector(".skip").addEventListener("click", () => {
+  document.querySelector("#tabs [role=tab][aria-selected=true]").focus();
+});
+"""
 
 QUEUE_SIZE = 128
 """Requests of pages that may wait; more are refused."""
@@ -52,7 +63,8 @@ MOST_SESSIONS = 100
 """Sessions of which Gradio keeps what it knows, about 1 MB each. The page itself keeps nothing there."""
 
 _SCRIPTS = [
-    Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("languages", "keyboard", "files")
+    Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8")
+    for name in ("languages", "keyboard", "files", "history")
 ]
 
 
@@ -137,7 +149,12 @@ class Layout:
         self._page = page
         t = page.t
         with gr.Row(elem_id="heading"):
-            html(f"<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>")
+            skip = f'<button type="button" class="skip">{escape(t("Skip to the maps"))}</button>'
+            html(
+                f"{skip}<h1>{escape(t(TITLE))}</h1><p>{escape(t(INTRODUCTION))}</p>",
+                elem_id="introduction",
+                js_on_load=_SKIP_SCRIPT,
+            )
             html(_language_links(t), elem_id="languages")
         weights = html(markup.weights_line(t(LOADING), "loading"), elem_id="weights", js_on_load=CHOICE_SCRIPT)
         page.result, page.active, self.wanted = (

@@ -15,18 +15,29 @@ from resnet.network.levels import is_unsure, named_levels
 from resnet.photo.preprocess import reduced_size
 from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
-from resnet.ui.events import CHOICE_SCRIPT, PRIVATE, QUICK, chosen_script
+from resnet.ui.events import CHOICE_SCRIPT, IN_BROWSER, PRIVATE, QUICK, chosen_script
 from resnet.ui.files import store
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html, photo_field
 
 _NOT_IN_BROWSERS = (".tif", ".tiff", ".heic", ".heif", ".hif")
-# Where the answer lies below the screen, as on a phone, a tap on an example goes there.
-_TO_ANSWER_SCRIPT = """
+# Where the answer lies below the screen, as on a phone, a tap on an example goes there. The address names the example,
+# so that a reload keeps it.
+_EXAMPLE_SCRIPT = """
 element.addEventListener("click", (event) => {
-  if (event.target.closest("[data-choice]")) document.querySelector("#classes").scrollIntoView({ block: "nearest" });
+  const example = event.target.closest("[data-choice]");
+  if (!example) return;
+  document.querySelector("#classes").scrollIntoView({ block: "nearest" });
+  const address = new URL(location);
+  address.searchParams.set("photo", example.dataset.choice);
+  history.replaceState(history.state, "", address);
 });
 """
+_OWN_PHOTO_SCRIPT = """() => {
+  const address = new URL(location);
+  address.searchParams.delete("photo");
+  history.replaceState(history.state, "", address);
+}"""
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 EXAMPLE_NAMES = {
     "alp": "mountains",
@@ -71,7 +82,7 @@ class PhotoColumn:
         examples = html(
             markup.panel(t("Try one"), markup.examples(t, EXAMPLES, EXAMPLE_NAMES)),
             elem_id="examples",
-            js_on_load=CHOICE_SCRIPT + _TO_ANSWER_SCRIPT,
+            js_on_load=CHOICE_SCRIPT + _EXAMPLE_SCRIPT,
         )
         with gr.Accordion(t("View"), open=False, elem_id="choices"):
             self.framing = gr.Radio(
@@ -102,6 +113,7 @@ class PhotoColumn:
             self.wanted.change, example_path, {"name": self.wanted}, example, queue=False, show_progress="hidden"
         )
         found.then(None, [example, self.photo], self.photo, js="(example, photo) => photo ?? example", **PRIVATE)
+        self.photo.input(None, None, None, js=_OWN_PHOTO_SCRIPT, **IN_BROWSER)
         tapped = gr.Textbox(visible=False)
         page.on(
             examples.select,

@@ -12,7 +12,7 @@ from threading import Lock
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,6 +52,11 @@ class Preview:
         language = self._pages.get("/" + path.strip("/"))
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or language is None:
             await self._app(scope, receive, send)
+            return
+        if language.route and path.endswith("/"):
+            # Gradio's own redirection loses the query, and the path that a proxy puts before all.
+            query = scope.get("query_string", b"").decode("latin-1")
+            await RedirectResponse(f"../{language.route}{'?' if query else ''}{query}", 308)(scope, receive, send)
             return
         start: Message = {}
         parts: list[bytes] = []

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from resnet.errors import WeightsError
 from resnet.network import sources
+from resnet.ui.photo import FIRST_EXAMPLE
 from tests.browser.steps import EXAMPLES, changed, choose, clear, open_tab, pictures, saved, shown, slide, upload
 from tests.conftest import serve
 
@@ -64,6 +65,55 @@ def test_the_page_opens_with_an_example_that_is_answered(page, subtests):
                 open_tab(page, name)
                 expect(page.locator("#tabs [role=tab][aria-selected=true]")).to_have_text(name)
                 assert sorted(tabs.all_inner_texts()) == names
+
+
+def test_the_browsers_history_and_the_keyboard(page, subtests):
+    def opened(name):
+        expect(page.locator("#tabs [role=tab][aria-selected=true]")).to_have_text(name)
+
+    with subtests.test("back and forward go from tab to tab"):
+        open_tab(page, "Evidence")
+        opened("Evidence")
+        open_tab(page, "Model")
+        opened("Model")
+        expect(page.locator("#left")).to_be_hidden()
+        page.go_back()
+        opened("Evidence")
+        expect(page.locator("#left")).to_be_visible()
+        page.go_back()
+        opened("Maps")
+        page.go_forward()
+        opened("Evidence")
+
+    with subtests.test("a reload keeps the tab and the example, but names no photo of the visitor's own"):
+        page.get_by_role("button", name="Example photo: mountains").click()
+        shown(page, "alp.jpg")
+        page.reload()
+        shown(page, "alp.jpg")
+        opened("Evidence")
+        page.go_back()
+        opened("Maps")
+        upload(page, EXAMPLES / "cat.jpg")
+        shown(page, "cat.jpg")
+        page.wait_for_function("() => !location.search.includes('photo')")
+
+    with subtests.test("the first stop leads past photo and examples to the tabs"):
+        page.evaluate("document.activeElement.blur()")
+        page.reload()
+        shown(page, f"{FIRST_EXAMPLE}.jpg")
+        page.keyboard.press("Tab")
+        skip = page.get_by_role("button", name="Skip to the maps")
+        expect(skip).to_be_focused()
+        expect(skip).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("tab", name="Maps")).to_be_focused()
+
+    with subtests.test("a slider shows that it has the focus"):
+        page.locator("#choices > button").click()
+        page.locator("#top-k input[type=range]").focus()
+        page.keyboard.press("ArrowRight")
+        outline = page.locator("#top-k input[type=range]").evaluate("one => getComputedStyle(one).outline")
+        assert "solid 3px" in outline, outline
 
 
 def test_another_view_needs_no_new_pass(page, engine, subtests):

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from resnet.maps.channels import channel_facts
@@ -16,7 +18,15 @@ from resnet.maps.evidence import find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
 from resnet.network.labels import ASSETS
-from resnet.output.charts import block_diagram, changes_chart, costs_chart, curves_chart, histogram, similarity_chart
+from resnet.output.charts import (
+    block_diagram,
+    changes_chart,
+    costs_chart,
+    curves_chart,
+    draw_similarity,
+    histogram,
+    similarity_chart,
+)
 from resnet.output.figures import comparison_png, evidence_png
 from resnet.output.report import figure_png
 from resnet.photo.images import read_photo
@@ -50,6 +60,18 @@ def test_a_chart_is_one_svg_in_the_pages_colours_with_a_description(name):
     assert "currentColor" in text
     assert "#010203" not in text
     assert "<metadata" not in text
+
+
+def test_the_legend_of_the_comparison_covers_no_mark():
+    figure = Figure(layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots()
+    draw_similarity(
+        axes, [Similarity(f"C{place}", place / 5, 1 - place / 5, 0.1) for place in range(6)], ("a", "b", "c")
+    )
+    canvas.draw()
+    legend = axes.get_legend().get_window_extent()
+    assert legend.y1 <= axes.get_window_extent().y0
+    assert legend.y0 >= 0
 
 
 def test_the_description_is_plain_text():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from PIL import Image
 
 from resnet.network.labels import ASSETS
 from resnet.service.cache import ResultCache
@@ -261,11 +262,22 @@ def test_a_map_without_differences_cannot_be_tested(layout):
     layout.maps._page.explorer.cache.clear()
 
 
+def test_the_figure_of_the_evidence_has_the_row_of_the_difference_that_the_tab_shows(layout):
+    _, shown = explain(layout)
+
+    def height(method, one, other):
+        return Image.open(layout.evidence.figure(shown, [0, 1], method, "stage", one, other, **DRAWING)).height
+
+    without = height("gradcam", 0, 0)
+    assert height("gradcam", 0, 1) > 1.3 * without
+    assert height("gradcam", 0, 7) == height("gradcam++", 0, 1) == without
+
+
 def test_nothing_to_save_is_said(layout):
     with pytest.raises(gr.Error, match="no result to download yet"):
         layout.maps.figure(None, 5, **VIEW)
     with pytest.raises(gr.Error, match="no result to download yet"):
-        layout.evidence.figure(None, [], "gradcam", "stage", **DRAWING)
+        layout.evidence.figure(None, [], "gradcam", "stage", None, None, **DRAWING)
     with pytest.raises(gr.Error, match="no result to download yet"):
         layout.compare.figure(None, None, "rotate", 30, **VIEW)
 

@@ -89,6 +89,16 @@ def espresso_and_cat(engine):
     return [observe(read_photo(FIRST_PHOTO.with_name(name)), engine) for name in ("espresso.jpg", "cat.jpg")]
 
 
+def test_a_slash_too_many_loses_neither_the_query_nor_the_path_before_it(server):
+    answer = httpx.get(f"{server}zh/", params={"photo": "cat", "class": "tabby cat,猫"})
+    assert answer.status_code == 308
+    assert answer.headers["location"].startswith("../zh?")
+    followed = httpx.URL("https://example.org/apps/resnet/zh/").join(answer.headers["location"])
+    assert followed.path == "/apps/resnet/zh"
+    assert dict(followed.params) == {"photo": "cat", "class": "tabby cat,猫"}
+    assert httpx.get(f"{server}zh/", follow_redirects=True).status_code == 200
+
+
 def test_the_page_has_an_icon_of_its_own(server):
     answer = httpx.get(f"{server}favicon.ico")
     assert answer.headers["content-type"].startswith("image/svg")

@@ -75,7 +75,8 @@ class EvidenceTab:
                 js_on_load=CHOICE_SCRIPT,
             )
             save = gr.Button(t("Download figure (PNG)"), elem_id="save-evidence", elem_classes="with-result")
-            page.downloads(save, self.figure, {"shown": page.result, **matrix, **page.drawing}, "evidence-file")
+            pair = {"one": self.one, "other": self.other}
+            page.downloads(save, self.figure, {"shown": page.result, **matrix, **pair, **page.drawing}, "evidence-file")
         self._wanted = wanted
         inputs = {
             "made_for": self.made_for,
@@ -210,13 +211,25 @@ class EvidenceTab:
             )
         )
 
-    def figure(self, shown: Shown | None, classes: list[int] | None, method: str, scale: str, **drawing: Any) -> str:
-        """The matrix as a PNG file."""
+    def figure(
+        self,
+        shown: Shown | None,
+        classes: list[int] | None,
+        method: str,
+        scale: str,
+        one: int | None,
+        other: int | None,
+        **drawing: Any,
+    ) -> str:
+        """The matrix as a PNG file, with the row of the difference where the tab shows one."""
 
         def encode(observation: Observation) -> bytes:
             assert shown is not None  # `Page.file` has seen to it
             evidence = self._page.explorer.evidence(shown, tuple(classes or ()))
-            return evidence_png(observation, evidence, method, scale, drawing_options(**drawing))
+            difference = None
+            if method in LINEAR_METHODS and one != other and {one, other} <= set(evidence.classes):
+                difference = evidence.classes.index(one), evidence.classes.index(other)
+            return evidence_png(observation, evidence, method, scale, drawing_options(**drawing), difference)
 
         return self._page.file(shown, "{}.evidence.png".format, encode)
 
