@@ -89,7 +89,7 @@ def launch_options(
         primary_hue="indigo",
         font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
         font_mono=["ui-monospace", "Consolas", "monospace"],
-    )
+    ).set(button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700")
     return {
         "theme": theme,
         "css_paths": STYLE,

@@ -257,11 +257,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], label: str) -> str
     """A table of cells that are HTML already; the first cell of a row names it.
 
     Args:
-        head: Plain texts.
+        head: Plain texts; an empty one stands over names that need no heading.
         rows: Cells as HTML.
         label: What the table is about, plain text.
     """
-    top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    top = "".join(f'<th scope="col">{escape(text)}</th>' if text else "<td></td>" for text in head)
     body = "".join(
         f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
     )
