@@ -7,7 +7,7 @@ from pathlib import Path
 
 from resnet.cli.arguments import add_framing, add_weights, load, write_file
 from resnet.errors import OptionError
-from resnet.maps.comparison import CHANGES, check_change, observe_changed, similarities
+from resnet.maps.comparison import CHANGES, check_change, observe_changed, similarities, verdict
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
 from resnet.output.figures import comparison_png
@@ -63,11 +63,12 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"  {first.probability:6.1%}  {first.label:<28}{found.photo_name}")
         for note in found.notes:
             print(f"  note: {note}")
-    print(f"  {'stage':<8}{'cosine':>8}{'linear CKA':>12}{'shuffled cells':>16}")
+    print(f"  {'stage':<8}{'cosine':>8}{'linear CKA':>12}{'by chance':>16}")
     answer = similarities(one, two)
     for stage in answer:
         cka, chance = ("–" if value is None else f"{value:.3f}" for value in (stage.cka, stage.chance))
         print(f"  {stage.stage:<8}{stage.cosine:8.3f}{cka:>12}{chance:>16}")
+    print(f"  {verdict(answer)}")
     if options.figure:
         write_file(options.figure, comparison_png(one, two, answer, ViewOptions(options.map)))
     return 0

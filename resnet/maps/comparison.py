@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
-from resnet.errors import OptionError
+from resnet.errors import Note, OptionError
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation, observe, observe_prepared
 from resnet.options import number, one_of
@@ -22,8 +22,10 @@ from resnet.stages import Block
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
 
-PERMUTATIONS = 8
-FEWEST_CELLS = 3
+PERMUTATIONS = 20
+FEWEST_CELLS = 4
+ALIKE = 0.5
+"""CKA from which two maps are called alike."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,9 @@ class Similarity:
     Attributes:
         stage: "C1" to "C5".
         cosine: Of the two outputs taken as vectors, 0 to 1 after ReLU: 1 if they are proportional.
-        cka: Linear centred kernel alignment of their cells, 0 to 1; None where there are fewer than
-            three cells, which have no pattern to compare.
-        chance: The same for cells in random order: what unrelated places of these maps would give.
+        cka: Unbiased linear centred kernel alignment of their cells, at most 1; for unrelated maps 0 on average, so
+            that it can be a little below 0. None where there are fewer than four cells, which it needs.
+        chance: What the cells of one photo in random order reach in one of twenty cases.
     """
 
     stage: str
@@ -166,37 +168,44 @@ def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def linear_cka(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Linear centred kernel alignment.
+    """Linear centred kernel alignment with the unbiased estimator of its parts.
 
     Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited"
-    (https://arxiv.org/abs/1905.00414), section 3. It compares which cells resemble each other in
-    one map with which do in the other, so the channels may differ; it does not change with a
-    rotation of the channels or one scale for all. With fewer cells than channels it is high even
-    for unrelated maps: compare it with `Similarity.chance`.
+    (https://arxiv.org/abs/1905.00414), section 3, with HSIC as Song et al. 2012, "Feature Selection via Dependence
+    Maximization", estimate it: the usual estimate comes near 1 for unrelated maps where there are fewer cells than
+    channels, as at C5. It compares which cells resemble each other in one map with which do in the other, so the
+    channels may differ; it does not change with a rotation of the channels or one scale for all.
 
     Args:
-        one: (cells, channels) float32.
+        one: (cells, channels) float32, at least four cells.
         other: (cells, other channels) float32.
 
     Returns:
-        0 to 1; 0 if all cells of one of them are equal.
+        -1 to 1, below 0 by chance alone; 0 if all cells of one of them are equal.
     """
-    first, second = (_kernel(_centred(values)) for values in (one, other))
-    return _alignment(first, second)
+    first, second = (_kernel(values) for values in (one, other))
+    return _alignment(_hsic(first, second), _hsic(first, first) * _hsic(second, second))
 
 
-def _centred(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    exact = values.astype(np.float64)
-    return np.asarray(exact - exact.mean(axis=0))
+def _kernel(cells: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The products of all pairs of cells, and 0 for a cell with itself."""
+    exact = cells.astype(np.float64)
+    exact -= exact.mean(axis=0)  # changes no result, but keeps it exact
+    kernel = np.asarray(exact @ exact.T)
+    np.fill_diagonal(kernel, 0)
+    return kernel
 
 
-def _kernel(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(centred @ centred.T)
+def _hsic(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Hilbert-Schmidt independence criterion, unbiased: Song et al. 2012, equation 5, up to a factor."""
+    cells = len(first)
+    together = float(np.vdot(first, second))
+    apart = float(first.sum() * second.sum()) / ((cells - 1) * (cells - 2))
+    return together + apart - 2 * float(first.sum(axis=0) @ second.sum(axis=0)) / (cells - 2)
 
 
-def _alignment(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    sizes = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return min(1.0, max(0.0, float(np.vdot(first, second)) / sizes)) if sizes else 0.0
+def _alignment(together: float, sizes: float) -> float:
+    return min(1.0, max(-1.0, together / sizes**0.5)) if sizes > 0 else 0.0
 
 
 def _places(block: Block, axis: int, side: int) -> NDArray[np.float64]:
@@ -263,13 +272,34 @@ def similarities(one: Observation, other: Observation) -> tuple[Similarity, ...]
         if height * width < FEWEST_CELLS:
             found.append(Similarity(block.stage, cosine(first, second), None, None))
             continue
-        kernels = [_kernel(_centred(values.reshape(height * width, -1))) for values in (first, second)]
+        kernel, other_kernel = (_kernel(values.reshape(height * width, -1)) for values in (first, second))
+        sizes = _hsic(kernel, kernel) * _hsic(other_kernel, other_kernel)
         shuffled = []
         for _ in range(PERMUTATIONS):
             order = generator.permutation(height * width)
-            shuffled.append(_alignment(kernels[0], kernels[1][np.ix_(order, order)]))
-        found.append(Similarity(block.stage, cosine(first, second), _alignment(*kernels), float(np.mean(shuffled))))
+            shuffled.append(_alignment(_hsic(kernel, other_kernel[np.ix_(order, order)]), sizes))
+        cka = _alignment(_hsic(kernel, other_kernel), sizes)
+        found.append(Similarity(block.stage, cosine(first, second), cka, float(np.quantile(shuffled, 0.95))))
     return tuple(found)
+
+
+def verdict(found: Sequence[Similarity]) -> Note:
+    """Say in words at which stage two answers part.
+
+    Args:
+        found: Of `similarities`.
+    """
+    alike = [(stage.stage, stage.cka >= ALIKE) for stage in found if stage.cka is not None]
+    apart = [name for name, is_alike in alike if not is_alike]
+    if not alike:
+        return Note("There are too few cells to say where the answers part.")
+    if not apart:
+        return Note("The two answers are alike at every stage (CKA of at least {}).", (ALIKE,))
+    if len(apart) == len(alike):
+        return Note("The two answers differ at every stage (CKA below {}).", (ALIKE,))
+    if apart == [name for name, _ in alike][-len(apart) :]:
+        return Note("The two answers part at {}: from there on their maps differ (CKA below {}).", (apart[0], ALIKE))
+    return Note("The two answers differ at {} (CKA below {}) and are alike elsewhere.", (", ".join(apart), ALIKE))
 
 
 def on_shared_scales(

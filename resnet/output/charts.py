@@ -171,7 +171,8 @@ def draw_similarity(axes: Axes, similarities: Sequence[Similarity], names: tuple
         markersize=14,
         label=names[2],
     )
-    axes.set_ylim(-0.03, 1.03)
+    values = [value for found in similarities for value in (found.cka, found.chance) if value is not None]
+    axes.set_ylim(min([0.0, *values]) - 0.03, 1.03)
     # Below, where it covers no mark.
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False, fontsize=8)
 

@@ -105,7 +105,7 @@ def comparison_png(
                 _picture(upper, cell, found, heatmap, view, heatmap.block.stage)
         bars, lines = lower.subplots(1, 2)
         _draw_two_bars(bars, one, other)
-        draw_similarity(lines, similarities, ("cosine", "linear CKA", "CKA of shuffled cells"))
+        draw_similarity(lines, similarities, ("cosine", "linear CKA", "CKA by chance"))
         lines.set_title("similarity of the stages", fontsize=9)
         lower.supxlabel(
             f"{aggregation_name(view)} · {one.manifest.name} · resnet {__version__}",

@@ -84,10 +84,10 @@ NUMBERS = (
     (
         "Linear CKA",
         (
-            "How alike the differences between the cells of two answers are (Kornblith et al. 2019). 1: the same "
-            "pattern, whatever its strength."
+            "How alike the differences between the cells of two answers are (Kornblith et al. 2019, unbiased after "
+            "Song et al. 2012). 1: the same pattern, whatever its strength; 0: what unrelated maps give on average."
         ),
-        "Telling without the number for shuffled cells beside it: with few cells chance alone comes near 1.",
+        "Sure where it is not above the number by chance: shuffled cells reach that in one of twenty cases.",
         "C1 to C5",
     ),
     (

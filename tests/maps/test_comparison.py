@@ -1,5 +1,7 @@
 """Changes of a photo, and similarities with known answers."""
 
+import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 from resnet.errors import OptionError
 from resnet.maps.comparison import (
     CHANGES,
+    Similarity,
     check_change,
     cosine,
     digest_of_changed,
@@ -16,6 +19,7 @@ from resnet.maps.comparison import (
     observe_changed,
     on_shared_scales,
     similarities,
+    verdict,
 )
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
@@ -151,21 +155,36 @@ def test_cosine_of_known_angles():
     assert cosine(one, np.zeros(2, np.float32)) == 0
 
 
-def cka_by_features(one, other):
-    """Kornblith et al., equation 5, in its other form: by the channels' covariances."""
-    one, other = (part.astype(float) - part.mean(axis=0) for part in (one, other))
-    between = np.linalg.norm(other.T @ one) ** 2
-    return between / (np.linalg.norm(one.T @ one) * np.linalg.norm(other.T @ other))
+def hsic_by_fours(one, other):
+    """Song et al. 2012, theorem 3: the mean over all four different cells, without centring anything."""
+    first, second = (part.astype(float) @ part.astype(float).T for part in (one, other))
+    terms = [
+        first[i, j] * (second[i, j] + second[q, r] - 2 * second[i, q])
+        for i, j, q, r in itertools.permutations(range(len(one)), 4)
+    ]
+    return np.mean(terms)
 
 
 @pytest.fixture
 def cells():
     generator = np.random.default_rng(0)
-    return generator.standard_normal((30, 5)).astype(np.float32), generator.standard_normal((30, 8)).astype(np.float32)
+    one = generator.standard_normal((9, 5))
+    other = np.concatenate([one[:, :2], generator.standard_normal((9, 6))], axis=1)
+    return one.astype(np.float32) + 3, other.astype(np.float32)
 
 
-def test_cka_equals_its_form_by_features(cells):
-    assert linear_cka(*cells) == pytest.approx(cka_by_features(*cells), rel=1e-6)
+def test_cka_is_that_of_the_unbiased_estimator(cells):
+    one, other = cells
+    wanted = hsic_by_fours(one, other) / np.sqrt(hsic_by_fours(one, one) * hsic_by_fours(other, other))
+    assert linear_cka(one, other) == pytest.approx(wanted, rel=1e-6)
+    assert 0.1 < wanted < 0.9
+
+
+def test_unrelated_maps_of_few_cells_and_many_channels_give_nothing_on_average():
+    generator = np.random.default_rng(0)
+    found = [linear_cka(*generator.standard_normal((2, 16, 512)).astype(np.float32)) for _ in range(100)]
+    assert abs(np.mean(found)) < 4 * np.std(found) / 10
+    assert max(found) < 0.5
 
 
 def test_cka_does_not_change_with_rotation_scale_or_shift_of_the_channels(cells):
@@ -184,7 +203,7 @@ def test_a_photo_is_equal_to_itself_at_every_stage(observations):
     for found in similarities(observations[0], observations[0]):
         assert found.cosine == pytest.approx(1)
         assert found.cka == pytest.approx(1)
-        assert found.chance < 0.9
+        assert found.chance < 0.5
 
 
 def test_photos_of_different_shapes_can_be_compared(observations):
@@ -192,7 +211,7 @@ def test_photos_of_different_shapes_can_be_compared(observations):
     found = similarities(*observations)
     assert [one.stage for one in found] == ["C1", "C2", "C3", "C4", "C5"]
     for one in found:
-        assert 0 <= one.cka <= 1
+        assert -0.2 < one.cka < 1
         assert 0 < one.cosine < 1
 
 
@@ -203,6 +222,22 @@ def test_similarity_of_equal_grids_is_that_of_the_raw_maps(engine):
     assert found.cosine == pytest.approx(cosine(first, second))
     channels = first.shape[-1]
     assert found.cka == pytest.approx(linear_cka(first.reshape(-1, channels), second.reshape(-1, channels)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cka", "sentence"),
+    [
+        ((0.9, 0.8, 0.7, 0.6, 0.5), "are alike at every stage"),
+        ((0.1, 0.2, 0.3, 0.4, 0.4), "differ at every stage"),
+        ((0.9, 0.8, 0.7, 0.4, 0.1), "part at C4: from there on"),
+        ((0.2, 0.4, 0.6, 0.7, 0.8), "differ at C1, C2 .* alike elsewhere"),
+        ((0.9, 0.9, 0.9, 0.4, None), "part at C4"),
+        ((None,) * 5, "too few cells"),
+    ],
+)
+def test_it_is_said_where_two_answers_part(cka, sentence):
+    found = [Similarity(f"C{place}", 0.5, value, 0.1) for place, value in enumerate(cka, start=1)]
+    assert re.search(sentence, str(verdict(found)))
 
 
 def test_networks_with_other_channels_cannot_be_compared(observations):

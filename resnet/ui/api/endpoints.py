@@ -12,7 +12,7 @@ from PIL import Image
 
 from resnet.errors import OptionError
 from resnet.maps.channels import channel_facts, rank_channels
-from resnet.maps.comparison import similarities
+from resnet.maps.comparison import similarities, verdict
 from resnet.maps.curves import TESTED_SHARE
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
@@ -361,6 +361,7 @@ class Endpoints:
                     }
                     for stage in found
                 ],
+                "verdict": str(verdict(found)),
             }
             figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
             return result, file_of(store_picture(figure.convert("RGB")))

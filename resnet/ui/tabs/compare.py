@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from resnet.errors import ResNetError
-from resnet.maps.comparison import CHANGES, on_shared_scales, similarities
+from resnet.maps.comparison import CHANGES, on_shared_scales, similarities, verdict
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
 from resnet.output.charts import similarity_chart
@@ -158,11 +158,11 @@ class CompareTab:
         found = similarities(one, other)
         chart = similarity_chart(
             found,
-            (t("cosine"), t("linear CKA"), t("CKA of shuffled cells")),
+            (t("cosine"), t("linear CKA"), t("CKA by chance")),
             t("Similarity of the five stages: cosine and linear CKA"),
         )
         numbers = markup.table(
-            [t("Stage"), t("cosine"), t("linear CKA"), t("CKA of shuffled cells")],
+            [t("Stage"), t("cosine"), t("linear CKA"), t("CKA by chance")],
             [
                 [
                     one_stage.stage,
@@ -186,8 +186,8 @@ class CompareTab:
             + markup.panel(t("Maps of both photos"), maps, note)
             + markup.panel(
                 t("Where they part"),
-                f'<div class="beside">{chart}{numbers}</div>',
-                t("1: the same pattern, whatever its strength; lower is less alike."),
+                f'<p class="verdict">{escape(t.error(verdict(found)))}</p><div class="beside">{chart}{numbers}</div>',
+                t("1: the same pattern, whatever its strength; 0: for CKA what unrelated maps give on average."),
             )
         )
 
