@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from resnet import __version__
 from resnet.network.labels import ASSETS
 from resnet.photo.images import MAXIMUM_BYTES
 from resnet.service.explorer import Explorer, Shown
@@ -113,21 +114,22 @@ def launch_options(
     }
 
 
-def build_demo(explorer: Explorer, *, fetch: bool) -> gr.Blocks:
+def build_demo(explorer: Explorer, *, fetch: bool, local: bool = True) -> gr.Blocks:
     """Return the page in all languages with its endpoints, ready to launch with `launch_options`.
 
     Args:
         explorer: What asks the network.
         fetch: Whether addresses of photos that programs send are fetched.
+        local: Whether the page is for this machine alone, which it says beside the photo.
     """
     options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
     demo: gr.Blocks
     with gr.Blocks(fill_width=True, **options) as demo:
         add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
-        Layout(demo, Page(LANGUAGES[0], explorer))
+        Layout(demo, Page(LANGUAGES[0], explorer, local=local))
     for language in LANGUAGES[1:]:
         with demo.route(language.name, language.route, show_in_navbar=False):
-            Layout(demo, Page(language, explorer))
+            Layout(demo, Page(language, explorer, local=local))
     # Gradio's queue would end for everybody if it told a visitor his place whom it had forgotten among many others.
     demo.queue(api_open=False, max_size=QUEUE_SIZE, status_update_rate=3600)
     return demo
@@ -178,6 +180,7 @@ class Layout:
                     self.many = ManyTab(page, self.maps.view, self.column.framing)
                     self.model = ModelTab(page)
                     LearnTab(page)
+        html(f'<p class="small">resnet {__version__}</p>', elem_id="version")
         self.many.connect(self.model.chosen)
 
         self._classes = page.showing_errors(

@@ -59,8 +59,9 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     explorer = Explorer(provider)
-    fetch = fetch or (is_loopback(host) and not names)
-    demo = build_demo(explorer, fetch=fetch)
+    local = is_loopback(host) and not names
+    fetch = fetch or local
+    demo = build_demo(explorer, fetch=fetch, local=local)
     options = launch_options(explorer, stopping, host, names, fetch=fetch)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's greeting, which offers a tunnel that the page lacks
         _, address, _ = demo.launch(server_port=port, prevent_thread_lock=True, **options)

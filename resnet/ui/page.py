@@ -53,6 +53,7 @@ class Page:
     Attributes:
         t: The language: call it with an English sentence.
         explorer: What asks the network.
+        local: Whether the page is for this machine alone.
         result: The answer that is shown, a `Shown` or None.
         active: Identifier of the tab that is open.
         drawing: The controls for colormap, opacity in percent, and smoothness, by the names of `drawing_options`.
@@ -64,8 +65,9 @@ class Page:
     drawing: dict[str, Any]
     top_k: gr.Slider
 
-    def __init__(self, language: Language, explorer: Explorer) -> None:
+    def __init__(self, language: Language, explorer: Explorer, *, local: bool = True) -> None:
         """Start a page; its parts add themselves."""
+        self.local = local
         self.t = language
         self.explorer = explorer
         self._last = LastChoice()

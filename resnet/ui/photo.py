@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ EXAMPLE_NAMES = {
     "triumphal_arch": "a triumphal arch",
 }
 """Content of the examples, and how well the bundled weights recognise it."""
+ON_THIS_COMPUTER = "It stays on this computer."
+ON_THIS_SERVER = "Deleted from this server an hour after its last use."
 FIRST_EXAMPLE = "espresso"
 """The page opens with it: a sharp photo that the bundled weights recognise."""
 FIRST_PHOTO = ASSETS / "examples" / f"{FIRST_EXAMPLE}.jpg"
@@ -77,6 +80,8 @@ class PhotoColumn:
             elem_id="photo",
             alt_text=t("Photo"),
         )
+        stays = ON_THIS_COMPUTER if page.local else ON_THIS_SERVER
+        html(f'<p class="small">{escape(t(stays))}</p>', elem_id="privacy")
         self.message = html(markup.message(t("An example comes first; drop a photo of your own at any time.")),
                             elem_id="message")  # fmt: skip
         examples = html(

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import expect
 
+from resnet import __version__
 from resnet.errors import WeightsError
 from resnet.network import sources
 from resnet.ui.photo import FIRST_EXAMPLE
@@ -50,6 +51,10 @@ def test_the_page_opens_with_an_example_that_is_answered(page, subtests):
             ".map(one => one.outerHTML)"
         )
         assert unnamed == []
+
+    with subtests.test("where the photo stays, and which version this is"):
+        expect(page.locator("#privacy")).to_have_text("It stays on this computer.")
+        expect(page.locator("#version")).to_have_text(f"resnet {__version__}")
 
     with subtests.test("about the weights"):
         page.get_by_role("button", name="About it").click()
