@@ -8,7 +8,7 @@ from resnet.output.report import AGGREGATION_NAMES, NOTES
 from resnet.photo.signatures import KINDS
 from resnet.ui import layout, markup
 from resnet.ui.numbers import NUMBERS
-from resnet.ui.photo import EXAMPLE_NAMES
+from resnet.ui.photo import EXAMPLE_NAMES, ON_THIS_COMPUTER, ON_THIS_SERVER
 from resnet.ui.tabs import compare, learn, maps, model
 
 ROOT = Path(__file__).resolve().parents[2] / "resnet"
@@ -55,7 +55,7 @@ def listed():
         *learn.CAMS,
         *(text for row in NUMBERS for text in row),
     )
-    yield from EXAMPLE_NAMES.values()
+    yield from (*EXAMPLE_NAMES.values(), ON_THIS_COMPUTER, ON_THIS_SERVER)
     yield from (*(kind for _, _, kind in KINDS), "a web page", "text")
 
 
