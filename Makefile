@@ -1,4 +1,4 @@
-# make demo: the page on http://127.0.0.1:7860     make test: the tests     make lint: style and types
+# make demo: the page on http://127.0.0.1:7860     make test: the tests     make lint: style, spelling, types
 # make test-all: the long tests as well (whole runs of learning, large networks, crowds of requests), and known
 # vulnerabilities of what is installed
 # make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
@@ -29,6 +29,7 @@ audit: $(VENV)/development
 lint: $(VENV)/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 
 format: $(VENV)/development

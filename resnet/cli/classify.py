@@ -16,7 +16,7 @@ from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
 from resnet.maps.observation import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.network.levels import is_unsure, named_levels, percent
 from resnet.output.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
-from resnet.output.report import as_dictionary, figure_png, safe_stem, stage_caption
+from resnet.output.report import as_dictionary, result_figure, safe_stem, stage_caption
 from resnet.photo.folders import Found, find_pictures, left_out_of
 from resnet.progress import progress
 from resnet.stages import STAGE_NAMES
@@ -196,7 +196,7 @@ def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, fol
         for heatmap in observation.heatmaps(view):
             picture = observation.overlay(heatmap, view, DISPLAY_SIDE)
             picture.save(folder / f"{stem}.{heatmap.block.stage}.jpg", quality=JPEG_QUALITY)
-        (folder / f"{stem}.figure.png").write_bytes(figure_png(observation, view, top_k))
+        (folder / f"{stem}.figure.png").write_bytes(result_figure(observation, view, top_k))
     except OSError as error:
         raise OptionError(
             "The pictures of {} cannot be written to {}: {}.", observation.photo_name, folder, error.strerror

@@ -10,7 +10,8 @@ from resnet.errors import OptionError
 from resnet.maps.comparison import CHANGES, check_change, observe_changed, similarities, verdict
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
-from resnet.output.figures import comparison_png
+from resnet.output.figures import comparison_figure
+from resnet.output.saving import format_of
 from resnet.photo.images import read_photo
 
 
@@ -31,7 +32,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--map", choices=("mean", "max", "l2", "pca"), default="mean", help="default: mean")
     add_weights(parser)
     add_framing(parser)
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="write both photos' maps and charts as a PNG")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw both photos' maps and charts: .png, .svg, .pdf"
+    )
     parser.set_defaults(run=_compare)
 
 
@@ -46,6 +49,7 @@ def _change(text: str) -> tuple[str, float]:
 def _compare(options: argparse.Namespace) -> int:
     if (options.other is None) == (options.change is None):
         raise OptionError("Give another photo, or --change, to compare with; not both.")
+    kind = format_of(options.figure) if options.figure else ""
     photo = read_photo(options.photo)
     other = None if options.change else read_photo(options.other)
     if options.change:
@@ -70,5 +74,5 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"  {stage.stage:<8}{stage.cosine:8.3f}{cka:>12}{chance:>16}")
     print(f"  {verdict(answer)}")
     if options.figure:
-        write_file(options.figure, comparison_png(one, two, answer, ViewOptions(options.map)))
+        write_file(options.figure, comparison_figure(one, two, answer, ViewOptions(options.map), kind))
     return 0

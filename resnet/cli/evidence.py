@@ -10,7 +10,8 @@ from resnet.errors import OptionError
 from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
-from resnet.output.figures import evidence_png
+from resnet.output.figures import evidence_figure
+from resnet.output.saving import format_of
 from resnet.photo.images import read_photo
 from resnet.stages import STAGE_NAMES
 
@@ -37,7 +38,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--difference", action="store_true", help="add a row: the first class minus the second")
     add_weights(parser)
     add_framing(parser)
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="write the class x stage matrix as a PNG")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the class x stage matrix: .png, .svg, .pdf")
     parser.set_defaults(run=_evidence)
 
 
@@ -46,6 +47,7 @@ def _evidence(options: argparse.Namespace) -> int:
         raise OptionError("--difference is a row of the figure; it needs --figure.")
     if options.difference and options.method not in LINEAR_METHODS:
         raise OptionError("--difference is that of Grad-CAM or HiResCAM; received {}.", options.method)
+    kind = format_of(options.figure) if options.figure else ""
     photo = read_photo(options.photo)
     engine = load(options.weights)
     observation = observe(photo, engine, options.framing)
@@ -67,6 +69,6 @@ def _evidence(options: argparse.Namespace) -> int:
         print(f"  {name:<28}{probability:12.1%}{found.logits[index]:9.2f}{sums}")
     if options.figure:
         difference = (0, 1) if options.difference else None
-        content = evidence_png(observation, found, options.method, options.scale, ViewOptions(), difference)
+        content = evidence_figure(observation, found, options.method, options.scale, ViewOptions(), difference, kind)
         write_file(options.figure, content)
     return 0

@@ -5,7 +5,7 @@ The page and the command line write the same folder with this code:
     predictions.csv     one row a photo and rank; a photo that could not be read has one row that says why
     manifest.json       version, weights, preprocessing, options, and what became of each photo
     maps/<photo>.npz    C1 to C5 as (height, width, channels) float32, and all probabilities
-    figures/<photo>.png the figure of `report.figure_png`
+    figures/<photo>.png the figure of `report.result_figure`
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import MAXIMUM_TOP_K, Observation, observe_prepared
 from resnet.network.manifest import Manifest, write_text
 from resnet.options import one_of, whole_number
-from resnet.output.report import as_dictionary, figure_png, safe_stem
+from resnet.output.report import as_dictionary, result_figure, safe_stem
 from resnet.output.tables import write_table
 from resnet.photo.images import Photo, read_photo
 from resnet.photo.preprocess import FRAMINGS, NetworkInput, prepare
@@ -166,7 +166,7 @@ class Export:
                 )
                 files["maps"] = f"maps/{stem}.npz"
             if self._figures:
-                (self._figures / f"{stem}.png").write_bytes(figure_png(observation, self._view, self._top_k))
+                (self._figures / f"{stem}.png").write_bytes(result_figure(observation, self._view, self._top_k))
                 files["figure"] = f"figures/{stem}.png"
         except OSError as error:
             fault = OptionError(

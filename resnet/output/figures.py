@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from resnet.maps.observation import Observation
 from resnet.maps.overlays import colour_table
 from resnet.output.charts import draw_similarity, drawing
 from resnet.output.report import aggregation_name, font_families, stage_caption
+from resnet.output.saving import figure_file, origin
 
 WIDTH_INCHES = 12
 MARGIN_INCHES = 0.1
@@ -33,13 +33,14 @@ def difference_view(view: ViewOptions) -> ViewOptions:
     return replace(view, colormap=DIVERGING)
 
 
-def evidence_png(
+def evidence_figure(
     observation: Observation,
     evidence: Evidence,
     method: str,
     scale: str,
     view: ViewOptions,
     difference: tuple[int, int] | None = None,
+    kind: str = "png",
     dpi: int = 130,
 ) -> bytes:
     """The class × stage matrix as one picture.
@@ -52,10 +53,11 @@ def evidence_png(
         view: Colormap, opacity, smoothness.
         difference: Places of two classes in `evidence.classes`; adds a row of what speaks for the
             first minus what speaks for the second.
+        kind: One of `saving.FORMATS`.
         dpi: Pixels per inch of a figure 12 inches wide.
 
     Returns:
-        A PNG file.
+        A file.
     """
     labels = observation.manifest.labels
     rows = [
@@ -66,13 +68,19 @@ def evidence_png(
         one, other = (labels[evidence.classes[place]].name for place in difference)
         rows.append((f"{one}\nminus\n{other}", evidence.difference(method, *difference), difference_view(view)))
     subtitle = f"{METHOD_NAMES[method]} from the logit · {observation.manifest.name} · resnet {__version__}"
-    return _grid(
-        f"{observation.photo_name}: which part of each stage speaks for which class", rows, observation, subtitle, dpi
-    )
+    title = f"{observation.photo_name}: which part of each stage speaks for which class"
+    classes = [labels[index].name for index in evidence.classes]
+    about = origin(observation, view, method=method, scale=scale, classes=classes)
+    return _grid(title, rows, observation, subtitle, dpi, kind, about)
 
 
-def comparison_png(
-    one: Observation, other: Observation, similarities: Sequence[Similarity], view: ViewOptions, dpi: int = 130
+def comparison_figure(
+    one: Observation,
+    other: Observation,
+    similarities: Sequence[Similarity],
+    view: ViewOptions,
+    kind: str = "png",
+    dpi: int = 130,
 ) -> bytes:
     """Two photos' maps on shared scales, their likeliest classes, and how alike their stages are.
 
@@ -81,10 +89,11 @@ def comparison_png(
         other: Of another photo, or the same after a change.
         similarities: Of the two.
         view: How the maps are shown.
+        kind: One of `saving.FORMATS`.
         dpi: Pixels per inch of a figure 12 inches wide.
 
     Returns:
-        A PNG file.
+        A file.
     """
     width, height = one.picture.size
     tile = min(WIDTH_INCHES / 6 * height / width, 2.6)
@@ -111,19 +120,17 @@ def comparison_png(
             f"{aggregation_name(view)} · {one.manifest.name} · resnet {__version__}",
             fontsize=8, color="0.35", parse_math=False,
         )  # fmt: skip
-        return as_png(figure)
+        return _with_margins(figure, kind, origin(one, view, other=other.photo_name))
 
 
 def _style() -> Any:
     return drawing({"font.family": font_families(), "axes.spines.top": False, "axes.spines.right": False})
 
 
-def as_png(figure: Figure) -> bytes:
-    """A figure with constrained layout as a PNG file, with room at its margins."""
+def _with_margins(figure: Figure, kind: str, about: Mapping[str, Any]) -> bytes:
+    """A figure with constrained layout as a file, with room at its margins."""
     figure.get_layout_engine().set(w_pad=MARGIN_INCHES, h_pad=MARGIN_INCHES)  # type: ignore[union-attr, call-arg]
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_file(figure, kind, about)
 
 
 def shortened(name: str, longest: int = 32) -> str:
@@ -137,6 +144,8 @@ def _grid(
     observation: Observation,
     subtitle: str,
     dpi: int,
+    kind: str,
+    about: Mapping[str, Any],
 ) -> bytes:
     width, height = observation.picture.size
     columns = len(rows[0][1]) + 1
@@ -154,7 +163,7 @@ def _grid(
             for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
                 _picture(figure, cell, observation, heatmap, view, heatmap.block.stage if row == 0 else "")
         figure.supxlabel(subtitle, fontsize=8, color="0.35", parse_math=False)
-        return as_png(figure)
+        return _with_margins(figure, kind, about)
 
 
 def _picture(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap, view: ViewOptions, title: str) -> None:

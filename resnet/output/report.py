@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from resnet.maps.observation import Observation, Prediction
 from resnet.maps.overlays import colour_table
 from resnet.network.levels import is_unsure, named_levels
 from resnet.output.charts import drawing
+from resnet.output.saving import figure_file, origin
 
 AGGREGATION_NAMES = {
     "mean": "mean of the channels",
@@ -141,17 +141,18 @@ def stage_caption(heatmap: Heatmap) -> tuple[str, str, str]:
     return f"{shape}, stride {heatmap.block.stride} px", f"receptive field {heatmap.block.receptive_field} px", content
 
 
-def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int = 150) -> bytes:
+def result_figure(observation: Observation, view: ViewOptions, top_k: int, kind: str = "png", dpi: int = 150) -> bytes:
     """The whole result as one picture: photo, top-k chart, five overlays with colour bars.
 
     Args:
         observation: The result.
         view: How the maps are shown.
         top_k: Number of classes in the chart, 1 to 20.
+        kind: One of `saving.FORMATS`.
         dpi: Pixels per inch of a figure 13 inches wide.
 
     Returns:
-        A PNG file.
+        A file.
     """
     with drawing({}):  # one thread at a time
         families = font_families()
@@ -181,9 +182,7 @@ def figure_png(observation: Observation, view: ViewOptions, top_k: int, dpi: int
             parse_math=False,
             fontfamily=families,
         )
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return figure_file(figure, kind, origin(observation, view, top_k=top_k))
 
 
 def _draw_photo(axes: Any, observation: Observation) -> None:

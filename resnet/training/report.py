@@ -19,8 +19,9 @@ from resnet import __version__
 from resnet.errors import DataError
 from resnet.network.manifest import Manifest, write_text
 from resnet.output.charts import ACCENT, QUIET, SECOND, drawing
-from resnet.output.figures import as_png, shortened
+from resnet.output.figures import shortened
 from resnet.output.report import font_families
+from resnet.output.saving import figure_file
 from resnet.training.evaluate import Evaluation, Mistake
 from resnet.training.measures import most_confused
 
@@ -78,7 +79,7 @@ def confusion_figure(evaluation: Evaluation) -> bytes:
         axes.set_xlabel("answer")
         axes.set_ylabel("true class")
         figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.7)
-        return as_png(figure)
+        return figure_file(figure, "png")
 
 
 def calibration_figure(evaluation: Evaluation) -> bytes:
@@ -104,7 +105,7 @@ def calibration_figure(evaluation: Evaluation) -> bytes:
         lower.set_xlim(0, 1)
         lower.set_xlabel("confidence: probability of the first class")
         lower.set_ylabel("pictures")
-        return as_png(figure)
+        return figure_file(figure, "png")
 
 
 def curves_figure(history: Sequence[Mapping[str, Any]], *, top5: bool = True) -> bytes:
@@ -137,7 +138,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]], *, top5: bool = True) ->
             axes.set_xlabel("pictures seen")
             axes.grid(alpha=0.25)
             axes.legend(fontsize=8, frameon=False)
-        return as_png(figure)
+        return figure_file(figure, "png")
 
 
 def write_report(

@@ -58,12 +58,14 @@ class Page:
         active: Identifier of the tab that is open.
         drawing: The controls for colormap, opacity in percent, and smoothness, by the names of `drawing_options`.
         top_k: Number of classes.
+        figure_format: "PNG", "SVG" or "PDF".
     """
 
     result: gr.Textbox
     active: gr.Textbox
     drawing: dict[str, Any]
     top_k: gr.Slider
+    figure_format: gr.Radio
 
     def __init__(self, language: Language, explorer: Explorer, *, local: bool = True) -> None:
         """Start a page; its parts add themselves."""

@@ -13,6 +13,7 @@ from resnet.maps.heatmaps import COLORMAPS
 from resnet.maps.observation import MAXIMUM_TOP_K, Observation
 from resnet.network.labels import ASSETS
 from resnet.network.levels import is_unsure, named_levels
+from resnet.output.saving import FORMATS
 from resnet.photo.preprocess import reduced_size
 from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
@@ -109,6 +110,9 @@ class PhotoColumn:
                 colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=t("Colormap"), elem_id="colormap")
                 opacity = gr.Slider(0, 100, value=55, step=5, label=t("Opacity, %"), elem_id="opacity")
                 smooth = gr.Checkbox(True, label=t("Smooth between cells"), elem_id="smooth")
+            page.figure_format = gr.Radio(
+                [kind.upper() for kind in FORMATS], value="PNG", label=t("Format of figures"), elem_id="figure-format"
+            )
             page.drawing = {"colormap": colormap, "opacity": opacity, "smooth": smooth}
         self.share = gr.Button(t("Copy a link to this view"), elem_id="share", elem_classes="with-result", size="sm")
         self.wanted = gr.Textbox(visible=False)

@@ -170,6 +170,11 @@ def test_another_view_needs_no_new_pass(page, engine, subtests):
         assert waiting.value.suggested_filename == "espresso.figure.png"
         figure = Image.open(waiting.value.path())
         assert (figure.format, figure.width) == ("PNG", 1950)
+        page.locator("#figure-format").get_by_label("SVG").check()
+        with page.expect_download() as waiting:
+            page.locator("#save-figure").click()
+        assert waiting.value.suggested_filename == "espresso.figure.svg"
+        assert "<svg" in waiting.value.path().read_text(encoding="utf-8")[:500]
         for key, count in (("Home", 1), ("End", 20)):
             slide(page, "#top-k", key)
             expect(page.locator("#classes li")).to_have_count(count)

@@ -27,8 +27,8 @@ from resnet.output.charts import (
     histogram,
     similarity_chart,
 )
-from resnet.output.figures import comparison_png, evidence_png
-from resnet.output.report import figure_png
+from resnet.output.figures import comparison_figure, evidence_figure
+from resnet.output.report import result_figure
 from resnet.photo.images import read_photo
 from resnet.stages import block_table
 
@@ -98,7 +98,7 @@ def test_many_threads_draw_the_same_and_leave_the_settings_alone(observation):
                 faults.append(name)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in CHARTS]
-    threads.append(threading.Thread(target=figure_png, args=(observation, ViewOptions(), 3)))
+    threads.append(threading.Thread(target=result_figure, args=(observation, ViewOptions(), 3)))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -109,8 +109,8 @@ def test_many_threads_draw_the_same_and_leave_the_settings_alone(observation):
 
 def test_the_matrix_has_a_row_a_class_and_one_for_the_difference(observation, engine):
     evidence = find_evidence(observation, engine, [3, 5, 7])
-    without = Image.open(io.BytesIO(evidence_png(observation, evidence, "gradcam", "stage", ViewOptions())))
-    more = Image.open(io.BytesIO(evidence_png(observation, evidence, "gradcam", "each", ViewOptions(), (0, 2))))
+    without = Image.open(io.BytesIO(evidence_figure(observation, evidence, "gradcam", "stage", ViewOptions())))
+    more = Image.open(io.BytesIO(evidence_figure(observation, evidence, "gradcam", "each", ViewOptions(), (0, 2))))
     assert without.width == more.width
     assert more.height > without.height
 
@@ -119,7 +119,7 @@ def test_the_matrix_has_a_row_a_class_and_one_for_the_difference(observation, en
 def test_the_comparison_names_both_photos_whatever_they_are_called(observation, name, recwarn):
     other = observation.named(name)
     picture = Image.open(
-        io.BytesIO(comparison_png(observation, other, similarities(observation, other), ViewOptions()))
+        io.BytesIO(comparison_figure(observation, other, similarities(observation, other), ViewOptions()))
     )
     assert picture.format == "PNG"
     assert not [warning for warning in recwarn if "legend" in str(warning.message)]

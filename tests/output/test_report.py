@@ -10,7 +10,7 @@ from PIL import Image
 
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
-from resnet.output.report import as_dictionary, figure_png, safe_stem
+from resnet.output.report import as_dictionary, result_figure, safe_stem
 from resnet.photo.images import read_photo
 
 
@@ -40,7 +40,7 @@ def test_json_holds_what_is_promised(observation):
 )
 def test_figure_is_drawn_for_every_shape_and_map(engine, aggregation, size):
     observation = observe(read_photo(Image.linear_gradient("L").resize(size), "photo"), engine)
-    content = figure_png(observation, ViewOptions(aggregation, channel=300), 20, dpi=50)
+    content = result_figure(observation, ViewOptions(aggregation, channel=300), 20, dpi=50)
     picture = Image.open(io.BytesIO(content))
     assert picture.format == "PNG"
     assert picture.width == 650
@@ -52,7 +52,7 @@ def test_a_name_is_never_markup(observation):
     observation = dataclasses.replace(observation, manifest=manifest)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # no Chinese font on this machine
-        assert figure_png(observation, ViewOptions(), 1, dpi=40)
+        assert result_figure(observation, ViewOptions(), 1, dpi=40)
 
 
 @pytest.mark.parametrize(

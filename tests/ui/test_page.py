@@ -266,7 +266,7 @@ def test_the_figure_of_the_evidence_has_the_row_of_the_difference_that_the_tab_s
     _, shown = explain(layout)
 
     def height(method, one, other):
-        return Image.open(layout.evidence.figure(shown, [0, 1], method, "stage", one, other, **DRAWING)).height
+        return Image.open(layout.evidence.figure(shown, [0, 1], method, "stage", one, other, "PNG", **DRAWING)).height
 
     without = height("gradcam", 0, 0)
     assert height("gradcam", 0, 1) > 1.3 * without
@@ -275,11 +275,11 @@ def test_the_figure_of_the_evidence_has_the_row_of_the_difference_that_the_tab_s
 
 def test_nothing_to_save_is_said(layout):
     with pytest.raises(gr.Error, match="no result to download yet"):
-        layout.maps.figure(None, 5, **VIEW)
+        layout.maps.figure(None, 5, "PNG", **VIEW)
     with pytest.raises(gr.Error, match="no result to download yet"):
-        layout.evidence.figure(None, [], "gradcam", "stage", None, None, **DRAWING)
+        layout.evidence.figure(None, [], "gradcam", "stage", None, None, "PNG", **DRAWING)
     with pytest.raises(gr.Error, match="no result to download yet"):
-        layout.compare.figure(None, None, "rotate", 30, **VIEW)
+        layout.compare.figure(None, None, "rotate", 30, "PNG", **VIEW)
 
 
 def test_a_photo_that_is_gone_is_said(layout, tmp_path):

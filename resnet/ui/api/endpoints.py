@@ -21,7 +21,7 @@ from resnet.maps.occlusion import HIDING_MAPS
 from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
 from resnet.output.export import MOST_PHOTOS
-from resnet.output.figures import comparison_png
+from resnet.output.figures import comparison_figure
 from resnet.output.report import as_dictionary
 from resnet.service.explorer import Explorer, Shown, Source
 from resnet.service.many import exported, temporary_export
@@ -363,7 +363,7 @@ class Endpoints:
                 ],
                 "verdict": str(verdict(found)),
             }
-            figure = Image.open(io.BytesIO(comparison_png(one, second, found, view)))
+            figure = Image.open(io.BytesIO(comparison_figure(one, second, found, view)))
             return result, file_of(store_picture(figure.convert("RGB")))
 
         return await self._answer(work)

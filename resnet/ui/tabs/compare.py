@@ -12,7 +12,7 @@ from resnet.maps.comparison import CHANGES, on_shared_scales, similarities, verd
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
 from resnet.output.charts import similarity_chart
-from resnet.output.figures import comparison_png
+from resnet.output.figures import comparison_figure
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
@@ -65,10 +65,10 @@ class CompareTab:
                     )
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
             self.result = html(self._waiting(), elem_id="compare-result")
-            save = gr.Button(t("Download figure (PNG)"), elem_id="save-comparison", elem_classes="with-result")
+            save = gr.Button(t("Download figure"), elem_id="save-comparison", elem_classes="with-result")
             compared = {"path": self.other, "change": self.change, "amount": self.amount}
             everything = {"shown": page.result, **compared, **maps_view}
-            page.downloads(save, self.figure, everything, "comparison-file", **NETWORK)
+            page.downloads(save, self.figure, {**everything, "kind": page.figure_format}, "comparison-file", **NETWORK)
         inputs = {**compared, "top_k": page.top_k, **maps_view}
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
         ranged = page.on(
@@ -203,8 +203,8 @@ class CompareTab:
         picture = markup.data_uri(found.overlay(heatmap, view, markup.SMALL_SIDE))
         return f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, view)}'
 
-    def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, **view: Any) -> str:
-        """The comparison as a PNG file."""
+    def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, kind: str, **view: Any) -> str:
+        """The comparison as a picture."""
         if shown is None:
             raise self._page.fault(self._page.t("There is no result to download yet: choose a photo first."))
 
@@ -214,8 +214,9 @@ class CompareTab:
             _, other = self._page.explorer.observe_other(shown, path, change, inside)
             if path is None:
                 other = other.named(f"{one.photo_name}, {change} {inside:g}")
-            content = comparison_png(one, other, similarities(one, other), view_options(**view))
-            return store(content, f"{safe_stem(one.photo_name)}.comparison.png")
+            found, suffix = similarities(one, other), kind.lower()
+            content = comparison_figure(one, other, found, view_options(**view), suffix)
+            return store(content, f"{safe_stem(one.photo_name)}.comparison.{suffix}")
 
         return self._page.or_error(write)
 

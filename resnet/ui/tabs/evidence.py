@@ -11,7 +11,7 @@ import gradio as gr
 from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
-from resnet.output.figures import difference_view, evidence_png
+from resnet.output.figures import difference_view, evidence_figure
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -74,9 +74,9 @@ class EvidenceTab:
                 elem_id="matrix",
                 js_on_load=CHOICE_SCRIPT,
             )
-            save = gr.Button(t("Download figure (PNG)"), elem_id="save-evidence", elem_classes="with-result")
-            pair = {"one": self.one, "other": self.other}
-            page.downloads(save, self.figure, {"shown": page.result, **matrix, **pair, **page.drawing}, "evidence-file")
+            save = gr.Button(t("Download figure"), elem_id="save-evidence", elem_classes="with-result")
+            drawn = {"one": self.one, "other": self.other, "kind": page.figure_format, **page.drawing}
+            page.downloads(save, self.figure, {"shown": page.result, **matrix, **drawn}, "evidence-file")
         self._wanted = wanted
         inputs = {
             "made_for": self.made_for,
@@ -219,9 +219,10 @@ class EvidenceTab:
         scale: str,
         one: int | None,
         other: int | None,
+        kind: str,
         **drawing: Any,
     ) -> str:
-        """The matrix as a PNG file, with the row of the difference where the tab shows one."""
+        """The matrix as a picture, with the row of the difference where the tab shows one."""
 
         def encode(observation: Observation) -> bytes:
             assert shown is not None  # `Page.file` has seen to it
@@ -229,9 +230,10 @@ class EvidenceTab:
             difference = None
             if method in LINEAR_METHODS and one != other and {one, other} <= set(evidence.classes):
                 difference = evidence.classes.index(one), evidence.classes.index(other)
-            return evidence_png(observation, evidence, method, scale, drawing_options(**drawing), difference)
+            view = drawing_options(**drawing)
+            return evidence_figure(observation, evidence, method, scale, view, difference, kind.lower())
 
-        return self._page.file(shown, "{}.evidence.png".format, encode)
+        return self._page.file(shown, f"{{}}.evidence.{kind.lower()}".format, encode)
 
     def _matrix(self, observation: Observation, evidence: Evidence, method: str, scale: str, view: ViewOptions) -> str:
         t = self._page.t

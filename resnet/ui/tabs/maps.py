@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from resnet.output.report import as_dictionary, figure_png
+from resnet.output.report import as_dictionary, result_figure
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
@@ -37,10 +37,10 @@ class MapsTab:
             self.stage = gr.Radio(list(STAGE_NAMES), value=STAGE_NAMES[-1], visible=False)
             self.cell = CellAnswer(page, "maps", self._asked, {"stage": self.stage}, self._controls)
             with gr.Row(elem_classes="with-result"):
-                figure = gr.Button(t("Download figure (PNG)"), elem_id="save-figure")
+                figure = gr.Button(t("Download figure"), elem_id="save-figure")
                 data = gr.Button(t("Download data (JSON)"), elem_id="save-data")
             everything = {"shown": page.result, "top_k": page.top_k, **self.view}
-            page.downloads(figure, self.figure, everything, "figure-file")
+            page.downloads(figure, self.figure, {**everything, "kind": page.figure_format}, "figure-file")
             page.downloads(data, self.data, everything, "data-file")
         restyled = page.on_each(
             [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
@@ -162,10 +162,12 @@ class MapsTab:
         likeliest = observation.predictions(1)[0].index
         return observation, heatmap, markup.map_name(self._page.t, options), likeliest
 
-    def figure(self, shown: Shown | None, top_k: Any, **view: Any) -> str:
-        """The answer as a PNG file."""
+    def figure(self, shown: Shown | None, top_k: Any, kind: str, **view: Any) -> str:
+        """The answer as a picture."""
         return self._page.file(
-            shown, "{}.figure.png".format, lambda found: figure_png(found, view_options(**view), top_k)
+            shown,
+            f"{{}}.figure.{kind.lower()}".format,
+            lambda found: result_figure(found, view_options(**view), top_k, kind.lower()),
         )
 
     def data(self, shown: Shown | None, top_k: Any, **view: Any) -> str:

@@ -1,0 +1,99 @@
+"""Figures as files that say how to make them again."""
+
+import io
+import json
+import re
+import zlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from resnet.cli import main
+from resnet.errors import OptionError
+from resnet.maps.comparison import similarities
+from resnet.maps.evidence import find_evidence
+from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.observation import observe
+from resnet.network.labels import ASSETS
+from resnet.output.figures import comparison_figure, evidence_figure
+from resnet.output.report import result_figure
+from resnet.output.saving import FORMATS, format_of
+from resnet.photo.images import read_photo
+
+PHOTO = ASSETS / "examples" / "cat.jpg"
+VIEW = ViewOptions("max", colormap="magma", opacity=0.4)
+DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
+
+
+@pytest.fixture(scope="module")
+def observation(engine):
+    return observe(read_photo(PHOTO), engine)
+
+
+@pytest.fixture(scope="module")
+def figures(observation, engine):
+    evidence = find_evidence(observation, engine, (3, 5))
+    found = similarities(observation, observation)
+    return {
+        "result": lambda kind: result_figure(observation, VIEW, 4, kind),
+        "evidence": lambda kind: evidence_figure(observation, evidence, "hirescam", "each", VIEW, (0, 1), kind),
+        "comparison": lambda kind: comparison_figure(observation, observation, found, VIEW, kind),
+    }
+
+
+def read_png(content):
+    picture = Image.open(io.BytesIO(content))
+    picture.load()
+    assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    return picture.info["Software"], picture.info["Description"]
+
+
+def read_svg(content):
+    root = ElementTree.fromstring(content)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    return next(root.iter(f"{DUBLIN_CORE}creator"))[0][0].text, next(root.iter(f"{DUBLIN_CORE}description")).text
+
+
+def read_pdf(content):
+    assert content.startswith(b"%PDF-")
+    assert content.rstrip().endswith(b"%%EOF")
+    assert b"/Type /Page" in content or any(
+        b"/Type /Page" in zlib.decompress(part) for part in re.findall(rb"stream\n(.*?)endstream", content, re.DOTALL)
+    )
+    values = re.search(rb"/Creator \((.*?)\).*?/Subject \((.*)\)", content, re.DOTALL).groups()
+    return [re.sub(r"\\(.)", r"\1", value.decode()) for value in values]
+
+
+@pytest.mark.parametrize("name", ["result", "evidence", "comparison"])
+def test_a_figure_of_any_format_says_how_to_make_it_again(figures, observation, name):
+    for kind, read in zip(FORMATS, (read_png, read_svg, read_pdf), strict=True):
+        program, text = read(figures[name](kind))
+        about = json.loads(text)
+        assert program == about["program"] == "resnet 0.1.0", kind
+        assert about["weights"] == {"name": "tiny-imagenet-200", "sha256": observation.manifest.sha256}
+        assert len(about["weights"]["sha256"]) == 64
+        assert about["photo"] == {"name": "cat.jpg", "width": 451, "height": 300}
+        assert about["framing"] == "crop"
+        options = about["options"]
+        assert (options["aggregation"], options["colormap"], options["opacity"]) == ("max", "magma", 0.4)
+        more = {
+            "result": {"top_k": 4},
+            "evidence": {"method": "hirescam", "scale": "each"},
+            "comparison": {"other": "cat.jpg"},
+        }
+        assert more[name].items() <= options.items()
+
+
+def test_the_name_of_a_file_chooses_its_format(tmp_path, capsys):
+    assert [format_of(Path(name)) for name in ("a.png", "b.SVG", "c.d.pdf")] == ["png", "svg", "pdf"]
+    for name in ("figure", "figure.jpeg", "png"):
+        with pytest.raises(OptionError, match=re.escape("must end in .png, .svg or .pdf; received")):
+            format_of(Path(name))
+    for command in (["compare", str(PHOTO), "--change", "flip:1"], ["evidence", str(PHOTO)]):
+        assert main([*command, "--figure", str(tmp_path / "figure.gif")]) == 2
+        assert "must end in .png, .svg or .pdf" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert main(["evidence", str(PHOTO), "--top-k", "1", "--figure", str(tmp_path / "figure.svg")]) == 0
+    assert read_svg((tmp_path / "figure.svg").read_bytes())[0] == "resnet 0.1.0"
