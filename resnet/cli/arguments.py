@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resnet.errors import OptionError
 from resnet.logs import without_greetings
 from resnet.network.sources import SOURCES, load_engine
+from resnet.output.saving import FORMATS
 from resnet.photo.preprocess import FRAMINGS
 
 if TYPE_CHECKING:
@@ -64,6 +65,18 @@ def write_file(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise OptionError("The file {} cannot be written: {}.", path, error.strerror) from error
+
+
+def format_of(path: Path) -> str:
+    """Return the format that the name of a figure's file asks for.
+
+    Raises:
+        OptionError: It is none of `FORMATS`.
+    """
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise OptionError("A figure's file must end in .png, .svg or .pdf; received {}.", path)
+    return suffix
 
 
 def leave_output() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from resnet.cli.arguments import add_framing, add_weights, load, write_file
+from resnet.cli.arguments import add_framing, add_weights, format_of, load, write_file
 from resnet.errors import OptionError
 from resnet.maps.comparison import CHANGES, check_change, observe_changed, similarities, verdict
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
 from resnet.output.figures import comparison_figure
-from resnet.output.saving import format_of
 from resnet.photo.images import read_photo
 
 

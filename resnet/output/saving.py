@@ -6,31 +6,17 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from resnet import __version__
-from resnet.errors import OptionError
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
 
 FORMATS = ("png", "svg", "pdf")
 PRINTED_DPI = 300
 """Pixels per inch that a PNG says it has, so that a page shows it at the width of a text."""
-
-
-def format_of(path: Path) -> str:
-    """Return the format that a file's name asks for.
-
-    Raises:
-        OptionError: It is none of `FORMATS`.
-    """
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise OptionError("A figure's file must end in .png, .svg or .pdf; received {}.", path)
-    return suffix
 
 
 def origin(observation: Observation, view: ViewOptions, **options: object) -> dict[str, Any]:

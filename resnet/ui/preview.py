@@ -24,7 +24,8 @@ from resnet.ui.language import Language
 CARD = "card.jpg"
 """Where the card is, below the page's address."""
 
-_THEIRS = re.compile(rb'\s*<meta\s[^>]*?(?:property="og:|name="twitter:)[^>]*>')
+_META = re.compile(rb"<meta\s[^<>]*>")
+_THEIRS = (b'property="og:', b'name="twitter:')
 _HEAD_ENDS = b"window.gradio_config"  # what visitors see in the page's own data is not for us to change
 _LANGUAGE = re.compile(rb'(<html\s+lang=")[^"]*')
 _FIRST = b'<meta charset="utf-8" />'
@@ -81,7 +82,8 @@ class Preview:
     def _with_head(self, page: bytes, language: Language, request: Request) -> bytes:
         """Return the page with our head."""
         head, data, rest = page.partition(_HEAD_ENDS)
-        head = _LANGUAGE.sub(rb"\g<1>" + language.code.encode(), _THEIRS.sub(b"", head), count=1)
+        head = _META.sub(lambda found: b"" if any(name in found[0] for name in _THEIRS) else found[0], head)
+        head = _LANGUAGE.sub(rb"\g<1>" + language.code.encode(), head, count=1)
         ours = _FIRST + self._head(language, _address(request, language.route)).encode()
         return head.replace(_FIRST, ours, 1) + data + rest
 

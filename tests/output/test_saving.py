@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from resnet.cli import main
+from resnet.cli.arguments import format_of
 from resnet.errors import OptionError
 from resnet.maps.comparison import similarities
 from resnet.maps.evidence import find_evidence
@@ -19,7 +20,7 @@ from resnet.maps.observation import observe
 from resnet.network.labels import ASSETS
 from resnet.output.figures import comparison_figure, evidence_figure
 from resnet.output.report import result_figure
-from resnet.output.saving import FORMATS, format_of
+from resnet.output.saving import FORMATS
 from resnet.photo.images import read_photo
 
 PHOTO = ASSETS / "examples" / "cat.jpg"

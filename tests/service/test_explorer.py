@@ -1,7 +1,9 @@
 """Questions about a photo, each answered by the network once."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from resnet.errors import ImageError, OptionError, WeightsError
@@ -63,6 +65,15 @@ def test_classes_that_were_asked_before_are_still_known(explorer, engine):
     assert engine.passes == before
     assert explorer.evidence(shown, [8, 5]).classes == (8, 5)
     assert engine.passes == before + 1
+
+
+def test_who_asks_for_the_same_classes_at_the_same_time_shares_a_pass(explorer, engine):
+    shown, _ = explorer.observe(Source(CAT))
+    before = engine.passes
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: explorer.evidence(shown, [11, 12]), range(4)))
+    assert engine.passes == before + 1
+    assert all(np.array_equal(one.logits, found[0].logits) for one in found)
 
 
 def test_what_left_the_cache_is_computed_again(engine):
