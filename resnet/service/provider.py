@@ -5,6 +5,7 @@ This module loads no TensorFlow until it is asked to start, so that the page can
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -108,7 +109,7 @@ class EngineProvider:
             self._loader_thread.join(timeout)
 
     def _load_and_prepare(self) -> None:
-        with without_greetings():
+        with without_greetings(), contextlib.suppress(Exception):  # what stops this stops the load, which says so
             from resnet.network.engine import find_devices
 
             find_devices()

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet.errors import ResNetError
 from resnet.output.card import CARD_SIZE, card_jpeg
-from resnet.service.explorer import Explorer, Source
+from resnet.service.explorer import Explorer, Key, Source
 from resnet.ui.language import Language
 
 CARD = "card.jpg"
@@ -117,7 +117,7 @@ def _address(request: Request, route: str) -> str:
 
 
 def card_route(explorer: Explorer, photo: str, title: str) -> BaseRoute:
-    """Return the route of the card, which is drawn when it is first asked for.
+    """Return the route of the card, which is drawn when it is first asked for, once for each weights.
 
     Args:
         explorer: What asks the network.
@@ -125,18 +125,20 @@ def card_route(explorer: Explorer, photo: str, title: str) -> BaseRoute:
         title: Stands on it.
     """
     lock = Lock()
-    drawn: list[bytes] = []
+    drawn: dict[Key, bytes] = {}
 
     def card(_: Request) -> Response:
+        if explorer.provider.status.phase != "ready":
+            return PlainTextResponse("The weights are being loaded.", 503, {"Retry-After": "10"})
+        try:
+            shown, observation = explorer.observe(Source(photo))
+        except ResNetError as error:
+            return PlainTextResponse(str(error), 503)
         with lock:
-            if not drawn:
-                if explorer.provider.status.phase != "ready":
-                    return PlainTextResponse("The weights are being loaded.", 503, {"Retry-After": "10"})
-                try:
-                    observation = explorer.observe(Source(photo, "crop", "server"))[1]
-                except ResNetError as error:
-                    return PlainTextResponse(str(error), 503)
-                drawn.append(card_jpeg(observation, title))
-            return Response(drawn[0], media_type="image/jpeg", headers={"Cache-Control": "public, max-age=3600"})
+            if shown.key not in drawn:  # also after other weights have come
+                drawn.clear()
+                drawn[shown.key] = card_jpeg(observation, title)
+            content = drawn[shown.key]
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=3600"})
 
     return Route(f"/{CARD}", card)
