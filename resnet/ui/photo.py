@@ -29,6 +29,7 @@ _EXAMPLE_SCRIPT = """
 element.addEventListener("click", (event) => {
   const example = event.target.closest("[data-choice]");
   if (!example) return;
+  document.querySelector("#photo").removeAttribute("data-own");
   document.querySelector("#classes").scrollIntoView({ block: "nearest" });
   const address = new URL(location);
   address.searchParams.set("photo", example.dataset.choice);
@@ -40,6 +41,10 @@ _OWN_PHOTO_SCRIPT = """() => {
   address.searchParams.delete("photo");
   history.replaceState(history.state, "", address);
 }"""
+# A visitor who has begun with a photo of his own, which may still be on its way, is noted by files.js.
+_FIRST_SCRIPT = """(example, photo) => photo || document.querySelector("#photo").hasAttribute("data-own")
+  ? undefined : example"""
+_TAPPED_SCRIPT = """(example) => document.querySelector("#photo").hasAttribute("data-own") ? undefined : example"""
 EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 EXAMPLE_NAMES = {
     "alp": "mountains",
@@ -121,17 +126,18 @@ class PhotoColumn:
         found = page.on(
             self.wanted.change, example_path, {"name": self.wanted}, example, queue=False, show_progress="hidden"
         )
-        found.then(None, [example, self.photo], self.photo, js="(example, photo) => photo ?? example", **PRIVATE)
+        found.then(None, [example, self.photo], self.photo, js=_FIRST_SCRIPT, **PRIVATE)
         self.photo.input(None, None, None, js=_OWN_PHOTO_SCRIPT, **IN_BROWSER)
-        tapped = gr.Textbox(visible=False)
-        page.on(
+        tapped, copy = gr.Textbox(visible=False), photo_field(visible=False)
+        found = page.on(
             examples.select,
             lambda name: example_path(name) or gr.skip(),
             {"name": tapped},
-            self.photo,
+            copy,
             js=chosen_script(examples),
             **{**QUICK, "queue": False},
         )
+        found.then(None, copy, self.photo, js=_TAPPED_SCRIPT, **PRIVATE)
 
     def explain(self, path: str | None, framing: str, weights: str) -> Updates:
         """A new photo, framing or choice of weights: the message, and what is to be shown."""

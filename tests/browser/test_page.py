@@ -11,8 +11,9 @@ from playwright.sync_api import expect
 from resnet import __version__
 from resnet.errors import WeightsError
 from resnet.network import sources
+from resnet.ui import photo
 from resnet.ui.photo import FIRST_EXAMPLE
-from tests.browser.steps import EXAMPLES, changed, choose, clear, open_tab, pictures, saved, shown, slide, upload
+from tests.browser.steps import EXAMPLES, Late, changed, choose, clear, open_tab, pictures, saved, shown, slide, upload
 from tests.conftest import serve
 
 PHOTOS = Path(__file__).parent.parent / "photo" / "photos"
@@ -330,6 +331,7 @@ def test_the_page_answers_before_the_weights_are_ready(open_page, engine):
         moving = page.locator("#weights .moving")
         expect(moving).to_be_visible()
         expect(moving).to_have_css("background-image", re.compile("linear-gradient"))
+        page.locator("#photo img").wait_for()
         upload(page, EXAMPLES / "alp.jpg")
         slide(page, "#top-k", "Home")
         expect(page.locator(".strip img")).to_have_count(0)
@@ -337,6 +339,22 @@ def test_the_page_answers_before_the_weights_are_ready(open_page, engine):
         shown(page, "alp.jpg")
         expect(page.locator("#classes li")).to_have_count(1)
         expect(page.locator("#weights")).to_contain_text("200 classes")
+        page.close()
+
+
+def test_a_photo_that_is_being_chosen_when_the_first_example_comes_is_answered(open_page, engine, monkeypatch):
+    example = Late(photo.example_path, 1)
+    monkeypatch.setattr(photo, "example_path", example)
+    with serve(lambda: engine) as address:
+        page = open_page(address=address, says="200 classes")
+        assert example.begun.wait(40)
+        with page.expect_file_chooser() as chooser:
+            page.locator("#photo button").first.click()
+        with page.expect_response(lambda response: f"{FIRST_EXAMPLE}.jpg" in response.text()):
+            example.let_go()
+        page.evaluate("() => new Promise((go_on) => requestAnimationFrame(() => requestAnimationFrame(go_on)))")
+        chooser.value.set_files(EXAMPLES / "alp.jpg")
+        shown(page, "alp.jpg")
         page.close()
 
 
