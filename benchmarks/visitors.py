@@ -118,7 +118,7 @@ class Visitor(HttpUser):
 
     def page_event(self, event: int, values: list[Any]) -> Any:
         """Return the result of an event of the page, in this visitor's session."""
-        body = {"data": values, "fn_index": event, "session_hash": self.session}
+        body = {"data": [*values, None], "fn_index": event, "session_hash": self.session}
         self.ask("/gradio_api/queue/join", body, "page event: ask")
         found = None
         for line in self.lines(f"/gradio_api/queue/data?session_hash={self.session}", "page event: answer"):

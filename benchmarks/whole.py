@@ -103,7 +103,7 @@ class Visit:
 
     def event(self, name: str, *values: Any) -> Any:
         """Return the result of one event."""
-        body = {"data": values, "fn_index": self._events[name], "session_hash": self._session}
+        body = {"data": [*values, None], "fn_index": self._events[name], "session_hash": self._session}
         self._client.post("/gradio_api/queue/join", json=body)
         with self._client.stream("GET", f"/gradio_api/queue/data?session_hash={self._session}") as stream:
             for line in stream.iter_lines():

@@ -36,6 +36,25 @@ IN_BROWSER: dict[str, Any] = {**PRIVATE, "trigger_mode": "multiple"}
 """Events that are handled in the browser alone, in the order in which they happen."""
 
 
+_NUMBERED_SCRIPT = """(...values) => {
+  window.events = (window.events ?? 0) + 1;
+  return [...%s, window.events];
+}"""
+
+
+def numbered(script: str | None, inputs: int) -> str:
+    """Return a function of the browser that gives an event's values and its number, which counts the page's events.
+
+    The requests of two events can overtake each other on their way; the numbers say which event was first.
+
+    Args:
+        script: Gives the values; None for those of the inputs.
+        inputs: How many there are; Gradio hands over the values of the outputs as well.
+    """
+    values = f"[({script})(...values)].flat()" if script else f"values.slice(0, {inputs})"
+    return _NUMBERED_SCRIPT % values
+
+
 def chosen_script(part: gr.HTML, *, number: bool = False) -> str:
     """Return a function of the browser that gives what was last chosen in our HTML.
 

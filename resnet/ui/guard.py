@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resnet.metrics import REQUESTS
 from resnet.service.temporary import full
 from resnet.ui.bodies import MOST_SENT, MOST_UPLOADED, Body
-from resnet.ui.handlers import ORDER_HEADER, next_number
 from resnet.ui.hosts import allowed_hosts, further_hosts, name_of
 from resnet.ui.language import LANGUAGES
 from resnet.ui.preview import CARD
@@ -66,7 +65,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Counts and numbers requests, sets headers, and refuses what the page never asks for.
+    """Counts requests, sets headers, and refuses what the page never asks for.
 
     Anything in a browser on this machine reaches a local page. So it answers only to names of its own (DNS rebinding)
     and to pages of its own (forged requests, https://owasp.org/www-community/attacks/csrf). Programs send no `Origin`.
@@ -156,7 +155,6 @@ class Guard:
         """Answer a request with a body, within its limits."""
         is_upload = path.rstrip("/") == f"{_API}upload"
         body, started = Body(receive, MOST_UPLOADED if is_upload else MOST_SENT), False
-        MutableHeaders(scope=scope)[ORDER_HEADER] = str(next_number())
 
         async def send_unless_too_large(message: Message) -> None:
             nonlocal started

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count
 from math import isfinite
 from typing import Any
 
@@ -18,24 +17,14 @@ from resnet.metrics import count_error
 from resnet.options import repr_of
 from resnet.ui.uploads import file_paths, photo_path
 
-ORDER_HEADER = "x-resnet-order"
-"""Header that `guard.Guard` adds to each request: a number that is higher than those of all requests before."""
-
 MOST_SESSIONS = 2000
 """Sessions for which the order of answers is remembered."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
-_next = count(1)
-
-
-def next_number() -> int:
-    """Return a number that is higher than all before."""
-    return next(_next)
-
 
 class LastChoice:
-    """Drops from an answer what a later request has answered already.
+    """Drops from an answer what a later event has answered already.
 
     Gradio shows answers in the order in which they come. A slow one, such as that of a new photo, would otherwise
     replace what the visitor has asked for since. Thread-safe.
@@ -44,22 +33,23 @@ class LastChoice:
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._lock = threading.Lock()
-        self._numbers: LRUCache[str | None, dict[Any, int]] = LRUCache(MOST_SESSIONS)
+        self._numbers: LRUCache[str | None, dict[Any, float]] = LRUCache(MOST_SESSIONS)
 
-    def filter(self, request: gr.Request, updates: Mapping[Any, Any]) -> dict[Any, Any]:
+    def filter(self, session: str | None, number: float | None, updates: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return the updates without those that are out of date.
 
         Args:
-            request: Request that is answered.
+            session: Of the page that is answered.
+            number: Of the event, higher than those of the page's events before; None comes last.
             updates: Component → value.
         """
-        number = int(request.headers.get(ORDER_HEADER) or next_number())
         wanted = {}
         with self._lock:
-            shown = self._numbers.setdefault(request.session_hash, {})
+            shown = self._numbers.setdefault(session, {})
             for component, value in updates.items():
-                if value != gr.skip() and shown.get(component, 0) <= number:
-                    shown[component] = number
+                latest = shown.get(component, 0)
+                if value != gr.skip() and (number is None or latest <= number):
+                    shown[component] = latest if number is None else number
                     wanted[component] = value
         return wanted
 

@@ -16,7 +16,7 @@ from resnet.metrics import count_error
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Explorer, Shown
 from resnet.ui import markup
-from resnet.ui.events import IN_BROWSER, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, chosen_script
+from resnet.ui.events import IN_BROWSER, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, chosen_script, numbered
 from resnet.ui.files import store
 from resnet.ui.handlers import LastChoice, checked, faults_counted
 from resnet.ui.language import Language
@@ -74,6 +74,7 @@ class Page:
         self.explorer = explorer
         self._last = LastChoice()
         self._held: set[Any] = set()
+        self._number = gr.Number(visible=False)
         self._tabs: list[Part] = []
         self._panels: list[Any] = []
         self._cells: list[Part] = []
@@ -107,10 +108,13 @@ class Page:
         """
         inputs = inputs or {}
         answer = self.answering(handler, inputs, outputs, progress=options.pop("progress", False))
-        options = {"preprocess": False, **PRIVATE, **options}
+        script = numbered(options.pop("js", None), len(inputs))
+        options = {"preprocess": False, "js": script, **PRIVATE, **options}
         if isinstance(triggers, list):
             triggers = partial(gr.on, triggers)
-        dependency: gr.events.Dependency = triggers(answer, list(inputs.values()), outputs or None, **options)
+        dependency: gr.events.Dependency = triggers(
+            answer, [*inputs.values(), self._number], outputs or None, **options
+        )
         return dependency
 
     def on_choice(self, part: gr.HTML, field: Any) -> gr.events.Dependency:
@@ -135,11 +139,14 @@ class Page:
     def answering(
         self, handler: Callable[..., Any], inputs: Mapping[str, Any], outputs: Any, *, progress: bool = False
     ) -> Callable[..., Any]:
-        """Return the function that Gradio calls for a handler; see `on`."""
+        """Return the function that Gradio calls for a handler, with the event's number as its last value; see `on`."""
 
         def run(request: gr.Request, values: Sequence[Any], **options: Any) -> Any:
             with faults_counted(self.refusal):
-                return self._given(request, outputs, handler(**self.read(inputs, values), **options))
+                *values, number = values
+                number = checked(self._number, number)
+                result = handler(**self.read(inputs, values), **options)
+                return self._given(request.session_hash, number, outputs, result)
 
         def answer(request: gr.Request, *values: Any) -> Any:
             return run(request, values)
@@ -161,7 +168,7 @@ class Page:
             given[name] = verify(value) if component in self._held else value
         return given
 
-    def _given(self, request: gr.Request, outputs: Any, result: Any) -> Any:
+    def _given(self, session: str | None, number: float | None, outputs: Any, result: Any) -> Any:
         """Return a handler's result as Gradio takes it, without what is out of date."""
         components = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         updates = result if isinstance(outputs, list | tuple) else {outputs: result}
@@ -171,7 +178,7 @@ class Page:
             component: sign(value) if component in self._held and value != gr.skip() else value
             for component, value in updates.items()
         }
-        wanted = self._last.filter(request, updates)
+        wanted = self._last.filter(session, number, updates)
         values = tuple(wanted.get(component, gr.skip()) for component in components)
         return values if len(values) > 1 else values[0]
 

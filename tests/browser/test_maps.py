@@ -68,6 +68,36 @@ def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
         expect(facts).to_contain_text(f"column {column - 1} of 16")
 
 
+def test_a_request_that_was_overtaken_on_its_way_turns_nothing_back(answered):
+    held = []
+
+    def hold_the_first(route):
+        if held or "magma" not in route.request.post_data:
+            route.continue_()
+        else:
+            held.append(route)
+
+    answered.route("**/queue/join*", hold_the_first)
+    choose(answered, "#colormap", "magma")
+    answered.get_by_role("radio", name="C3").check()
+    caption = answered.locator("#maps-large figcaption")
+    expect(caption).to_contain_text("C3")
+    answered.evaluate(
+        """() => {
+          const large = document.querySelector("#maps-large");
+          const said = () => large.querySelector("figcaption")?.innerText;
+          window.captions = [];
+          new MutationObserver(() => captions.push(said())).observe(large, { subtree: true, childList: true });
+        }"""
+    )
+    before = pictures(answered)
+    held[0].continue_()
+    choose(answered, "#colormap", "viridis")  # asked for when the answer to the former choice has come
+    changed(answered, before)
+    expect(caption).to_contain_text("C3")
+    assert all(said.startswith("C3") for said in answered.evaluate("captions") if said)
+
+
 def test_a_channel_number_that_cannot_be_keeps_nothing_else_from_a_new_photo(answered):
     choose(answered, "#map", "One channel")
     number = answered.locator("#channel input")

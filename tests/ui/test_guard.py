@@ -271,20 +271,6 @@ def test_no_files_are_taken_while_there_is_no_room_for_them(server, monkeypatch)
     assert client.post("/gradio_api/upload", content=b"x").text == "page"
 
 
-def test_requests_are_numbered_as_they_come_whatever_they_say():
-    numbers = []
-
-    async def app(scope, receive, send):
-        numbers.append(int(dict(scope["headers"])[guard.ORDER_HEADER.encode()]))
-        await page(scope, receive, send)
-
-    client = TestClient(guarded(app))
-    for _ in range(3):
-        client.post("/gradio_api/queue/join", headers={guard.ORDER_HEADER: "1000000000"})
-    assert numbers == sorted(numbers)
-    assert numbers[-1] < 1_000_000_000
-
-
 def test_open_streams_end_when_the_server_stops_and_new_requests_are_refused():
     stopping = threading.Event()
     begun, ended = threading.Semaphore(0), []

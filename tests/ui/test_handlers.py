@@ -1,41 +1,36 @@
 """What stands between an event and its handler: values, faults, and the order of answers."""
 
 import errno
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from resnet.errors import ImageError, OptionError
 from resnet.service.explorer import Shown, Source
-from resnet.ui.handlers import ORDER_HEADER, LastChoice, checked, faults_counted
+from resnet.ui.handlers import LastChoice, checked, faults_counted
 from resnet.ui.signed import sign, verify
 
 SKIP = gr.skip()
 
 
-def request(number, session="one"):
-    return SimpleNamespace(headers={ORDER_HEADER: str(number)}, session_hash=session)
-
-
 def test_what_was_asked_for_last_stays_whichever_answer_comes_last():
     last, (first, second) = LastChoice(), (gr.HTML(), gr.HTML())
-    assert last.filter(request(2), {first: "late", second: SKIP}) == {first: "late"}
-    assert last.filter(request(1), {first: "early", second: "early"}) == {second: "early"}
-    assert last.filter(request(3), {first: "later", second: "later"}) == {first: "later", second: "later"}
-    assert last.filter(request(2), {second: "late"}) == {}
+    assert last.filter("one", 2, {first: "late", second: SKIP}) == {first: "late"}
+    assert last.filter("one", 1, {first: "early", second: "early"}) == {second: "early"}
+    assert last.filter("one", 3, {first: "later", second: "later"}) == {first: "later", second: "later"}
+    assert last.filter("one", 2, {second: "late"}) == {}
 
 
 def test_visitors_do_not_take_each_others_turns():
     last, part = LastChoice(), gr.HTML()
-    assert last.filter(request(5), {part: "a"}) == {part: "a"}
-    assert last.filter(request(1, "another"), {part: "b"}) == {part: "b"}
+    assert last.filter("one", 5, {part: "a"}) == {part: "a"}
+    assert last.filter("another", 1, {part: "b"}) == {part: "b"}
 
 
-def test_a_request_without_a_number_comes_last():
+def test_an_event_without_a_number_comes_last():
     last, part = LastChoice(), gr.HTML()
-    bare = SimpleNamespace(headers={}, session_hash="one")
-    assert last.filter(bare, {part: "a"}) == last.filter(bare, {part: "a"}) == {part: "a"}
+    for number, shown in ((5, True), (None, True), (4, False), (None, True), (6, True)):
+        assert last.filter("one", number, {part: "a"}) == ({part: "a"} if shown else {}), number
 
 
 @pytest.mark.parametrize(

@@ -161,14 +161,14 @@ def test_a_photo_that_is_too_large_is_refused_and_the_next_one_is_answered(serve
 
 
 def page_event(config, target, inputs=3):
-    """Number of the event of the English page that a component of this element id triggers, with so many inputs."""
+    """Number of the English page's event of a component by element id, with so many inputs besides its own number."""
     identifier = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == target)
     events = [
         one
         for one in config["dependencies"]
         if {(identifier, "change"), (identifier, "input")} & set(map(tuple, one["targets"]))
     ]
-    return next(one["id"] for one in events if len(one["inputs"]) == inputs)
+    return next(one["id"] for one in events if len(one["inputs"]) == inputs + 1)
 
 
 def begun(config, target, place):
@@ -188,7 +188,7 @@ def test_who_finds_the_queue_full_is_told_so_and_nobody_who_waits_is_lost(engine
     with serve(load) as address, httpx.Client(base_url=address, timeout=60) as client:
         stored = {"path": upload(address, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
         config = client.get("config").json()
-        body = {"data": [stored, "crop", begun(config, "photo", 2)], "fn_index": page_event(config, "photo")}
+        body = {"data": [stored, "crop", begun(config, "photo", 2), None], "fn_index": page_event(config, "photo")}
         answers = []
         while not answers or (answers[-1].status_code == 200 and len(answers) < 100):
             visitor = {**body, "session_hash": f"visitor{len(answers)}"}
@@ -206,7 +206,7 @@ def test_a_photo_that_is_gone_takes_its_former_answer_along(server):
     Path(path).unlink()
     with httpx.Client(base_url=server, timeout=60) as client:
         config = client.get("config").json()
-        values = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "crop", begun(config, "photo", 2)]
+        values = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "crop", begun(config, "photo", 2), None]
         body = {"data": values, "fn_index": page_event(config, "photo"), "session_hash": "gone"}
         assert client.post("gradio_api/queue/join", json=body).status_code == 200
         with client.stream("GET", "gradio_api/queue/data", params={"session_hash": "gone"}) as stream:
@@ -227,10 +227,10 @@ def test_the_queue_goes_on_when_thousands_come_while_somebody_waits(engine):
     with serve(load) as address, httpx.Client(base_url=address, timeout=60) as client:
         config = client.get("config").json()
         stored = {"path": upload(address, "photo.jpg", ESPRESSO.read_bytes()), "meta": {"_type": "gradio.FileData"}}
-        photo = {"data": [stored, "crop", begun(config, "photo", 2)], "fn_index": page_event(config, "photo")}
+        photo = {"data": [stored, "crop", begun(config, "photo", 2), None], "fn_index": page_event(config, "photo")}
         for number in range(10):  # more than the network takes at a time, so that some of them wait
             client.post("gradio_api/queue/join", json={**photo, "session_hash": f"waiting{number}"})
-        view = {"data": ["", 5], "fn_index": page_event(config, "top-k", inputs=2)}
+        view = {"data": ["", 5, None], "fn_index": page_event(config, "top-k", inputs=2)}
         for number in range(2001):
             while client.post("gradio_api/queue/join", json={**view, "session_hash": f"{number}"}).status_code != 200:
                 pass
