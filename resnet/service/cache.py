@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar, cast
 
 from cachetools import LRUCache
@@ -35,6 +36,8 @@ class ResultCache:
         """
         self._held: LRUCache[Hashable, Sized] = LRUCache(maximum_bytes, getsizeof=lambda result: result.byte_count)
         self._lock = threading.Lock()
+        self._busy: set[Hashable] = set()
+        self._freed = threading.Condition()
 
     @property
     def held_bytes(self) -> int:
@@ -68,10 +71,24 @@ class ResultCache:
             if result.byte_count <= self._held.maxsize:
                 self._held[key] = result
 
+    @contextmanager
+    def alone(self, key: Hashable) -> Iterator[None]:
+        """Let whoever comes with the same key wait until this block has ended."""
+        with self._freed:
+            self._freed.wait_for(lambda: key not in self._busy)
+            self._busy.add(key)
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._busy.remove(key)
+                self._freed.notify_all()
+
     def get_or_make(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """Return the stored result of a key, or create and store it."""
-        held = self.get(key)
-        if held is None:
-            held = make()
-            self.store(key, held)
-        return cast("Result", held)
+        """Return the stored result of a key, or create and store it; who asks for it meanwhile waits for it."""
+        with self.alone(key):
+            held = self.get(key)
+            if held is None:
+                held = make()
+                self.store(key, held)
+            return cast("Result", held)

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
-
-from cachetools import LRUCache
 
 from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace, trace_blocks
@@ -35,9 +32,6 @@ from resnet.stages import STAGE_NAMES
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
-
-PHOTOS_IN_WORK = 1000
-"""Photos whose class evidence can be asked for at the same time without asking twice."""
 
 Key = tuple[str, str, str]
 """Digest of the photo, framing, `Manifest.identity` of the weights."""
@@ -85,8 +79,6 @@ class Explorer:
         """
         self.provider = provider
         self.cache = cache or ResultCache()
-        self._asking = Lock()
-        self._asked: LRUCache[Key, Lock] = LRUCache(PHOTOS_IN_WORK)
 
     def observe(self, source: Source, like: Shown | None = None) -> tuple[Shown, Observation]:
         """Decode a photo and run the network, unless the result is still held.
@@ -146,9 +138,7 @@ class Explorer:
         """Return the evidence of each stage for some classes; earlier ones are cached."""
         observation = self.observation(shown)
         chosen = check_classes(classes, observation.manifest.classes)
-        with self._asking:
-            lock = self._asked.setdefault(shown.key, Lock())
-        with lock:  # who asks at the same time for the same classes waits for one pass
+        with self.cache.alone(("evidence", shown.key)):  # of all its classes: they come of one pass
             parts = {index: self.cache.get(("evidence", shown.key, index)) for index in chosen}
             missing = [index for index, part in parts.items() if part is None]
             if missing:
