@@ -35,6 +35,8 @@ def write_logs(level: int, style: str = "%(message)s") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(SafeFormatter(style))
     logging.basicConfig(level=level, handlers=[handler])
+    # It says where it keeps its fonts if the user's home cannot be written to, as in a container.
+    logging.getLogger("matplotlib").setLevel(max(level, logging.ERROR))
 
 
 @contextlib.contextmanager

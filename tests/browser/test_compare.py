@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import EXAMPLES, choose, open_tab, settle, slide
@@ -68,6 +69,7 @@ def test_two_answers_are_compared(page, tmp_path, subtests):
         expect(result.locator("[role=alert]")).to_contain_text("bad.jpg is text, not a photo")
 
 
+@pytest.mark.slow
 def test_a_link_opens_the_tab_in_either_language(open_page, subtests):
     page = open_page(query="photo=alp&top_k=3&tab=compare")
     expect(page.locator("#message")).to_contain_text("alp.jpg")

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import EXAMPLES, changed, choose, open_tab, pictures, upload
@@ -98,6 +99,7 @@ def test_a_request_that_was_overtaken_on_its_way_turns_nothing_back(answered):
     assert all(said.startswith("C3") for said in answered.evaluate("captions") if said)
 
 
+@pytest.mark.slow
 def test_a_channel_number_that_cannot_be_keeps_nothing_else_from_a_new_photo(answered):
     choose(answered, "#map", "One channel")
     number = answered.locator("#channel input")

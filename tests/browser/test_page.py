@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -370,6 +371,7 @@ def test_weights_that_do_not_load_are_said(open_page):
         page.close()
 
 
+@pytest.mark.slow
 def test_two_visitors_see_their_own_photos_by_their_own_weights(open_page, engine, monkeypatch):
     """The other weights are the same arrays under another name, so that the answer tells who gave it."""
 

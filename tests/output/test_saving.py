@@ -67,7 +67,9 @@ def read_pdf(content):
     return [re.sub(r"\\(.)", r"\1", value.decode()) for value in values]
 
 
-@pytest.mark.parametrize("name", ["result", "evidence", "comparison"])
+@pytest.mark.parametrize(
+    "name", ["result", *(pytest.param(name, marks=pytest.mark.slow) for name in ("evidence", "comparison"))]
+)
 def test_a_figure_of_any_format_says_how_to_make_it_again(figures, observation, name):
     for kind, read in zip(FORMATS, (read_png, read_svg, read_pdf), strict=True):
         program, text = read(figures[name](kind))

@@ -1,5 +1,7 @@
 """Batches of any step: the right pictures in the right order, cut as Pillow would."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -110,6 +112,40 @@ def test_crops_stay_inside_and_flips_mirror(pictures):
     assert 0.25 < backwards < 0.75
     assert 0.25 * 230 < np.abs(slopes).min() < 0.75 * 230
     assert np.abs(slopes).max() <= 230
+
+
+def test_a_mirrored_crop_is_the_same_crop_mirrored(pictures):
+    noise = np.random.default_rng(5).integers(0, 256, (10, 24, 24, 3), dtype=np.uint8)
+    plain = Augmentation(smallest_crop=0.25, flip=False, colour=0.0)
+    mirrored = 0
+    noises = Pictures(noise, pictures.items, ())
+    pair = [batches(noises, augmentation=one) for one in (plain, replace(plain, flip=True))]
+    for (images, *_), (others, *_) in zip(*pair, strict=True):
+        for image, other in zip(images, others, strict=True):
+            turned = not np.allclose(image, other, atol=1e-3)
+            mirrored += turned
+            np.testing.assert_allclose(image[:, ::-1] if turned else image, other, atol=1e-3)
+    assert 0 < mirrored < 5 * len(images)
+
+
+def test_contrast_and_brightness_of_a_picture_vary_each_by_itself(pictures):
+    noise = np.random.default_rng(6).integers(100, 150, (10, 24, 24, 3), dtype=np.uint8)
+    varied = batches(Pictures(noise, pictures.items, ()), augmentation=replace(PLAIN, colour=0.4), last=25)
+    plain = batches(Pictures(noise, pictures.items, ()), last=25)
+    contrasts, brightnesses = [], []
+    for (images, *_), (others, *_) in zip(varied, plain, strict=True):
+        for image, other in zip(images, others, strict=True):
+            image, other = (one * PIXEL_UNIT + np.array(SPEC.mean) for one in (image, other))
+            brightness = image.mean() / other.mean()
+            contrast = image.std() / other.std() / brightness
+            expected = (other.mean() + (other - other.mean()) * contrast) * brightness
+            np.testing.assert_allclose(image, expected, atol=0.02)
+            contrasts.append(contrast)
+            brightnesses.append(brightness)
+    for found in (contrasts, brightnesses):
+        assert 0.6 <= min(found) < 0.75
+        assert 1.25 < max(found) <= 1.4
+    assert abs(np.corrcoef(contrasts, brightnesses)[0, 1]) < 0.4
 
 
 def test_validation_has_each_picture_once(pictures):
