@@ -74,7 +74,7 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
         },
         rounds,
     )
-    curves = medians({"curves": lambda: measure_curves(observation, engine, heatmap, classes[0])}, 1)
+    curves = medians({"curves": lambda: list(measure_curves(observation, engine, heatmap, classes[0]))}, 1)
     return {**found, "deletion and insertion curves, 136 photos": curves["curves"]}
 
 

@@ -11,7 +11,7 @@ of maps without any meaning, one in 21 would pass).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -38,7 +38,7 @@ MOST_SHARED = 0.5
 LEAST_PROBABILITY = 0.05
 """Of a class, below which there is no verdict: nothing is left to hide."""
 
-BATCH = 16
+BATCH = 8
 _ATTEMPTS = 50
 
 
@@ -97,11 +97,15 @@ class Curves:
     Attributes:
         deletion, insertion: By the map.
         chance: By moved copies.
+        measured: Images so far.
+        images: Images in all.
     """
 
     deletion: Curve
     insertion: Curve
     chance: Chance
+    measured: int
+    images: int
 
     @property
     def byte_count(self) -> int:
@@ -146,12 +150,7 @@ def _hottest(values: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def compare_with_copies(
-    observation: Observation,
-    engine: Engine,
-    heatmap: Heatmap,
-    target: int,
-    fill: str = "blur",
-    progress: Callable[[float], None] | None = None,
+    observation: Observation, engine: Engine, heatmap: Heatmap, target: int, fill: str = "blur"
 ) -> Chance:
     """Hide the hottest part of a map, and as much by each moved copy of it: 21 images in batches.
 
@@ -161,24 +160,15 @@ def compare_with_copies(
         heatmap: One number a cell.
         target: Index of the class whose probability is followed.
         fill: "blur" or "mean".
-        progress: Told the share done, 0 to 1, after each batch.
     """
-    other = replacement(observation, fill)
-    fields = [heatmap.values, *moved_copies(heatmap.values)]
-    orders = (order_pixels(values, observation, heatmap.block) for values in fields)
-    inputs = [mixed(observation, other, order, round(TESTED_SHARE * len(order))) for order in orders]
-    own, *copies = _probabilities(engine, inputs, target, progress)
+    inputs = _hidden_by_copies(observation, replacement(observation, fill), heatmap)
+    *_, (own, *copies) = _probabilities(engine, inputs, target)
     return Chance(float(observation.probabilities[target]), own, np.asarray(copies))
 
 
 def measure_curves(
-    observation: Observation,
-    engine: Engine,
-    heatmap: Heatmap,
-    target: int,
-    fill: str = "blur",
-    progress: Callable[[float], None] | None = None,
-) -> Curves:
+    observation: Observation, engine: Engine, heatmap: Heatmap, target: int, fill: str = "blur"
+) -> Iterator[Curves]:
     """Deletion and insertion curves of a map, and the comparison with its moved copies: 32 images in batches.
 
     Args:
@@ -187,7 +177,9 @@ def measure_curves(
         heatmap: One number a cell.
         target: Index of the class whose probability is followed.
         fill: "blur" or "mean".
-        progress: Told the share done, 0 to 1, after each batch.
+
+    Yields:
+        What is measured so far, after each batch; points that are still to come are NaN.
     """
     other = replacement(observation, fill)
     order = order_pixels(heatmap.values, observation, heatmap.block)
@@ -195,30 +187,35 @@ def measure_curves(
     counts = [round(share * len(order)) for share in SHARES]
     inputs = [other, *(mixed(observation, other, order, count) for count in counts)]
     inputs += [mixed(observation, other, order[::-1], len(order) - count) for count in counts]
-    part = len(inputs) / (len(inputs) + 1 + COPIES)
-    report = progress or (lambda _: None)
-    nothing, *found = _probabilities(engine, inputs, target, lambda share: report(part * share))
+    of_map = len(inputs)
+    inputs += _hidden_by_copies(observation, other, heatmap)
     photo = float(observation.probabilities[target])
     shares = np.array([0, *SHARES, 1])
-    return Curves(
-        Curve(shares, np.array([photo, *found[: len(SHARES)], nothing])),
-        Curve(shares, np.array([nothing, *found[len(SHARES) :], photo])),
-        compare_with_copies(
-            observation, engine, heatmap, target, fill, lambda share: report(part + (1 - part) * share)
-        ),
-    )
+    for found in _probabilities(engine, inputs, target):
+        values = np.full(len(inputs), np.nan)
+        values[: len(found)] = found
+        nothing, *rest = values[:of_map]
+        yield Curves(
+            Curve(shares, np.array([photo, *rest[: len(SHARES)], nothing])),
+            Curve(shares, np.array([nothing, *rest[len(SHARES) :], photo])),
+            Chance(photo, float(values[of_map]), np.asarray(found[of_map + 1 :])),
+            len(found),
+            len(inputs),
+        )
 
 
-def _probabilities(
-    engine: Engine,
-    inputs: Sequence[NDArray[np.float32]],
-    target: int,
-    progress: Callable[[float], None] | None,
-) -> list[float]:
-    """Of a class for each input, in batches."""
+def _hidden_by_copies(
+    observation: Observation, other: NDArray[np.float32], heatmap: Heatmap
+) -> list[NDArray[np.float32]]:
+    """Inputs of the network with the hottest part of a map hidden, and then of each moved copy."""
+    fields = [heatmap.values, *moved_copies(heatmap.values)]
+    orders = (order_pixels(values, observation, heatmap.block) for values in fields)
+    return [mixed(observation, other, order, round(TESTED_SHARE * len(order))) for order in orders]
+
+
+def _probabilities(engine: Engine, inputs: Sequence[NDArray[np.float32]], target: int) -> Iterator[list[float]]:
+    """Of a class for each input so far, after each batch."""
     found: list[float] = []
     for start in range(0, len(inputs), BATCH):
-        found += engine.scores(np.stack(inputs[start : start + BATCH]))[:, target].tolist()
-        if progress:
-            progress(len(found) / len(inputs))
-    return found
+        found = [*found, *engine.scores(np.stack(inputs[start : start + BATCH]))[:, target].tolist()]
+        yield found

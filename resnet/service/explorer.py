@@ -6,7 +6,7 @@ the same question never runs the network twice while its answer is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,16 +205,19 @@ class Explorer:
         heatmap: Heatmap,
         target: int,
         fill: str,
-        progress: Callable[[float], None] | None = None,
-    ) -> Curves:
-        """Deletion and insertion curves of a map."""
+    ) -> Iterator[Curves]:
+        """Deletion and insertion curves of a map as far as they are measured, and at last as a whole."""
         observation = self.observation(shown)
         one_of("fill", fill, FILLS)
         key = ("curves", shown.key, heatmap.values.tobytes(), heatmap.block, target, fill)
-        return self.cache.get_or_make(
-            key,
-            lambda: measure_curves(observation, self._engine(shown), heatmap, target, fill, progress),
-        )
+        curves = self.cache.get(key)
+        if isinstance(curves, Curves):
+            yield curves
+            return
+        for curves in measure_curves(observation, self._engine(shown), heatmap, target, fill):
+            if curves.measured == curves.images:
+                self.cache.store(key, curves)
+            yield curves
 
     def _engine(self, shown: Shown) -> Engine:
         return self.provider.engine_of(shown.key[2], shown.source.weights)

@@ -54,6 +54,33 @@ class LastChoice:
         return wanted
 
 
+class Running:
+    """Long answers that visitors can stop, one a session. Thread-safe.
+
+    Gradio's own way (`cancels`) loses what is asked for while the step in hand ends.
+    """
+
+    def __init__(self) -> None:
+        """Nothing runs yet."""
+        self._lock = threading.Lock()
+        self._wanted: LRUCache[str, bool] = LRUCache(MOST_SESSIONS)
+
+    def begin(self, session: str) -> None:
+        """Note that an answer begins."""
+        with self._lock:
+            self._wanted[session] = True
+
+    def is_wanted(self, session: str) -> bool:
+        """Tell whether the answer that began last is still to go on."""
+        with self._lock:
+            return self._wanted.get(session, False)
+
+    def stop(self, session: str) -> bool:
+        """End what runs after the step in hand; whether anything did."""
+        with self._lock:
+            return self._wanted.pop(session, False)
+
+
 @contextlib.contextmanager
 def faults_counted(say: Callable[[ResNetError], gr.Error]) -> Iterator[None]:
     """Count what ends a request, and turn errors that a user can fix into messages.

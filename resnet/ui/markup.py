@@ -41,6 +41,11 @@ def message(sentence: str, kind: str = "note") -> str:
     return f'<p class="message {kind}" role="{role}">{escape(sentence)}</p>'
 
 
+def progress(words: str, done: int, total: int) -> str:
+    """A bar that fills, with its words above."""
+    return f'<label class="progress">{escape(words)}<progress max="{total}" value="{done}"></progress></label>'
+
+
 def weights_line(sentence: str, phase: str, about: str = "") -> str:
     """The line about the weights, with a moving bar while they load and a way to the tab about them afterwards."""
     button = f' <button type="button" data-choice="model">{escape(about)} →</button>' if about else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -101,13 +102,14 @@ class Page:
 
         Args:
             triggers: Such as `slider.change`, or several of them.
-            handler: Takes the values of `inputs` by name; gives a value for one output, `Updates` for several.
+            handler: Takes the values of `inputs` by name; gives a value for one output, `Updates` for several. One
+                that yields them shows each.
             inputs: Components by the names of the handler's parameters.
             outputs: A component, or several.
-            options: Of the event; "progress" passes a `gr.Progress` on to the handler.
+            options: Of the event; with "session" the handler also takes the page's session as `session`.
         """
         inputs = inputs or {}
-        answer = self.answering(handler, inputs, outputs, progress=options.pop("progress", False))
+        answer = self.answering(handler, inputs, outputs, session=options.pop("session", False))
         script = numbered(options.pop("js", None), len(inputs))
         options = {"preprocess": False, "js": script, **PRIVATE, **options}
         if isinstance(triggers, list):
@@ -137,28 +139,26 @@ class Page:
         return [self.on(trigger, *handler, **options) for trigger in triggers]
 
     def answering(
-        self, handler: Callable[..., Any], inputs: Mapping[str, Any], outputs: Any, *, progress: bool = False
+        self, handler: Callable[..., Any], inputs: Mapping[str, Any], outputs: Any, *, session: bool = False
     ) -> Callable[..., Any]:
         """Return the function that Gradio calls for a handler, with the event's number as its last value; see `on`."""
 
-        def run(request: gr.Request, values: Sequence[Any], **options: Any) -> Any:
+        def results(request: gr.Request, values: Sequence[Any]) -> Iterator[Any]:
             with faults_counted(self.refusal):
                 *values, number = values
                 number = checked(self._number, number)
-                result = handler(**self.read(inputs, values), **options)
-                return self._given(request.session_hash, number, outputs, result)
+                of_page = {"session": str(request.session_hash)} if session else {}
+                found = handler(**of_page, **self.read(inputs, values))
+                for result in found if isgeneratorfunction(handler) else [found]:
+                    yield self._given(request.session_hash, number, outputs, result)
 
         def answer(request: gr.Request, *values: Any) -> Any:
-            return run(request, values)
+            return next(results(request, values))
 
-        def answer_with_progress(
-            request: gr.Request,
-            progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it in the signature
-            *values: Any,
-        ) -> Any:
-            return run(request, values, progress=progress)
+        def answer_step_by_step(request: gr.Request, *values: Any) -> Iterator[Any]:
+            yield from results(request, values)
 
-        return answer_with_progress if progress else answer
+        return answer_step_by_step if isgeneratorfunction(handler) else answer
 
     def read(self, inputs: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
         """Return the values of components by name, checked, and of the browser's own values what they stand for."""

@@ -10,7 +10,7 @@ from resnet.service.explorer import Explorer
 from tests.browser.steps import EXAMPLES, Late, choose, open_tab, shown, slide, upload
 
 
-def test_does_it_hold(page, monkeypatch, subtests):
+def test_does_it_hold(page, engine, monkeypatch, subtests):
     open_tab(page, "Does it hold?")
     result, curves = page.locator("#hold-result"), page.locator("#curves")
     measure = page.get_by_role("button", name=re.compile("^Measure"))
@@ -31,7 +31,6 @@ def test_does_it_hold(page, monkeypatch, subtests):
         choose(page, "#hold-class", "espresso")
         expect(result).to_contain_text("“espresso”")
         measure.click()
-        expect(curves).to_contain_text("processing")
         for request in late:
             request.continue_()
         page.unroute("**/run/predict*")
@@ -39,6 +38,31 @@ def test_does_it_hold(page, monkeypatch, subtests):
         expect(curves).to_contain_text(re.compile(r"deletion curve: 0\.\d+ \(lower is better\)"))
         verdict = re.compile("The map (holds|cannot be told from chance) here.* moved copies of it")
         expect(curves).to_contain_text(verdict)
+
+    with subtests.test("curves show their points as they come, and can be stopped"):
+        choose(page, "#hold-class", "goldfish")
+        expect(result).to_contain_text("“goldfish”")
+        progress, stop = page.locator("#hold-progress"), page.get_by_role("button", name="Stop", exact=True)
+        expect(stop).to_be_disabled()
+        asked, late = [], Late(engine.scores, 2)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "scores", lambda pixels: asked.append(len(pixels)) or late(pixels))
+            measure.click()
+            expect(progress).to_contain_text("8 of 32 images")
+            expect(curves.locator("svg")).to_be_visible()
+            expect(curves).not_to_contain_text("Area under")
+            assert late.begun.wait(60)
+            stop.click()
+            expect(progress).to_contain_text("Stopped. The curves show what was measured.")
+            late.let_go()
+            expect(stop).to_be_disabled()
+            measure.click()  # begins anew
+            expect(curves).to_contain_text("Area under", timeout=60_000)
+            expect(progress).to_have_text("")
+        assert asked == [8, 8, 8, 8, 8, 8]
+        choose(page, "#hold-class", "espresso")
+        measure.click()
+        expect(curves).to_contain_text("Area under")
 
     with subtests.test("curves of anything else are taken away"):
         slide(page, "#hold-percent", "End")

@@ -98,25 +98,36 @@ def test_the_hidden_part_lies_where_the_map_is_hot(observation, engine):
 
 @pytest.fixture(scope="module")
 def measured(observation, engine):
-    """Curves of the likeliest class, and what was told of the progress."""
-    told = []
+    """Curves of the likeliest class, and those that came before they were whole."""
     heatmap, target = observation.heatmaps(ViewOptions())[4], int(observation.probabilities.argmax())
     before = engine.passes
-    curves = measure_curves(observation, engine, heatmap, target, "blur", told.append)
+    *parts, curves = measure_curves(observation, engine, heatmap, target, "blur")
     assert engine.passes - before == 1 + 2 * len(SHARES) + 1 + COPIES == 32
-    return curves, told
+    return curves, parts
 
 
 def test_curves_begin_and_end_at_the_photo_and_at_nothing(observation, engine, measured):
     target = int(observation.probabilities.argmax())
-    curves, told = measured
+    curves, _ = measured
     photo = float(observation.probabilities[target])
     nothing = float(engine.scores(replacement(observation, "blur")[None])[0, target])
     assert curves.deletion.probabilities[[0, -1]] == pytest.approx([photo, nothing], abs=1e-4)
     assert curves.insertion.probabilities[[0, -1]] == pytest.approx([nothing, photo], abs=1e-4)
     assert curves.deletion.shares[[0, -1]].tolist() == curves.insertion.shares[[0, -1]].tolist() == [0, 1]
-    assert told == sorted(told)
-    assert told[-1] == 1
+
+
+def test_curves_come_point_by_point(measured):
+    curves, parts = measured
+    assert [part.measured for part in parts] == [8, 16, 24]
+    assert curves.measured == curves.images == 32
+    for part in (*parts, curves):
+        found, points = 0, (*part.deletion.probabilities[1:-1], *part.insertion.probabilities[1:-1])
+        whole = (*curves.deletion.probabilities[1:-1], *curves.insertion.probabilities[1:-1])
+        for point, expected in zip(points, whole, strict=True):
+            assert np.isnan(point) or point == expected
+            found += not np.isnan(point)
+        assert found == min(part.measured - 1, 2 * len(SHARES))
+        assert part.chance.copies.tolist() == curves.chance.copies[: max(0, part.measured - 12)].tolist()
 
 
 def test_a_point_of_each_curve_is_what_hiding_by_hand_gives(observation, engine, measured):

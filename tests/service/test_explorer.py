@@ -44,7 +44,7 @@ def test_each_question_runs_the_network_once(explorer, engine, monkeypatch):
         lambda: explorer.blocks(shown),
         lambda: explorer.evidence(shown, [3, 5]),
         lambda: explorer.hidden(shown, heatmap, 20, "blur"),
-        lambda: explorer.curves(shown, heatmap, 3, "blur"),
+        lambda: list(explorer.curves(shown, heatmap, 3, "blur")),
         lambda: explorer.observe(Source(CAT, change=("rotate", 30))),
     ]
     for ask in questions:

@@ -300,7 +300,7 @@ class Endpoints:
                 "predictions_after": predictions_of(likeliest(hidden.probabilities, observation.manifest, 5)),
             }
             if flag("curves", curves):
-                measured = self._explorer.curves(shown, heatmap, target, fill)
+                *_, measured = self._explorer.curves(shown, heatmap, target, fill)
                 result["deletion"] = curve_of(measured.deletion)
                 result["insertion"] = curve_of(measured.insertion)
                 result["moved_copies"] = {

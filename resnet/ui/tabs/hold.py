@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from resnet.errors import ResNetError
-from resnet.maps.curves import LEAST_PROBABILITY, TESTED_SHARE, Chance
+from resnet.maps.curves import LEAST_PROBABILITY, TESTED_SHARE, Chance, Curves
 from resnet.maps.evidence import METHOD_NAMES, METHODS
 from resnet.maps.observation import Prediction, likeliest
 from resnet.maps.occlusion import FILLS
@@ -18,6 +19,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show
 from resnet.ui.events import LONG, NETWORK, PRIVATE, QUICK
+from resnet.ui.handlers import Running
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import setting
@@ -64,17 +66,18 @@ class HoldTab:
                     elem_id="hold-fill",
                 )
             self.result = html(self._waiting(), elem_id="hold-result")
-            measure = gr.Button(
-                t("Measure deletion and insertion curves"), elem_id="measure", elem_classes="with-result"
-            )
+            with gr.Row(elem_classes="with-result"):
+                measure = gr.Button(t("Measure deletion and insertion curves"), elem_id="measure")
+                self.stop = gr.Button(t("Stop"), elem_id="hold-stop", interactive=False)
+            self.progress = html(elem_id="hold-progress")
             self.curves = html(elem_id="curves")
             self.made_for = gr.Textbox(visible=False)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
-        self._wanted = wanted
+        self._wanted, self._running = wanted, Running()
         map_inputs = {"source": self.source, "stage": self.stage, "target": self.target, "fill": self.fill}
         inputs = {"made_for": self.made_for, "measured": self.measured, "wanted": wanted, "percent": self.percent}
         inputs = {**inputs, **map_inputs}
-        outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.curves]
+        outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.progress, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         page.on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.input, self.fill.change],
@@ -92,16 +95,19 @@ class HoldTab:
             js='(...chosen) => [chosen.join(" "), ""]',
             **PRIVATE,
         )
-        page.on(
+        measuring = page.on(
             noted.then,
             self.measure,
             {"shown": page.result, "answer": self.answer, **map_inputs},
-            self.curves,
-            show_progress="full",
+            [self.progress, self.curves, self.stop],
+            show_progress="hidden",
             trigger_mode="always_last",  # of something else, while one is being measured
-            progress=True,
+            session=True,
             **LONG,
         )
+        switch: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        page.on(measuring.failure, self._ended, outputs=[self.progress, self.stop], **switch)
+        page.on(self.stop.click, self._stopped, outputs=[self.progress, self.stop], session=True, **switch)
 
     def _waiting(self) -> str:
         t = self._page.t
@@ -129,6 +135,7 @@ class HoldTab:
                 self.answer: "",
                 self._wanted: None if made_for else wanted,
                 self.result: self._waiting(),
+                self.progress: "",
                 self.curves: "",
             }
         if percent is None:  # an emptied field waits for its number
@@ -153,7 +160,7 @@ class HoldTab:
                 self.result: result,
             }
             if measured and measured != f"{_answer(shown)} {source} {stage} {goal} {fill}":
-                updates[self.curves] = ""
+                updates |= {self.curves: "", self.progress: ""}
             return updates
 
         return self._page.or_error(fill_in)
@@ -186,43 +193,66 @@ class HoldTab:
 
     def measure(
         self,
+        session: str,
         shown: Shown | None,
         answer: str | None,
         source: str,
         stage: str,
         target: int | None,
         fill: str,
-        progress: gr.Progress,
-    ) -> Any:
-        """Both curves with their areas, and the verdict by moved copies."""
+    ) -> Iterator[Updates]:
+        """Both curves as they come, and at last with their areas and the verdict by moved copies."""
         t = self._page.t
         if shown is None or target is None:
             raise self._page.fault(t("Choose a photo first."))
         if answer != _answer(shown):  # and the class is still the former answer's
             raise self._page.fault(t("There is a new answer just now. Please measure again."))
+        heatmap = self._page.explorer.hiding_map(shown, source, STAGE_NAMES.index(stage), target)
+        name = self._page.observation(shown).manifest.labels[target].name
+        self._running.begin(session)
+        try:
+            for curves in self._page.explorer.curves(shown, heatmap, target, fill):
+                if not self._running.is_wanted(session):
+                    yield self._end_by_stop()  # Gradio shows what was yielded last once more
+                    return
+                done = curves.measured == curves.images
+                so_far = curves.measured, curves.images
+                progress = markup.progress(t("{} of {} images", *so_far), *so_far)
+                yield {
+                    self.progress: "" if done else progress,
+                    self.curves: self._curves(curves, name, done=done),
+                    self.stop: gr.update(interactive=not done),
+                }
+        finally:
+            self._running.stop(session)
 
-        def run() -> str:
-            place = STAGE_NAMES.index(stage)
-            heatmap = self._page.explorer.hiding_map(shown, source, place, target)
-            curves = self._page.explorer.curves(shown, heatmap, target, fill, progress)
-            name = self._page.observation(shown).manifest.labels[target].name
-            chart = curves_chart(
-                curves,
-                (t("this map"), t("moved copies of it")),
-                t("probability, %"),
-                (t("hidden, % of the input"), t("shown, % of the input")),
-                (t("Deletion"), t("Insertion")),
-                t("Deletion and insertion curves of {}", name),
-            )
-            sentences = [
-                self._verdict(curves.chance, name),
-                t("Area under the deletion curve: {:.3f} (lower is better).", curves.deletion.area),
-                t("Area under the insertion curve: {:.3f} (higher is better).", curves.insertion.area),
-            ]
-            listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-            return markup.panel(t("Does it hold?"), f"{chart}<ul>{listed}</ul>")
+    def _curves(self, curves: Curves, name: str, *, done: bool) -> str:
+        t = self._page.t
+        chart = curves_chart(
+            curves,
+            (t("this map"), t("moved copies of it")),
+            t("probability, %"),
+            (t("hidden, % of the input"), t("shown, % of the input")),
+            (t("Deletion"), t("Insertion")),
+            t("Deletion and insertion curves of {}", name),
+        )
+        sentences = [
+            self._verdict(curves.chance, name),
+            t("Area under the deletion curve: {:.3f} (lower is better).", curves.deletion.area),
+            t("Area under the insertion curve: {:.3f} (higher is better).", curves.insertion.area),
+        ]
+        listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+        return markup.panel(t("Does it hold?"), f"{chart}<ul>{listed}</ul>" if done else chart)
 
-        return self._page.or_error(run)
+    def _ended(self) -> Updates:
+        return {self.progress: "", self.stop: gr.update(interactive=False)}
+
+    def _stopped(self, session: str) -> Updates:
+        return self._end_by_stop() if self._running.stop(session) else {}
+
+    def _end_by_stop(self) -> Updates:
+        said = self._page.t("Stopped. The curves show what was measured.")
+        return {self.progress: markup.message(said), self.stop: gr.update(interactive=False)}
 
     def _verdict(self, chance: Chance, name: str) -> str:
         t = self._page.t

@@ -200,8 +200,7 @@ class ManyTab:
         }
 
     def _progress(self, done: int, all_photos: int) -> str:
-        words = escape(self._page.t("{} of {} photos", done, all_photos))
-        return f'<label class="progress">{words}<progress max="{all_photos}" value="{done}"></progress></label>'
+        return markup.progress(self._page.t("{} of {} photos", done, all_photos), done, all_photos)
 
     def _row(self, answer: Answer, top_k: Any) -> str:
         t = self._page.t
