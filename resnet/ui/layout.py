@@ -181,7 +181,7 @@ class Layout:
                     self.model = ModelTab(page)
                     LearnTab(page)
         html(f'<p class="small">resnet {__version__}</p>', elem_id="version")
-        self.many.connect(self.model.chosen)
+        self.many.connect(self.model.chosen, self.column.photo, self.tabs)
 
         self._classes = page.showing_errors(
             lambda shown, top_k: {classes: self.column.classes(shown, or_initial(top_k, page.top_k))},

@@ -36,7 +36,7 @@ element.addEventListener("click", (event) => {
   history.replaceState(history.state, "", address);
 });
 """
-_OWN_PHOTO_SCRIPT = """() => {
+OWN_PHOTO_SCRIPT = """() => {
   const address = new URL(location);
   address.searchParams.delete("photo");
   history.replaceState(history.state, "", address);
@@ -127,7 +127,7 @@ class PhotoColumn:
             self.wanted.change, example_path, {"name": self.wanted}, example, queue=False, show_progress="hidden"
         )
         found.then(None, [example, self.photo], self.photo, js=_FIRST_SCRIPT, **PRIVATE)
-        self.photo.input(None, None, None, js=_OWN_PHOTO_SCRIPT, **IN_BROWSER)
+        self.photo.input(None, None, None, js=OWN_PHOTO_SCRIPT, **IN_BROWSER)
         tapped, copy = gr.Textbox(visible=False), photo_field(visible=False)
         found = page.on(
             examples.select,

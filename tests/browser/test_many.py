@@ -9,7 +9,7 @@ import zipfile
 
 from playwright.sync_api import expect
 
-from tests.browser.steps import EXAMPLES, open_tab, upload
+from tests.browser.steps import EXAMPLES, open_tab, shown, upload
 
 
 def test_many_photos_become_a_table_and_a_zip(page, tmp_path):
@@ -43,6 +43,13 @@ def test_many_photos_become_a_table_and_a_zip(page, tmp_path):
     page.locator("#many-table thead button", has_text="Further classes").click()
     expect(rows.locator("th").first).to_have_text("bad.jpg")
 
+    summary = page.locator("#many-table .bars li")
+    expect(summary).to_have_count(2)
+    expect(summary.first).to_have_text(re.compile("espresso\\s*1"))
+    expect(page.locator("#many-table")).to_contain_text(
+        re.compile(r"2 answered, 1 refused. The likeliest class has \d+% in the median, \d+% to \d+%. Not sure of 1.")
+    )
+
     with page.expect_download() as waiting:
         page.locator("#many-download").click()
     with zipfile.ZipFile(waiting.value.path()) as packed:
@@ -54,6 +61,12 @@ def test_many_photos_become_a_table_and_a_zip(page, tmp_path):
         table = list(csv.DictReader(io.StringIO(packed.read("predictions.csv").decode("utf-8-sig"))))
         assert [row["photo"] for row in table] == ["espresso.jpg"] * 5 + ["bad.jpg"] + ["cat.jpg"] * 5
         assert len(json.loads(packed.read("manifest.json"))["photos"]) == 3
+
+    # A photo's name opens it in the tab of maps, whatever the order of the rows.
+    page.get_by_role("button", name="cat.jpg").click()
+    shown(page, "cat.jpg")
+    expect(page.get_by_role("tab", name="Maps")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#maps-large img")).to_be_visible()
 
 
 def test_a_batch_can_be_stopped_and_gives_what_it_has(page, engine, monkeypatch, make_photo):

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from html import escape
 from typing import Any
 
 import gradio as gr
 from cachetools import LRUCache
-from PIL import ImageOps
 
-from resnet.output.export import MOST_PHOTOS, Answer
+from resnet.output.export import MOST_PHOTOS
 from resnet.service.many import exported, temporary_export
 from resnet.ui import markup
-from resnet.ui.events import LONG, PRIVATE
+from resnet.ui.answers import SORT_SCRIPT, Answers
+from resnet.ui.events import CHOICE_SCRIPT, LONG, PRIVATE, chosen_script
 from resnet.ui.files import store_file
 from resnet.ui.handlers import faults_counted
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
+from resnet.ui.photo import OWN_PHOTO_SCRIPT
+from resnet.ui.signed import sign
 from resnet.ui.view import view_options
 
-SIDE = 72
 BETWEEN_LOOKS = 1.0
 """Seconds between two states of the table on the page: each is sent whole, and of 500 photos takes 1.5 MB."""
 SHORT = 32
@@ -29,29 +29,7 @@ SHORT = 32
 MOST_BATCHES = 4096
 """Batches that can be stopped at a time; many more than the server lets wait."""
 
-# A click on a column's head sorts by it; a second one turns the order round.
-SORT_SCRIPT = """
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("th button");
-  if (!button) return;
-  const head = button.closest("th"), body = head.closest("table").tBodies[0];
-  const column = [...head.parentNode.children].indexOf(head);
-  const down = head.getAttribute("aria-sort") === "ascending";
-  for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const key = (row) => {
-    const cell = row.children[column]; // a photo that could not be read has fewer
-    return cell ? cell.dataset.key ?? cell.textContent : "";
-  };
-  const compare = (one, other) => {
-    const [first, second] = [key(one), key(other)];
-    const numbers = first !== "" && second !== "" && !isNaN(first) && !isNaN(second);
-    return numbers ? first - second : first.localeCompare(second);
-  };
-  const rows = [...body.rows].sort(compare);
-  body.append(...(down ? rows.reverse() : rows));
-});
-"""
+_TO_ANSWER_SCRIPT = '() => document.querySelector("#classes").scrollIntoView({ block: "nearest" })'
 
 
 class ManyTab:
@@ -88,11 +66,12 @@ class ManyTab:
             self.table = html(
                 markup.panel(t("Answers"), markup.empty(t("Choose photos and start; each gets a row here."))),
                 elem_id="many-table",
-                js_on_load=SORT_SCRIPT,
+                js_on_load=CHOICE_SCRIPT + SORT_SCRIPT,
             )
             self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
         page.opened(self.tab, "many")
         self._start, self._stop = start, stop
+        self._answered = page.browser_value([])
         self._batches: LRUCache[str, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
         self._inputs = {
             "framing": framing,
@@ -102,8 +81,30 @@ class ManyTab:
             **maps_view,
         }
 
-    def connect(self, weights: gr.Textbox) -> None:
-        """Connect the buttons to the visitor's choice of weights, which belongs to a later tab."""
+    def connect(self, weights: gr.Textbox, photo: gr.Image, tabs: gr.Tabs) -> None:
+        """Connect the buttons, and the names of photos, to parts of the page that come later.
+
+        Args:
+            weights: The visitor's choice.
+            photo: Gets a photo whose name is clicked.
+            tabs: Around all tabs.
+        """
+        page, chosen = self._page, gr.Textbox(visible=False)
+        opened = page.on(
+            self.table.select,
+            lambda paths, place: {
+                photo: _chosen(paths, place),
+                tabs: gr.Tabs(selected="maps"),
+                page.active: "maps",
+            },
+            {"paths": self._answered, "place": chosen},
+            [photo, tabs, page.active],
+            js=f"(paths) => [paths, ({chosen_script(self.table)})()]",
+            queue=False,
+            show_progress="hidden",
+        )
+        opened.then(None, None, None, js=OWN_PHOTO_SCRIPT, **PRIVATE)
+        opened.then(None, None, None, js=_TO_ANSWER_SCRIPT, **PRIVATE)
         switch: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
         self._start.click(self._begin, None, self._stop, **switch)
         inputs = {"files": self.files, "weights": weights, **self._inputs}
@@ -120,7 +121,7 @@ class ManyTab:
         running = self._start.click(
             run,
             list(inputs.values()),
-            [self.progress, self.table, self.download],
+            [self.progress, self.table, self.download, self._answered],
             show_progress="hidden",
             preprocess=False,
             **LONG,
@@ -173,58 +174,39 @@ class ManyTab:
             with temporary_export(
                 engine.manifest, options, top_k=top_k, framing=framing, maps=maps, figures=figures
             ) as export:
-                rows: list[str] = []
+                answers = Answers(t, top_k)
                 next_look = 0.0
                 for answer in exported(files, engine, framing, export, lambda: not self._batches.get(batch)):
-                    rows.append(self._row(answer, top_k))
-                    if len(rows) > SHORT and time.monotonic() < next_look:
+                    answers.add(answer)
+                    if len(answers) > SHORT and time.monotonic() < next_look:
                         continue
                     next_look = time.monotonic() + BETWEEN_LOOKS
                     yield {
-                        self.progress: self._progress(len(rows), len(files)),
-                        self.table: self._table(rows),
+                        self.progress: self._progress(len(answers), len(files)),
+                        self.table: answers.html(),
                         self.download: gr.update(visible=False),
+                        self._answered: sign(files),
                     }
                 kept = store_file(export.packed())
         finally:
             self._batches.pop(batch, None)
-        done = self._progress(len(rows), len(files))
-        if not rows:
+        done = self._progress(len(answers), len(files))
+        if not answers:
             done = markup.message(t("Stopped before the first photo."))
-        elif len(rows) < len(files):
-            done = markup.message(t("Stopped after {} of {} photos; the ZIP file holds these.", len(rows), len(files)))
+        elif len(answers) < len(files):
+            said = t("Stopped after {} of {} photos; the ZIP file holds these.", len(answers), len(files))
+            done = markup.message(said)
         yield {
             self.progress: done,
-            self.table: self._table(rows),
-            self.download: gr.update(visible=bool(rows), value=kept),
+            self.table: answers.html(),
+            self.download: gr.update(visible=bool(answers), value=kept),
         }
 
     def _progress(self, done: int, all_photos: int) -> str:
         return markup.progress(self._page.t("{} of {} photos", done, all_photos), done, all_photos)
 
-    def _row(self, answer: Answer, top_k: Any) -> str:
-        t = self._page.t
-        name = f'<th scope="row">{escape(answer.name)}</th>'
-        if answer.observation is None:
-            sentence = t.error(answer.error) if answer.error else ""
-            return f'<tr class="failed"><td></td>{name}<td colspan="3" data-key="">{escape(sentence)}</td></tr>'
-        found = answer.observation
-        picture = markup.data_uri(ImageOps.fit(found.picture, (SIDE, SIDE)))
-        first, *others = found.predictions(top_k)
-        rest = ", ".join(f"{other.label} {other.probability:.1%}" for other in others)
-        return (
-            f'<tr><td><img alt="" src="{picture}"></td>{name}<td>{escape(first.label)}</td>'
-            f'<td data-key="{first.probability:.6f}">{first.probability:.1%}</td><td>{escape(rest)}</td></tr>'
-        )
 
-    def _table(self, rows: list[str]) -> str:
-        t = self._page.t
-        names = [t("Photo"), t("Likeliest class"), t("Probability"), t("Further classes")]
-        head = "".join(f'<th scope="col"><button type="button">{escape(name)}</button></th>' for name in names)
-        label = escape(t("Answers"))
-        return markup.panel(
-            t("Answers"),
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table class="data many">'
-            f'<thead><tr><th scope="col"></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>',
-            t("Click a column's name to sort by it."),
-        )
+def _chosen(paths: list[str], place: str) -> str | Any:
+    """Return the path of the photo whose name was clicked."""
+    known = place.isdecimal() and int(place) < len(paths)
+    return paths[int(place)] if known else gr.skip()
