@@ -71,7 +71,6 @@ class ManyTab:
             self.download = gr.DownloadButton(t("Download everything (ZIP)"), visible=False, elem_id="many-download")
         page.opened(self.tab, "many")
         self._start, self._stop = start, stop
-        self._answered = page.browser_value([])
         self._batches: LRUCache[str, bool] = LRUCache(MOST_BATCHES)  # by session: whether to stop
         self._inputs = {
             "framing": framing,
@@ -90,6 +89,7 @@ class ManyTab:
             tabs: Around all tabs.
         """
         page, chosen = self._page, gr.Textbox(visible=False)
+        self._answered = page.browser_value([])
         opened = page.on(
             self.table.select,
             lambda paths, place: {
