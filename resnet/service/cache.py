@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from cachetools import LRUCache
 
@@ -54,6 +54,16 @@ class ResultCache:
         """Forget everything."""
         with self._lock:
             self._held.clear()
+
+    def forget(self, wanted: Callable[[Any], bool]) -> None:
+        """Forget the results of some keys.
+
+        Args:
+            wanted: Tells whether a key is one of them.
+        """
+        with self._lock:
+            for key in list(filter(wanted, self._held)):
+                del self._held[key]
 
     def get(self, key: Hashable) -> Sized | None:
         """Return the stored result of a key, if there is one."""

@@ -27,7 +27,8 @@ from resnet.photo.images import Photo, read_photo
 from resnet.photo.preprocess import FRAMINGS
 from resnet.service.cache import ResultCache
 from resnet.service.provider import EngineProvider
-from resnet.service.temporary import touch
+from resnet.service.temporary import remove, touch
+from resnet.service.viewers import Viewers
 from resnet.stages import STAGE_NAMES
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Explorer:
     Attributes:
         provider: Of the weights.
         cache: Of the results, for all visitors together.
+        viewers: The photo of each viewer who looks at one.
     """
 
     def __init__(self, provider: EngineProvider, cache: ResultCache | None = None) -> None:
@@ -79,6 +81,7 @@ class Explorer:
         """
         self.provider = provider
         self.cache = cache or ResultCache()
+        self.viewers = Viewers()
 
     def observe(self, source: Source, like: Shown | None = None) -> tuple[Shown, Observation]:
         """Decode a photo and run the network, unless the result is still held.
@@ -128,6 +131,14 @@ class Explorer:
         touch(source.path)
         with PHASES.labels("decode").time():
             return read_photo(source.path)
+
+    def clear(self, viewer: str) -> None:
+        """Delete the photo that a viewer has cleared, and what was found out about it, unless others look at it."""
+        if photo := self.viewers.leave(viewer):
+            path, digest = photo
+            remove(path)
+            if digest:
+                self.cache.forget(lambda key: key[1][0].startswith(digest))
 
     def blocks(self, shown: Shown) -> BlockTrace:
         """Every block's output for an answer."""

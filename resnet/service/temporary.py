@@ -59,6 +59,13 @@ def touch(*paths: str) -> None:
                 os.utime(path)
 
 
+def remove(path: str) -> None:
+    """Delete a file of the temporary folder; other files are left alone."""
+    folder = os.environ.get("GRADIO_TEMP_DIR")
+    if folder and Path(path).resolve().is_relative_to(Path(folder).resolve()):
+        Path(path).unlink(missing_ok=True)
+
+
 def check_room() -> None:
     """Make sure that more files can be accepted.
 

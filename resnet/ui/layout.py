@@ -196,6 +196,7 @@ class Layout:
             [self.column.message, page.result],
             trigger_mode="always_last",
             show_progress_on=[classes, self.maps.strip],
+            session=True,
             **NETWORK,
         )
         # A step of its own, so that it reads what the controls say when the pass has ended.

@@ -57,17 +57,23 @@ EXAMPLE_NAMES = {
     "triumphal_arch": "a triumphal arch",
 }
 """Content of the examples, and how well the bundled weights recognise it."""
-ON_THIS_COMPUTER = "It stays on this computer."
-ON_THIS_SERVER = "Deleted from this server an hour after its last use."
+ON_THIS_COMPUTER = "It stays on this computer. Clearing it deletes the copy."
+ON_THIS_SERVER = "Deleted from this server when you clear it, at the latest an hour after its last use."
 FIRST_EXAMPLE = "espresso"
 """The page opens with it: a sharp photo that the bundled weights recognise."""
 FIRST_PHOTO = ASSETS / "examples" / f"{FIRST_EXAMPLE}.jpg"
+_copies: set[str] = set()
+"""Of examples; they are nobody's, and not deleted when somebody clears one that others are about to see."""
 
 
 def example_path(name: str | None) -> str | None:
     """The path of a copy of an example photo, new so that it is not removed as old; None if none has that name."""
     path = next((path for path in EXAMPLES if path.stem == name), None)
-    return store(path.read_bytes(), path.name) if path else None
+    if path is None:
+        return None
+    copy = store(path.read_bytes(), path.name)
+    _copies.add(copy)
+    return copy
 
 
 class PhotoColumn:
@@ -139,13 +145,20 @@ class PhotoColumn:
         )
         found.then(None, copy, self.photo, js=_TAPPED_SCRIPT, **PRIVATE)
 
-    def explain(self, path: str | None, framing: str, weights: str) -> Updates:
+    def explain(self, path: str | None, framing: str, weights: str, session: str = "") -> Updates:
         """A new photo, framing or choice of weights: the message, and what is to be shown."""
         t = self._page.t
+        explorer = self._page.explorer
         if path is None:
+            explorer.clear(session)
             return {self.message: markup.message(t("Choose a photo to begin.")), self._page.result: None}
+        is_own = path not in _copies
+        if is_own:
+            explorer.viewers.look(session, path)
         try:
-            shown, observation = self._page.explorer.observe(Source(path, framing, weights))
+            shown, observation = explorer.observe(Source(path, framing, weights))
+            if is_own:
+                explorer.viewers.look(session, path, shown.key[0])
         except ResNetError as error:
             return {self.message: self._page.refused(error), self._page.result: None}
         width, height = observation.geometry.photo_size

@@ -1,5 +1,6 @@
 """The page as a person uses it, in a real browser: one window for each way through it."""
 
+import os
 import re
 import threading
 from dataclasses import replace
@@ -55,7 +56,7 @@ def test_the_page_opens_with_an_example_that_is_answered(page, subtests):
         assert unnamed == []
 
     with subtests.test("where the photo stays, and which version this is"):
-        expect(page.locator("#privacy")).to_have_text("It stays on this computer.")
+        expect(page.locator("#privacy")).to_have_text("It stays on this computer. Clearing it deletes the copy.")
         expect(page.locator("#version")).to_have_text(f"resnet {__version__}")
 
     with subtests.test("about the weights"):
@@ -305,7 +306,10 @@ def test_photos_of_many_kinds_and_what_is_none(page, engine, monkeypatch, make_p
 
     with subtests.test("an empty page says what to do, and has no control that needs a result"):
         expect(page.locator("#save-figure")).to_be_visible()
+        name, folder = "slow.png", Path(os.environ["GRADIO_TEMP_DIR"])
+        assert list(folder.rglob(name))
         clear(page)
+        assert not list(folder.rglob(name))
         expect(page.locator("#classes")).to_contain_text("the classes appear here")
         expect(page.locator(".strip img")).to_have_count(0)
         for control in ("#save-figure", "#view", "#share"):

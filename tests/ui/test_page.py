@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from resnet.errors import OptionError
 from resnet.network.labels import ASSETS
 from resnet.service.cache import ResultCache
 from resnet.service.explorer import Explorer
@@ -257,8 +258,8 @@ def test_a_map_without_differences_cannot_be_tested(layout):
     updates = hold.hide(shown, about(shown), "", None, **{**HIDDEN, "source": "mean", "stage": "C3"})
     assert updates[hold.made_for] == about(shown)
     assert "This map of C3 is flat" in updates[hold.result]
-    with pytest.raises(gr.Error, match="This map of C3 is flat"):
-        hold.measure(shown, updates[hold.answer], "mean", "C3", 0, "blur", gr.Progress())
+    with pytest.raises(OptionError, match="This map of C3 is flat"):
+        list(hold.measure("session", shown, updates[hold.answer], "mean", "C3", 0, "blur"))
     layout.maps._page.explorer.cache.clear()
 
 
