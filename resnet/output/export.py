@@ -4,7 +4,7 @@ The page and the command line write the same folder with this code:
 
     predictions.csv     one row a photo and rank; a photo that could not be read has one row that says why
     manifest.json       version, weights, preprocessing, options, and what became of each photo
-    maps/<photo>.npz    C1 to C5 as (height, width, channels) float32, and all probabilities
+    maps/<photo>.npz    C1 to C5 as (height, width, channels) float32, all probabilities, and how they were made
     figures/<photo>.png the figure of `report.result_figure`
 """
 
@@ -18,8 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from resnet import __version__
 from resnet.errors import OptionError, ResNetError
 from resnet.maps.heatmaps import ViewOptions
@@ -27,10 +25,10 @@ from resnet.maps.observation import MAXIMUM_TOP_K, Observation, observe_prepared
 from resnet.network.manifest import Manifest, write_text
 from resnet.options import one_of, whole_number
 from resnet.output.report import as_dictionary, result_figure, safe_stem
+from resnet.output.saving import maps_file
 from resnet.output.tables import write_table
 from resnet.photo.images import Photo, read_photo
 from resnet.photo.preprocess import FRAMINGS, NetworkInput, prepare
-from resnet.stages import STAGE_NAMES
 from resnet.text import printable
 
 if TYPE_CHECKING:
@@ -159,11 +157,7 @@ class Export:
         self._rows += [{"photo": answer.name, **prediction} for prediction in result["predictions"]]
         try:
             if self._maps:
-                np.savez_compressed(
-                    self._maps / f"{stem}.npz",
-                    probabilities=observation.probabilities,
-                    **dict(zip(STAGE_NAMES, observation.maps, strict=True)),  # type: ignore[arg-type]
-                )
+                (self._maps / f"{stem}.npz").write_bytes(maps_file(observation, self._view, self._top_k))
                 files["maps"] = f"maps/{stem}.npz"
             if self._figures:
                 (self._figures / f"{stem}.png").write_bytes(result_figure(observation, self._view, self._top_k))

@@ -1,4 +1,4 @@
-"""A figure as a file: PNG, SVG or PDF, with what is needed to make it again inside."""
+"""Figures as PNG, SVG or PDF, and raw maps as NPZ, with what is needed to make them again inside."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from resnet import __version__
+from resnet.maps.evidence import Evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
+from resnet.stages import STAGE_NAMES
 
 FORMATS = ("png", "svg", "pdf")
 PRINTED_DPI = 300
@@ -56,3 +60,51 @@ def figure_file(figure: Figure, kind: str, about: Mapping[str, Any] | None = Non
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=metadata[kind], **printed)
     return buffer.getvalue()
+
+
+def arrays_file(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays as a compressed NPZ file, to be read by `numpy.load`.
+
+    Args:
+        about: Of `origin`; as JSON text in the array `about`.
+        arrays: By name.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, about=np.asarray(json.dumps(about, ensure_ascii=False)), **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def maps_file(observation: Observation, view: ViewOptions, top_k: int) -> bytes:
+    """The five maps as the network gives them, as an NPZ file.
+
+    It holds C1 to C5, (height, width, channels) float32, `probabilities`, (classes,) float32, and `about`.
+
+    Args:
+        observation: The answer.
+        view: As for the figure; the maps are the same in any view.
+        top_k: As for the figure.
+    """
+    maps = dict(zip(STAGE_NAMES, observation.maps, strict=True))
+    about = origin(observation, view, top_k=top_k)
+    return arrays_file(about, {"probabilities": observation.probabilities, **maps})
+
+
+def evidence_file(observation: Observation, evidence: Evidence) -> bytes:
+    """What speaks for and against some classes, as an NPZ file.
+
+    It holds per method and stage (`gradcam_C5`) the maps of the classes, (classes, height, width) float32, `classes`,
+    their indices, `logits` and `probabilities` of all classes of the network, and `about`.
+
+    Args:
+        observation: The answer.
+        evidence: Of the same answer.
+    """
+    maps = {
+        f"{method}_{stage}": np.stack([row[place] for row in rows])
+        for method, rows in evidence.maps.items()
+        for place, stage in enumerate(STAGE_NAMES)
+    }
+    names = [observation.manifest.labels[index].name for index in evidence.classes]
+    about = origin(observation, ViewOptions(), classes=names)
+    numbers = {"logits": evidence.logits, "probabilities": observation.probabilities}
+    return arrays_file(about, {"classes": np.asarray(evidence.classes), **numbers, **maps})

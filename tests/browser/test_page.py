@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -184,8 +185,17 @@ def test_another_view_needs_no_new_pass(page, engine, subtests):
             with page.expect_download() as waiting:
                 page.locator("#save-data").click()
             assert waiting.value.suggested_filename == "espresso.json"
-            predictions = saved(waiting)["predictions"]
+            answer = saved(waiting)
+            predictions = answer["predictions"]
+            assert answer["about"]["photo"] == {"name": "espresso.jpg", "width": 600, "height": 400}
             assert (predictions[0]["label"], len(predictions)) == ("espresso", count)
+
+    with subtests.test("the raw maps"):
+        with page.expect_download() as waiting:
+            page.locator("#save-maps").click()
+        assert waiting.value.suggested_filename == "espresso.maps.npz"
+        with np.load(waiting.value.path()) as stored:
+            assert stored["C5"].shape == (4, 4, 2048)
 
     with subtests.test("a list closes when the keyboard leaves it"):
         lists = page.get_by_role("listbox")

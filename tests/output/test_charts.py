@@ -34,7 +34,7 @@ from resnet.stages import block_table
 
 BLOCKS = block_table()[1:]
 CURVE = Curve(np.linspace(0, 1, 5), np.linspace(1, 0, 5))
-CURVES = Curves(CURVE, CURVE, Chance(0.9, 0.1, np.array([0.2, 0.5])))
+CURVES = Curves(CURVE, CURVE, Chance(0.9, 0.1, np.array([0.2, 0.5])), 32, 32)
 WORDS = {name: name for name in ("convolution_block", "identity_block", "input", "output", "relu", "add", "shortcut")}
 CHARTS = {
     "changes": lambda: changes_chart(np.linspace(0, 1, 33), BLOCKS, 4, "ratio", "AC\\DC <b> & \"c\""),

@@ -77,7 +77,7 @@ def test_the_folder_holds_what_was_answered(engine, sources, tmp_path):
             assert photo["error"] == str(answer.error)
             continue
         with np.load(folder / photo["files"]["maps"]) as stored:
-            assert sorted(stored.files) == ["C1", "C2", "C3", "C4", "C5", "probabilities"]
+            assert sorted(stored.files) == ["C1", "C2", "C3", "C4", "C5", "about", "probabilities"]
             assert np.array_equal(stored["C3"], answer.observation.maps[2])
             assert np.array_equal(stored["probabilities"], answer.observation.probabilities)
         assert (folder / photo["files"]["figure"]).read_bytes().startswith(b"\x89PNG")

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,14 +15,15 @@ from resnet.cli import main
 from resnet.cli.arguments import format_of
 from resnet.errors import OptionError
 from resnet.maps.comparison import similarities
-from resnet.maps.evidence import find_evidence
+from resnet.maps.evidence import METHODS, find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
 from resnet.network.labels import ASSETS
 from resnet.output.figures import comparison_figure, evidence_figure
 from resnet.output.report import result_figure
-from resnet.output.saving import FORMATS
+from resnet.output.saving import FORMATS, evidence_file, maps_file
 from resnet.photo.images import read_photo
+from resnet.stages import STAGE_NAMES
 
 PHOTO = ASSETS / "examples" / "cat.jpg"
 VIEW = ViewOptions("max", colormap="magma", opacity=0.4)
@@ -87,6 +89,30 @@ def test_a_figure_of_any_format_says_how_to_make_it_again(figures, observation, 
             "comparison": {"other": "cat.jpg"},
         }
         assert more[name].items() <= options.items()
+
+
+def test_raw_maps_say_how_they_were_made(observation, engine):
+    with np.load(io.BytesIO(maps_file(observation, ViewOptions("max"), 4))) as stored:
+        assert set(stored) == {*STAGE_NAMES, "probabilities", "about"}
+        for stage, values in zip(STAGE_NAMES, observation.maps, strict=True):
+            np.testing.assert_array_equal(stored[stage], values)
+        np.testing.assert_array_equal(stored["probabilities"], observation.probabilities)
+        about = json.loads(str(stored["about"]))
+    assert about["weights"]["sha256"] == observation.manifest.sha256
+    assert about["photo"] == {"name": "cat.jpg", "width": 451, "height": 300}
+    assert about["options"]["top_k"] == 4
+
+    evidence = find_evidence(observation, engine, [3, 5])
+    with np.load(io.BytesIO(evidence_file(observation, evidence))) as stored:
+        assert set(stored) == {
+            "about", "classes", "logits", "probabilities",
+            *(f"{method}_{stage}" for method in METHODS for stage in STAGE_NAMES),
+        }  # fmt: skip
+        assert stored["classes"].tolist() == [3, 5]
+        for place in range(2):
+            np.testing.assert_array_equal(stored["hirescam_C4"][place], evidence.maps["hirescam"][place][3])
+        names = json.loads(str(stored["about"]))["options"]["classes"]
+    assert names == [observation.manifest.labels[index].name for index in (3, 5)]
 
 
 def test_the_name_of_a_file_chooses_its_format(tmp_path, capsys):

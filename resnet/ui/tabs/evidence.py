@@ -12,6 +12,7 @@ from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSE
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
 from resnet.output.figures import difference_view, evidence_figure
+from resnet.output.saving import evidence_file
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -74,9 +75,12 @@ class EvidenceTab:
                 elem_id="matrix",
                 js_on_load=CHOICE_SCRIPT,
             )
-            save = gr.Button(t("Download figure"), elem_id="save-evidence", elem_classes="with-result")
+            with gr.Row(elem_classes="with-result"):
+                save = gr.Button(t("Download figure"), elem_id="save-evidence")
+                raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-evidence-maps")
             drawn = {"one": self.one, "other": self.other, "kind": page.figure_format, **page.drawing}
             page.downloads(save, self.figure, {"shown": page.result, **matrix, **drawn}, "evidence-file")
+            page.downloads(raw, self.raw, {"shown": page.result, "classes": self.classes}, "evidence-maps-file")
         self._wanted = wanted
         inputs = {
             "made_for": self.made_for,
@@ -234,6 +238,15 @@ class EvidenceTab:
             return evidence_figure(observation, evidence, method, scale, view, difference, kind.lower())
 
         return self._page.file(shown, f"{{}}.evidence.{kind.lower()}".format, encode)
+
+    def raw(self, shown: Shown | None, classes: list[int] | None) -> str:
+        """The maps of all methods, stages and chosen classes."""
+
+        def encode(observation: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
+            return evidence_file(observation, self._page.explorer.evidence(shown, tuple(classes or ())))
+
+        return self._page.file(shown, "{}.evidence.npz".format, encode)
 
     def _matrix(self, observation: Observation, evidence: Evidence, method: str, scale: str, view: ViewOptions) -> str:
         t = self._page.t

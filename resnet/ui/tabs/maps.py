@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from resnet.maps.observation import Observation
 from resnet.output.report import as_dictionary, result_figure
+from resnet.output.saving import maps_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
@@ -39,9 +41,11 @@ class MapsTab:
             with gr.Row(elem_classes="with-result"):
                 figure = gr.Button(t("Download figure"), elem_id="save-figure")
                 data = gr.Button(t("Download data (JSON)"), elem_id="save-data")
+                raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-maps")
             everything = {"shown": page.result, "top_k": page.top_k, **self.view}
             page.downloads(figure, self.figure, {**everything, "kind": page.figure_format}, "figure-file")
             page.downloads(data, self.data, everything, "data-file")
+            page.downloads(raw, self.raw, everything, "maps-file")
         restyled = page.on_each(
             [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
         )
@@ -172,10 +176,15 @@ class MapsTab:
 
     def data(self, shown: Shown | None, top_k: Any, **view: Any) -> str:
         """The answer as a JSON file."""
-        return self._page.file(
-            shown,
-            "{}.json".format,
-            lambda found: json.dumps(
-                as_dictionary(found, view_options(**view), top_k), indent=2, ensure_ascii=False
-            ).encode(),
-        )
+
+        def encode(observation: Observation) -> bytes:
+            view_of_maps = view_options(**view)
+            answer = as_dictionary(observation, view_of_maps, top_k)
+            about = origin(observation, view_of_maps, top_k=top_k)
+            return json.dumps({**answer, "about": about}, indent=2, ensure_ascii=False).encode()
+
+        return self._page.file(shown, "{}.json".format, encode)
+
+    def raw(self, shown: Shown | None, top_k: Any, **view: Any) -> str:
+        """The maps as the network gives them."""
+        return self._page.file(shown, "{}.maps.npz".format, lambda found: maps_file(found, view_options(**view), top_k))
