@@ -62,6 +62,16 @@ def figure_file(figure: Figure, kind: str, about: Mapping[str, Any] | None = Non
     return buffer.getvalue()
 
 
+def json_file(about: Mapping[str, Any], answer: Mapping[str, Any]) -> bytes:
+    """An answer as indented JSON, UTF-8.
+
+    Args:
+        about: Of `origin`, as its member `about`.
+        answer: Plain values.
+    """
+    return json.dumps({**answer, "about": about}, indent=2, ensure_ascii=False).encode()
+
+
 def arrays_file(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Arrays as a compressed NPZ file, to be read by `numpy.load`.
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +14,7 @@ from resnet.service.cache import ResultCache
 from resnet.service.explorer import Explorer
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import remove_old
+from resnet.stages import STAGE_NAMES
 from resnet.ui.cells import read_point
 from resnet.ui.classes import about
 from resnet.ui.language import ENGLISH
@@ -261,6 +263,25 @@ def test_a_map_without_differences_cannot_be_tested(layout):
     with pytest.raises(OptionError, match="This map of C3 is flat"):
         list(hold.measure("session", shown, updates[hold.answer], "mean", "C3", 0, "blur"))
     layout.maps._page.explorer.cache.clear()
+
+
+def test_every_tab_with_maps_gives_its_numbers_and_says_how_they_were_made(layout):
+    _, shown = explain(layout)
+    evidence = json.loads(Path(layout.evidence.data(shown, [3, 5], "hirescam", "stage")).read_text(encoding="utf-8"))
+    assert [len(row["stages"]) for row in evidence["classes"]] == [5, 5]
+    compared = json.loads(Path(layout.compare.data(shown, None, "rotate", 30, 4)).read_text(encoding="utf-8"))
+    assert [stage["name"] for stage in compared["stages"]] == list(STAGE_NAMES)
+    assert len(compared["other_predictions"]) == 4
+    for answer in (evidence, compared):
+        assert answer["about"]["photo"]["name"] == Path(shown.source.path).name
+        assert len(answer["about"]["weights"]["sha256"]) == 64
+    one = layout.maps._page.observation(shown)
+    with np.load(layout.compare.raw(shown, None, "rotate", 30, 4)) as stored:
+        np.testing.assert_array_equal(stored["one_C5"], one.maps[4])
+        assert stored["other_C5"].shape == stored["one_C5"].shape
+        assert np.abs(stored["other_C5"] - stored["one_C5"]).max() > 0
+    with np.load(layout.evidence.raw(shown, [3, 5])) as stored:
+        assert stored["layercam_C2"].shape[0] == 2
 
 
 def test_the_figure_of_the_evidence_has_the_row_of_the_difference_that_the_tab_shows(layout):

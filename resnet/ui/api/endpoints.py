@@ -12,7 +12,7 @@ from PIL import Image
 
 from resnet.errors import OptionError
 from resnet.maps.channels import channel_facts, rank_channels
-from resnet.maps.comparison import similarities, verdict
+from resnet.maps.comparison import similarities
 from resnet.maps.curves import TESTED_SHARE
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
@@ -20,13 +20,14 @@ from resnet.maps.observation import MAXIMUM_TOP_K, Observation, likeliest
 from resnet.maps.occlusion import HIDING_MAPS
 from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
+from resnet.output.data import comparison_dictionary, evidence_dictionary
 from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_figure
 from resnet.output.report import as_dictionary
 from resnet.service.explorer import Explorer, Shown, Source
 from resnet.service.many import exported, temporary_export
 from resnet.stages import STAGE_NAMES
-from resnet.ui.api.results import Pictures, Result, curve_of, file_of, origin_of, pictures_of, predictions_of, refused
+from resnet.ui.api.results import Result, curve_of, file_of, origin_of, pictures_of, predictions_of, refused
 from resnet.ui.files import store_file, store_picture
 from resnet.ui.handlers import faults_counted
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
@@ -232,27 +233,13 @@ class Endpoints:
             chosen = [self._class(observation, name) for name in names] or observation.likeliest_indices(count)
             found = self._explorer.evidence(shown, chosen)
             view, labels = ViewOptions(), observation.manifest.labels
-            rows: list[Result] = []
-            pictures: Pictures = []
-            for place, (index, heatmaps) in enumerate(zip(found.classes, found.matrix(method, scale), strict=True)):
-                signed = found.maps[method][place]
-                rows.append(
-                    {
-                        "label": labels[index].name,
-                        "wnid": labels[index].wnid,
-                        "probability": float(observation.probabilities[index]),
-                        "logit": float(found.logits[index]),
-                        "stages": [
-                            {"name": name, "max": heatmap.maximum, "sum": float(values.sum())}
-                            for name, heatmap, values in zip(STAGE_NAMES, heatmaps, signed, strict=True)
-                        ],
-                    }
-                )
-                pictures += [
-                    (observation.overlay(heatmap, view, STRIP_SIDE), f"{labels[index].name}, {heatmap.block.stage}")
-                    for heatmap in heatmaps
-                ]
-            return {**origin_of(observation), "method": method, "classes": rows}, pictures_of(pictures)
+            answer = evidence_dictionary(observation, found, method, scale)
+            pictures = [
+                (observation.overlay(heatmap, view, STRIP_SIDE), f"{labels[index].name}, {heatmap.block.stage}")
+                for index, heatmaps in zip(found.classes, found.matrix(method, scale), strict=True)
+                for heatmap in heatmaps
+            ]
+            return {**origin_of(observation), **answer}, pictures_of(pictures)
 
         return await self._answer(work)
 
@@ -348,20 +335,8 @@ class Endpoints:
             found = similarities(one, second)
             result = {
                 **origin_of(one),
-                "other": second.photo_name,
                 "change": None if other else {"name": change, "amount": amount},
-                "predictions": predictions_of(one.predictions(count)),
-                "other_predictions": predictions_of(second.predictions(count)),
-                "stages": [
-                    {
-                        "name": stage.stage,
-                        "cosine": stage.cosine,
-                        "linear_cka": stage.cka,
-                        "cka_by_chance": stage.chance,
-                    }
-                    for stage in found
-                ],
-                "verdict": str(verdict(found)),
+                **comparison_dictionary(one, second, found, count),
             }
             figure = Image.open(io.BytesIO(comparison_figure(one, second, found, view)))
             return result, file_of(store_picture(figure.convert("RGB")))

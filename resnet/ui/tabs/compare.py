@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -12,13 +13,13 @@ from resnet.maps.comparison import CHANGES, on_shared_scales, similarities, verd
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
 from resnet.output.charts import similarity_chart
+from resnet.output.data import comparison_dictionary
 from resnet.output.figures import comparison_figure
-from resnet.output.report import safe_stem
+from resnet.output.saving import arrays_file, json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.events import NETWORK, QUICK, change_of
-from resnet.ui.files import store
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html, photo_field
 from resnet.ui.view import unfinished, view_options
@@ -65,10 +66,16 @@ class CompareTab:
                     )
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
             self.result = html(self._waiting(), elem_id="compare-result")
-            save = gr.Button(t("Download figure"), elem_id="save-comparison", elem_classes="with-result")
+            with gr.Row(elem_classes="with-result"):
+                save = gr.Button(t("Download figure"), elem_id="save-comparison")
+                data = gr.Button(t("Download data (JSON)"), elem_id="save-comparison-data")
+                raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-comparison-maps")
             compared = {"path": self.other, "change": self.change, "amount": self.amount}
             everything = {"shown": page.result, **compared, **maps_view}
             page.downloads(save, self.figure, {**everything, "kind": page.figure_format}, "comparison-file", **NETWORK)
+            numbers = {"shown": page.result, **compared, "top_k": page.top_k}
+            page.downloads(data, self.data, numbers, "comparison-data-file", **NETWORK)
+            page.downloads(raw, self.raw, numbers, "comparison-maps-file", **NETWORK)
         inputs = {**compared, "top_k": page.top_k, **maps_view}
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
         ranged = page.on(
@@ -205,20 +212,55 @@ class CompareTab:
 
     def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, kind: str, **view: Any) -> str:
         """The comparison as a picture."""
-        if shown is None:
-            raise self._page.fault(self._page.t("There is no result to download yet: choose a photo first."))
 
-        def write() -> str:
-            one = self._page.observation(shown)
+        def encode(one: Observation, other: Observation) -> bytes:
+            return comparison_figure(one, other, similarities(one, other), view_options(**view), kind.lower())
+
+        return self._file(shown, path, change, amount, kind.lower(), encode)
+
+    def data(self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any) -> str:
+        """The comparison in numbers."""
+
+        def encode(one: Observation, other: Observation) -> bytes:
+            answer = comparison_dictionary(one, other, similarities(one, other), top_k)
+            return json_file(origin(one, ViewOptions(), top_k=top_k), answer)
+
+        return self._file(shown, path, change, amount, "json", encode)
+
+    def raw(self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any) -> str:
+        """The maps of both as the network gives them."""
+
+        def encode(one: Observation, other: Observation) -> bytes:
+            names = (*STAGE_NAMES, "probabilities")
+            arrays = {
+                f"{which}_{name}": values
+                for which, found in (("one", one), ("other", other))
+                for name, values in zip(names, (*found.maps, found.probabilities), strict=True)
+            }
+            return arrays_file(origin(one, ViewOptions(), top_k=top_k, other=other.photo_name), arrays)
+
+        return self._file(shown, path, change, amount, "npz", encode)
+
+    def _file(
+        self,
+        shown: Shown | None,
+        path: str | None,
+        change: str,
+        amount: Any,
+        suffix: str,
+        encode: Callable[[Observation, Observation], bytes],
+    ) -> str:
+        """Write a file about two answers."""
+
+        def encode_both(one: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
             inside = _inside(change, amount)
             _, other = self._page.explorer.observe_other(shown, path, change, inside)
             if path is None:
                 other = other.named(f"{one.photo_name}, {change} {inside:g}")
-            found, suffix = similarities(one, other), kind.lower()
-            content = comparison_figure(one, other, found, view_options(**view), suffix)
-            return store(content, f"{safe_stem(one.photo_name)}.comparison.{suffix}")
+            return encode(one, other)
 
-        return self._page.or_error(write)
+        return self._page.file(shown, f"{{}}.comparison.{suffix}".format, encode_both)
 
 
 def _inside(change: str, amount: Any) -> float:

@@ -11,8 +11,9 @@ import gradio as gr
 from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSES, METHOD_NAMES, METHODS, Evidence
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
+from resnet.output.data import evidence_dictionary
 from resnet.output.figures import difference_view, evidence_figure
-from resnet.output.saving import evidence_file
+from resnet.output.saving import evidence_file, json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -77,9 +78,11 @@ class EvidenceTab:
             )
             with gr.Row(elem_classes="with-result"):
                 save = gr.Button(t("Download figure"), elem_id="save-evidence")
+                data = gr.Button(t("Download data (JSON)"), elem_id="save-evidence-data")
                 raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-evidence-maps")
             drawn = {"one": self.one, "other": self.other, "kind": page.figure_format, **page.drawing}
             page.downloads(save, self.figure, {"shown": page.result, **matrix, **drawn}, "evidence-file")
+            page.downloads(data, self.data, {"shown": page.result, **matrix}, "evidence-data-file")
             page.downloads(raw, self.raw, {"shown": page.result, "classes": self.classes}, "evidence-maps-file")
         self._wanted = wanted
         inputs = {
@@ -238,6 +241,17 @@ class EvidenceTab:
             return evidence_figure(observation, evidence, method, scale, view, difference, kind.lower())
 
         return self._page.file(shown, f"{{}}.evidence.{kind.lower()}".format, encode)
+
+    def data(self, shown: Shown | None, classes: list[int] | None, method: str, scale: str) -> str:
+        """The matrix in numbers."""
+
+        def encode(observation: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
+            evidence = self._page.explorer.evidence(shown, tuple(classes or ()))
+            answer = evidence_dictionary(observation, evidence, method, scale)
+            return json_file(origin(observation, ViewOptions(), method=method, scale=scale), answer)
+
+        return self._page.file(shown, "{}.evidence.json".format, encode)
 
     def raw(self, shown: Shown | None, classes: list[int] | None) -> str:
         """The maps of all methods, stages and chosen classes."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import gradio as gr
 
 from resnet.maps.observation import Observation
 from resnet.output.report import as_dictionary, result_figure
-from resnet.output.saving import maps_file, origin
+from resnet.output.saving import json_file, maps_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
@@ -181,7 +180,7 @@ class MapsTab:
             view_of_maps = view_options(**view)
             answer = as_dictionary(observation, view_of_maps, top_k)
             about = origin(observation, view_of_maps, top_k=top_k)
-            return json.dumps({**answer, "about": about}, indent=2, ensure_ascii=False).encode()
+            return json_file(about, answer)
 
         return self._page.file(shown, "{}.json".format, encode)
 
