@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -22,6 +22,9 @@ MOST_SESSIONS = 2000
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
+Drawing = tuple[float, frozenset[Any]]
+"""Number of an event, and the components that it draws."""
+
 
 class LastChoice:
     """Drops from an answer what a later event has answered already.
@@ -34,6 +37,30 @@ class LastChoice:
         """Remember nothing yet."""
         self._lock = threading.Lock()
         self._numbers: LRUCache[str | None, dict[Any, float]] = LRUCache(MOST_SESSIONS)
+        self._turns: LRUCache[str | None, tuple[threading.Lock, list[Drawing]]] = LRUCache(MOST_SESSIONS)
+
+    @contextlib.contextmanager
+    def turn(self, session: str | None, number: float | None, components: Sequence[Any]) -> Iterator[None]:
+        """Let a page's drawings follow one another, each from its handler's begin to what `filter` leaves.
+
+        Two that end at the same time could leave the server in another order than they were filtered in. So an
+        earlier one also leaves alone what a later one that waits is about to draw.
+
+        Args:
+            session: Of the page.
+            number: Of the event; None comes last.
+            components: What it draws.
+        """
+        drawing = (float("inf") if number is None else number, frozenset(components))
+        with self._lock:
+            lock, waiting = self._turns.setdefault(session, (threading.Lock(), []))
+            waiting.append(drawing)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                waiting.remove(drawing)
 
     def filter(self, session: str | None, number: float | None, updates: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return the updates without those that are out of date.
@@ -46,10 +73,12 @@ class LastChoice:
         wanted = {}
         with self._lock:
             shown = self._numbers.setdefault(session, {})
+            _, drawings = self._turns.get(session, (None, []))
             for component, value in updates.items():
-                latest = shown.get(component, 0)
+                drawn = [other for other, components in drawings if component in components]
+                latest = max(shown.get(component, 0), *drawn, 0)
                 if value != gr.skip() and (number is None or latest <= number):
-                    shown[component] = latest if number is None else number
+                    shown[component] = shown.get(component, 0) if number is None else number
                     wanted[component] = value
         return wanted
 

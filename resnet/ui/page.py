@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -109,7 +110,10 @@ class Page:
             options: Of the event; with "session" the handler also takes the page's session as `session`.
         """
         inputs = inputs or {}
-        answer = self.answering(handler, inputs, outputs, session=options.pop("session", False))
+        # What may run the network keeps no drawing waiting; it goes without a turn.
+        in_turn = options.get("trigger_mode") == QUICK["trigger_mode"] and "concurrency_id" not in options
+        session = options.pop("session", False)
+        answer = self.answering(handler, inputs, outputs, session=session, in_turn=in_turn)
         script = numbered(options.pop("js", None), len(inputs))
         options = {"preprocess": False, "js": script, **PRIVATE, **options}
         if isinstance(triggers, list):
@@ -139,7 +143,13 @@ class Page:
         return [self.on(trigger, *handler, **options) for trigger in triggers]
 
     def answering(
-        self, handler: Callable[..., Any], inputs: Mapping[str, Any], outputs: Any, *, session: bool = False
+        self,
+        handler: Callable[..., Any],
+        inputs: Mapping[str, Any],
+        outputs: Any,
+        *,
+        session: bool = False,
+        in_turn: bool = False,
     ) -> Callable[..., Any]:
         """Return the function that Gradio calls for a handler, with the event's number as its last value; see `on`."""
 
@@ -148,9 +158,12 @@ class Page:
                 *values, number = values
                 number = checked(self._number, number)
                 of_page = {"session": str(request.session_hash)} if session else {}
-                found = handler(**of_page, **self.read(inputs, values))
-                for result in found if isgeneratorfunction(handler) else [found]:
-                    yield self._given(request.session_hash, number, outputs, result)
+                page = request.session_hash
+                given = partial(self._given, page, number, outputs)
+                with self._last.turn(page, number, self._components(outputs)) if in_turn else nullcontext():
+                    found = handler(**of_page, **self.read(inputs, values))
+                    first = None if isgeneratorfunction(handler) else given(found)
+                yield from map(given, found) if isgeneratorfunction(handler) else [first]
 
         def answer(request: gr.Request, *values: Any) -> Any:
             return next(results(request, values))
@@ -170,7 +183,7 @@ class Page:
 
     def _given(self, session: str | None, number: float | None, outputs: Any, result: Any) -> Any:
         """Return a handler's result as Gradio takes it, without what is out of date."""
-        components = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        components = self._components(outputs)
         updates = result if isinstance(outputs, list | tuple) else {outputs: result}
         unknown = set(updates) - set(components)
         assert not unknown, f"not an output of this event: {unknown}"
@@ -181,6 +194,10 @@ class Page:
         wanted = self._last.filter(session, number, updates)
         values = tuple(wanted.get(component, gr.skip()) for component in components)
         return values if len(values) > 1 else values[0]
+
+    @staticmethod
+    def _components(outputs: Any) -> list[Any]:
+        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
     def or_error(self, answer: Callable[[], Answer]) -> Answer:
         """Return what `answer` gives; what a user can fix becomes a message in the page's language."""

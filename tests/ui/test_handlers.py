@@ -1,6 +1,8 @@
 """What stands between an event and its handler: values, faults, and the order of answers."""
 
 import errno
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -19,6 +21,38 @@ def test_what_was_asked_for_last_stays_whichever_answer_comes_last():
     assert last.filter("one", 1, {first: "early", second: "early"}) == {second: "early"}
     assert last.filter("one", 3, {first: "later", second: "later"}) == {first: "later", second: "later"}
     assert last.filter("one", 2, {second: "late"}) == {}
+
+
+def test_a_drawing_leaves_alone_what_a_later_one_is_about_to_draw():
+    last, (first, second) = LastChoice(), (gr.HTML(), gr.HTML())
+    begun, go_on = threading.Event(), threading.Event()
+    drawn = {}
+
+    def earlier():
+        with last.turn("one", 1, [first, second]):
+            begun.set()
+            assert go_on.wait(60)
+            drawn[1] = last.filter("one", 1, {first: "early", second: "early"})
+
+    def later():
+        with last.turn("one", 2, [second]):
+            drawn[2] = last.filter("one", 2, {second: "late"})
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(earlier)]
+        assert begun.wait(60)
+        ends.append(pool.submit(later))
+        while len(last._turns["one"][1]) < 2:
+            assert not ends[1].done()
+        assert last.filter("another", 1, {second: "a"}) == {second: "a"}
+        go_on.set()
+        for end in ends:
+            end.result(60)
+    assert drawn == {1: {first: "early"}, 2: {second: "late"}}
+    # One that drew nothing after all keeps nobody else from it.
+    with last.turn("one", 4, [second]):
+        assert last.filter("one", 4, {}) == {}
+    assert last.filter("one", 3, {second: "slow"}) == {second: "slow"}
 
 
 def test_visitors_do_not_take_each_others_turns():
