@@ -33,6 +33,7 @@ import pytest
 from PIL import Image
 
 from resnet.photo.preprocess import InputSpec
+from tests.spaces import free_port
 
 LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 
@@ -118,9 +119,3 @@ def server(engine):
     with serve(lambda: engine) as url:
         yield url
     engine.prepare()  # waits for the server's own preparation, during which TensorFlow cannot end
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -40,23 +40,26 @@ class LastChoice:
         self._turns: LRUCache[str | None, tuple[threading.Lock, list[Drawing]]] = LRUCache(MOST_SESSIONS)
 
     @contextlib.contextmanager
-    def turn(self, session: str | None, number: float | None, components: Sequence[Any]) -> Iterator[None]:
+    def turn(
+        self, session: str | None, number: float | None, components: Sequence[Any], *, alone: bool
+    ) -> Iterator[None]:
         """Let a page's drawings follow one another, each from its handler's begin to what `filter` leaves.
 
         Two that end at the same time could leave the server in another order than they were filtered in. So an
-        earlier one also leaves alone what a later one that waits is about to draw.
+        earlier one also leaves alone what a later one is about to draw.
 
         Args:
             session: Of the page.
             number: Of the event; None comes last.
             components: What it draws.
+            alone: Whether it waits for others, and they for it.
         """
         drawing = (float("inf") if number is None else number, frozenset(components))
         with self._lock:
             lock, waiting = self._turns.setdefault(session, (threading.Lock(), []))
             waiting.append(drawing)
         try:
-            with lock:
+            with lock if alone else contextlib.nullcontext():
                 yield
         finally:
             with self._lock:

@@ -110,10 +110,10 @@ class Page:
             options: Of the event; with "session" the handler also takes the page's session as `session`.
         """
         inputs = inputs or {}
-        # What may run the network keeps no drawing waiting; it goes without a turn.
-        in_turn = options.get("trigger_mode") == QUICK["trigger_mode"] and "concurrency_id" not in options
+        drawing = options.get("trigger_mode") == QUICK["trigger_mode"]
+        alone = "concurrency_id" not in options  # what may run the network keeps nothing else waiting
         session = options.pop("session", False)
-        answer = self.answering(handler, inputs, outputs, session=session, in_turn=in_turn)
+        answer = self.answering(handler, inputs, outputs, session=session, drawing=drawing, alone=alone)
         script = numbered(options.pop("js", None), len(inputs))
         options = {"preprocess": False, "js": script, **PRIVATE, **options}
         if isinstance(triggers, list):
@@ -149,27 +149,28 @@ class Page:
         outputs: Any,
         *,
         session: bool = False,
-        in_turn: bool = False,
+        drawing: bool = False,
+        alone: bool = False,
     ) -> Callable[..., Any]:
         """Return the function that Gradio calls for a handler, with the event's number as its last value; see `on`."""
 
-        def results(request: gr.Request, values: Sequence[Any]) -> Iterator[Any]:
-            with faults_counted(self.refusal):
-                *values, number = values
-                number = checked(self._number, number)
-                of_page = {"session": str(request.session_hash)} if session else {}
-                page = request.session_hash
-                given = partial(self._given, page, number, outputs)
-                with self._last.turn(page, number, self._components(outputs)) if in_turn else nullcontext():
-                    found = handler(**of_page, **self.read(inputs, values))
-                    first = None if isgeneratorfunction(handler) else given(found)
-                yield from map(given, found) if isgeneratorfunction(handler) else [first]
+        def prepared(request: gr.Request, values: Sequence[Any]) -> tuple[Callable[[Any], Any], dict[str, Any], Any]:
+            *values, number = values
+            number, page = checked(self._number, number), request.session_hash
+            named = {**({"session": str(page)} if session else {}), **self.read(inputs, values)}
+            turn = self._last.turn(page, number, self._components(outputs), alone=alone) if drawing else nullcontext()
+            return partial(self._given, page, number, outputs), named, turn
 
         def answer(request: gr.Request, *values: Any) -> Any:
-            return next(results(request, values))
+            with faults_counted(self.refusal):
+                given, named, turn = prepared(request, values)
+                with turn:
+                    return given(handler(**named))
 
         def answer_step_by_step(request: gr.Request, *values: Any) -> Iterator[Any]:
-            yield from results(request, values)
+            with faults_counted(self.refusal):
+                given, named, _ = prepared(request, values)
+                yield from map(given, handler(**named))
 
         return answer_step_by_step if isgeneratorfunction(handler) else answer
 

@@ -17,7 +17,7 @@ from resnet.service import temporary
 from resnet.ui import bodies, guard, hosts
 from resnet.ui.guard import Guard, middleware
 from resnet.ui.hosts import is_loopback
-from tests.conftest import free_port
+from tests.spaces import free_port
 
 
 def guarded(app, names=None, further=(), fetch=True, stopping=None):

@@ -29,13 +29,13 @@ def test_a_drawing_leaves_alone_what_a_later_one_is_about_to_draw():
     drawn = {}
 
     def earlier():
-        with last.turn("one", 1, [first, second]):
+        with last.turn("one", 1, [first, second], alone=True):
             begun.set()
             assert go_on.wait(60)
             drawn[1] = last.filter("one", 1, {first: "early", second: "early"})
 
     def later():
-        with last.turn("one", 2, [second]):
+        with last.turn("one", 2, [second], alone=True):
             drawn[2] = last.filter("one", 2, {second: "late"})
 
     with ThreadPoolExecutor(2) as pool:
@@ -49,9 +49,12 @@ def test_a_drawing_leaves_alone_what_a_later_one_is_about_to_draw():
         for end in ends:
             end.result(60)
     assert drawn == {1: {first: "early"}, 2: {second: "late"}}
+    # One that may take long, as it may run the network, lets others draw meanwhile.
+    with last.turn("one", 3, [first], alone=False), last.turn("one", 5, [first], alone=True):
+        assert last.filter("one", 3, {first: "early"}) == {}
     # One that drew nothing after all keeps nobody else from it.
-    with last.turn("one", 4, [second]):
-        assert last.filter("one", 4, {}) == {}
+    with last.turn("one", 6, [second], alone=True):
+        assert last.filter("one", 6, {}) == {}
     assert last.filter("one", 3, {second: "slow"}) == {second: "slow"}
 
 

@@ -19,7 +19,8 @@ from gradio_client.exceptions import AppError
 from prometheus_client.parser import text_string_to_metric_families
 
 from resnet.network.labels import ASSETS
-from tests.conftest import free_port, serve
+from tests.conftest import serve
+from tests.spaces import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ESPRESSO = ASSETS / "examples" / "espresso.jpg"
