@@ -56,6 +56,16 @@ def _tree() -> dict[str, tuple[str, str]]:
         return {row["wnid"]: (row["name"], row["parent"]) for row in csv.DictReader(file)}
 
 
+def names_in(language: str) -> dict[str, str]:
+    """Return the names of all nodes in another language: WordNet id → name, for the classes of ImageNet as well.
+
+    Args:
+        language: Code of the language, which is the column's name in the tree's file.
+    """
+    with TREE.open(encoding="utf-8", newline="") as file:
+        return {row["wnid"]: row[language] for row in csv.DictReader(file)}
+
+
 def nodes_above(wnid: str) -> tuple[str, ...]:
     """Return a node and all nodes above it, up to the root."""
     found = []

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
-from resnet.output.charts import drawing
+from resnet.output.axes import drawing
 
 CARD_SIZE = (1200, 630)
 """Width and height in pixels, as sites that show links expect it (https://ogp.me)."""

@@ -11,14 +11,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from resnet import __version__
 from resnet.maps.comparison import Similarity, on_shared_scales
 from resnet.maps.evidence import METHOD_NAMES, Evidence
 from resnet.maps.heatmaps import DIVERGING, Heatmap, ViewOptions
-from resnet.maps.observation import Observation
+from resnet.maps.observation import Observation, likeliest
 from resnet.maps.overlays import colour_table
-from resnet.output.charts import draw_similarity, drawing
+from resnet.network.manifest import Manifest
+from resnet.output.axes import SECOND, draw_similarity, drawing
 from resnet.output.report import aggregation_name, font_families, stage_caption
 from resnet.output.saving import figure_file, origin
 
@@ -97,7 +99,7 @@ def comparison_figure(
     """
     width, height = one.picture.size
     tile = min(WIDTH_INCHES / 6 * height / width, 2.6)
-    with _style():
+    with figure_style():
         figure = Figure(
             figsize=(WIDTH_INCHES, 2 * (tile + 0.55) + 3.1), dpi=dpi, layout="constrained", facecolor="white"
         )
@@ -111,23 +113,24 @@ def comparison_figure(
             axes[row][0].set_title(shortened(found.photo_name), fontsize=8, parse_math=False)
             axes[row][0].set_axis_off()
             for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
-                _picture(upper, cell, found, heatmap, view, heatmap.block.stage)
+                draw_picture(upper, cell, found, heatmap, view, heatmap.block.stage)
         bars, lines = lower.subplots(1, 2)
-        _draw_two_bars(bars, one, other)
+        draw_bars(bars, one.manifest, [(found.photo_name, found.probabilities) for found in (one, other)])
         draw_similarity(lines, similarities, ("cosine", "linear CKA", "CKA by chance"))
         lines.set_title("similarity of the stages", fontsize=9)
         lower.supxlabel(
             f"{aggregation_name(view)} · {one.manifest.name} · resnet {__version__}",
             fontsize=8, color="0.35", parse_math=False,
         )  # fmt: skip
-        return _with_margins(figure, kind, origin(one, view, other=other.photo_name))
+        return with_margins(figure, kind, origin(one, view, other=other.photo_name))
 
 
-def _style() -> Any:
+def figure_style() -> Any:
+    """Return the context in which figures are drawn: fonts that have the names' characters, two axes."""
     return drawing({"font.family": font_families(), "axes.spines.top": False, "axes.spines.right": False})
 
 
-def _with_margins(figure: Figure, kind: str, about: Mapping[str, Any]) -> bytes:
+def with_margins(figure: Figure, kind: str, about: Mapping[str, Any]) -> bytes:
     """A figure with constrained layout as a file, with room at its margins."""
     figure.get_layout_engine().set(w_pad=MARGIN_INCHES, h_pad=MARGIN_INCHES)  # type: ignore[union-attr, call-arg]
     return figure_file(figure, kind, about)
@@ -150,7 +153,7 @@ def _grid(
     width, height = observation.picture.size
     columns = len(rows[0][1]) + 1
     tile = min(WIDTH_INCHES / columns * height / width, 2.6)
-    with _style():
+    with figure_style():
         figure = Figure(
             figsize=(WIDTH_INCHES, len(rows) * (tile + 0.55) + 1), dpi=dpi, layout="constrained", facecolor="white"
         )
@@ -161,12 +164,15 @@ def _grid(
             axes[row][0].text(0.5, 0.5, name, ha="center", va="center", fontsize=10, wrap=True, parse_math=False)
             axes[row][0].set_axis_off()
             for cell, heatmap in zip(axes[row][1:], heatmaps, strict=True):
-                _picture(figure, cell, observation, heatmap, view, heatmap.block.stage if row == 0 else "")
+                draw_picture(figure, cell, observation, heatmap, view, heatmap.block.stage if row == 0 else "")
         figure.supxlabel(subtitle, fontsize=8, color="0.35", parse_math=False)
-        return _with_margins(figure, kind, about)
+        return with_margins(figure, kind, about)
 
 
-def _picture(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap, view: ViewOptions, title: str) -> None:
+def draw_picture(
+    figure: Any, axes: Any, observation: Observation, heatmap: Heatmap, view: ViewOptions, title: str
+) -> None:
+    """Draw a map over its photo, with its colour bar or what is to be said instead."""
     axes.imshow(np.asarray(observation.overlay(heatmap, view, PICTURE_SIDE)))
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()
@@ -179,17 +185,24 @@ def _picture(figure: Any, axes: Any, observation: Observation, heatmap: Heatmap,
     bar.ax.locator_params(nbins=4)
 
 
-def _draw_two_bars(axes: Any, one: Observation, other: Observation) -> None:
+def draw_bars(axes: Any, manifest: Manifest, answers: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+    """Draw the likeliest classes of two answers as pairs of bars.
+
+    Args:
+        axes: Where to draw.
+        manifest: Of the weights, for the classes' names.
+        answers: Two pairs of a name and (classes,) float32 probabilities.
+    """
     wanted = dict.fromkeys(
-        prediction.index for found in (one, other) for prediction in found.predictions(MOST_ROWS_OF_BARS)
+        prediction.index for _, found in answers for prediction in likeliest(found, manifest, MOST_ROWS_OF_BARS)
     )
-    indices = sorted(wanted, key=lambda index: -max(one.probabilities[index], other.probabilities[index]))
-    labels = [one.manifest.labels[index].name for index in indices[: 2 * MOST_ROWS_OF_BARS]]
+    indices = sorted(wanted, key=lambda index: -max(found[index] for _, found in answers))
+    labels = [manifest.labels[index].name for index in indices]
     places = np.arange(len(labels))
-    for shift, found, colour in ((-0.2, one, "#4f46e5"), (0.2, other, "#f59e0b")):
-        percents = [float(found.probabilities[index]) * 100 for index in indices[: len(labels)]]
+    for shift, colour, (name, found) in zip((-0.2, 0.2), ("#4f46e5", SECOND), answers, strict=True):
+        percents = [float(found[index]) * 100 for index in indices]
         # A name that begins with an underscore would be left out of the legend.
-        axes.barh(places + shift, percents, height=0.38, color=colour, label=f" {shortened(found.photo_name)}")
+        axes.barh(places + shift, percents, height=0.38, color=colour, label=f" {shortened(name)}")
     axes.set_yticks(places, labels, fontsize=8, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlabel("probability, %", fontsize=8)

@@ -19,7 +19,7 @@ from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation, Prediction
 from resnet.maps.overlays import colour_table
 from resnet.network.levels import is_unsure, named_levels
-from resnet.output.charts import drawing
+from resnet.output.axes import drawing
 from resnet.output.saving import figure_file, origin
 
 AGGREGATION_NAMES = {

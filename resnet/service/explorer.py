@@ -220,15 +220,23 @@ class Explorer:
         """Deletion and insertion curves of a map as far as they are measured, and at last as a whole."""
         observation = self.observation(shown)
         one_of("fill", fill, FILLS)
-        key = ("curves", shown.key, heatmap.values.tobytes(), heatmap.block, target, fill)
-        curves = self.cache.get(key)
-        if isinstance(curves, Curves):
-            yield curves
+        known = self.measured_curves(shown, heatmap, target, fill)
+        if known:
+            yield known
             return
         for curves in measure_curves(observation, self._engine(shown), heatmap, target, fill):
             if curves.measured == curves.images:
-                self.cache.store(key, curves)
+                self.cache.store(_curves_key(shown, heatmap, target, fill), curves)
             yield curves
+
+    def measured_curves(self, shown: Shown, heatmap: Heatmap, target: int, fill: str) -> Curves | None:
+        """Return the curves of a map if they were measured as a whole and are still held."""
+        found = self.cache.get(_curves_key(shown, heatmap, target, fill))
+        return found if isinstance(found, Curves) else None
 
     def _engine(self, shown: Shown) -> Engine:
         return self.provider.engine_of(shown.key[2], shown.source.weights)
+
+
+def _curves_key(shown: Shown, heatmap: Heatmap, target: int, fill: str) -> tuple[object, ...]:
+    return ("curves", shown.key, heatmap.values.tobytes(), heatmap.block, target, fill)

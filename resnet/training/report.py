@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from resnet import __version__
 from resnet.errors import DataError
 from resnet.network.manifest import Manifest, write_text
-from resnet.output.charts import ACCENT, QUIET, SECOND, drawing
+from resnet.output.axes import ACCENT, QUIET, SECOND, drawing
 from resnet.output.figures import shortened
 from resnet.output.report import font_families
 from resnet.output.saving import figure_file

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import ImageOps
 
+from resnet.maps.observation import Prediction
 from resnet.network.levels import is_unsure
 from resnet.output.export import Answer
 from resnet.ui import markup
@@ -68,7 +69,7 @@ class Answers:
         self._rows.append(self._row(answer, len(self._rows)))
         if answer.observation is not None:
             found = answer.observation
-            self._classes[found.predictions(1)[0].label] += 1
+            self._classes[self._named(found.predictions(1)[0])] += 1
             self._shares.append(float(found.probabilities.max()))
             self._unsure += is_unsure(found.probabilities, found.manifest.labels)
 
@@ -84,13 +85,17 @@ class Answers:
         found = answer.observation
         picture = markup.data_uri(ImageOps.fit(found.picture, (SIDE, SIDE)))
         first, *others = found.predictions(self._top_k)
-        rest = ", ".join(f"{other.label} {other.probability:.1%}" for other in others)
+        rest = t(", ").join(f"{self._named(other)} {other.probability:.1%}" for other in others)
+        likeliest = escape(self._named(first))
         said = escape(t("See {} in Maps", answer.name))
         opens = f'<button type="button" data-choice="{place}" title="{said}">{name}</button>'
         return (
-            f'<tr><td><img alt="" src="{picture}"></td><th scope="row">{opens}</th><td>{escape(first.label)}</td>'
+            f'<tr><td><img alt="" src="{picture}"></td><th scope="row">{opens}</th><td>{likeliest}</td>'
             f'<td data-key="{first.probability:.6f}">{first.probability:.1%}</td><td>{escape(rest)}</td></tr>'
         )
+
+    def _named(self, prediction: Prediction) -> str:
+        return self._t.named(prediction.wnid, prediction.label)
 
     def html(self) -> str:
         """Return the summary and the table."""
@@ -130,5 +135,5 @@ class Answers:
             said.append(t("{} further classes are not drawn.", further))
         title = t("Photos by their likeliest class")
         return markup.panel(
-            title, f'<ol class="bars" aria-label="{escape(title)}">{bars}</ol><p>{escape(" ".join(said))}</p>'
+            title, f'<ol class="bars" aria-label="{escape(title)}">{bars}</ol><p>{escape(t(" ").join(said))}</p>'
         )

@@ -182,7 +182,7 @@ class CellAnswer:
     def _channels(self, facts: CellFacts) -> str:
         t = self._page.t
         parts = [t("{} at {:.3g} (mean {:.3g})", *channel) for channel in facts.channels]
-        return t("Strongest channels here: {}.", ", ".join(parts))
+        return t("Strongest channels here: {}.", t(", ").join(parts))
 
     def _evidence(self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int) -> str:
         t = self._page.t
@@ -190,7 +190,7 @@ class CellAnswer:
         step = READ_STEPS[stage]
         values = evidence.maps["hirescam"][0][stage]
         value = float(values[place[0] // step, place[1] // step])
-        label = observation.manifest.labels[target].name
+        label = self._page.label(observation, target)
         if stage < len(STAGE_NAMES) - 1:
             return t("Slope for the logit of “{}” (gradient × activation): {:+.3g}. It says what a small change would "
                      "do, not what this cell adds.", label, value)  # fmt: skip
@@ -209,7 +209,7 @@ class CellAnswer:
         return self._page.t(
             "Without this cell (all its channels 0) “{}” would have {:.1%} instead of {:.1%}; its logit changes by "
             "{:+.3g}.",
-            observation.manifest.labels[target].name,
+            self._page.label(observation, target),
             float(found.probabilities[target]),
             float(observation.probabilities[target]),
             float(found.logits[target] - logits[target]),

@@ -8,6 +8,7 @@ from functools import lru_cache
 from resnet.network.labels import ClassLabel
 from resnet.network.manifest import Manifest
 from resnet.service.explorer import Shown
+from resnet.ui.language import Language
 
 LONGEST = 60
 
@@ -20,20 +21,24 @@ def about(shown: Shown) -> str:
     return f"{shown.key[0]} {shown.key[2]}"
 
 
-def class_choices(manifest: Manifest) -> list[tuple[str, int]]:
-    """(what is shown and searched, index) of every class, in alphabetical order."""
-    return _choices(manifest.labels)
+def class_choices(t: Language, manifest: Manifest) -> list[tuple[str, int]]:
+    """(what is shown and searched, index) of every class, in alphabetical order, that of pinyin in Chinese."""
+    return _choices(t, manifest.labels)
 
 
-@lru_cache(maxsize=4)
-def _choices(labels: tuple[ClassLabel, ...]) -> list[tuple[str, int]]:
-    return sorted(((_searchable(label), label.index) for label in labels), key=lambda choice: choice[0].casefold())
+@lru_cache(maxsize=8)
+def _choices(t: Language, labels: tuple[ClassLabel, ...]) -> list[tuple[str, int]]:
+    choices = [(_searchable(t, label), label.index) for label in labels]
+    # In this encoding the common characters of Chinese stand in the order of their sounds.
+    return sorted(choices, key=lambda choice: choice[0].casefold().encode("gb18030"))
 
 
-def _searchable(label: ClassLabel) -> str:
+def _searchable(t: Language, label: ClassLabel) -> str:
     """The name with what else the class is called, so that either finds it."""
-    others = [word for word in label.synonyms.split(", ") if word and word.casefold() != label.name.casefold()]
-    text = f"{label.name} ({', '.join(others)})" if others else label.name
+    name = t.named(label.wnid, label.name)
+    words = dict.fromkeys(word for word in (label.name, *label.synonyms.split(", ")) if word)
+    others = [word for word in words if word.casefold() != name.casefold()]
+    text = f"{name} ({', '.join(others)})" if others else name
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 from resnet.errors import Note, ResNetError
 from resnet.network.labels import ASSETS
+from resnet.network.levels import names_in
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Language:
         name: Of the language, in the language.
         route: Of the page in that language, below the server's address.
         catalogue: English sentence → the same in the language; names of options are in it, too.
+        names: WordNet id → name of the class, or of the kind above it, in the language.
     """
 
     code: str
     name: str
     route: str
-    catalogue: Mapping[str, str] = field(default_factory=dict, repr=False)
+    catalogue: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    names: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
     def __call__(self, sentence: str, *values: object) -> str:
         """The sentence in this language.
@@ -40,6 +43,15 @@ class Language:
         """
         template = self.catalogue.get(sentence, sentence)
         return template.format(*values) if values else template
+
+    def named(self, wnid: str, name: str) -> str:
+        """Return a class's name in this language; classes without a WordNet id keep their own.
+
+        Args:
+            wnid: WordNet id of the class or of a kind above it; may be empty.
+            name: In English, or as the network's owner has written it.
+        """
+        return self.names.get(wnid, name)
 
     def error(self, error: ResNetError | Note) -> str:
         """Return what an error or a note says, in this language; the names of options in it are translated as well.
@@ -64,4 +76,4 @@ def _catalogue(code: str) -> dict[str, str]:
 
 
 ENGLISH = Language("en", "English", "")
-LANGUAGES = (ENGLISH, Language("zh", "中文", "zh", _catalogue("zh")))
+LANGUAGES = (ENGLISH, Language("zh", "中文", "zh", _catalogue("zh"), names_in("zh")))

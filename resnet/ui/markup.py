@@ -79,7 +79,8 @@ def panel(title: str, content: str, hint: str = "") -> str:
 def bars(t: Language, predictions: Iterable[Prediction], title: str = "") -> str:
     """Classes as a list of bars, each of its probability's length."""
     rows = "".join(
-        f'<li title="{escape(prediction.wnid)}"><span class="name">{escape(prediction.label)}</span>'
+        f'<li title="{escape(prediction.wnid)}">'
+        f'<span class="name">{escape(t.named(prediction.wnid, prediction.label))}</span>'
         f'<span class="track"><span class="bar" style="width:{prediction.probability:.2%}"></span></span>'
         f'<span class="share">{prediction.probability:.1%}</span></li>'
         for prediction in predictions
@@ -91,7 +92,9 @@ def levels(t: Language, way: Sequence[Level], doubt: str = "") -> str:
     """The line of nested names with their probabilities, and a word of doubt before it."""
     if not way and not doubt:
         return ""
-    names = " › ".join(f"<b>{escape(level.name)}</b> {percent(level.probability)}" for level in way)
+    names = " › ".join(
+        f"<b>{escape(t.named(level.wnid, level.name))}</b> {percent(level.probability)}" for level in way
+    )
     title = escape(t("Probabilities of all classes of a kind added up, along WordNet's tree of words"))
     said = f"<strong>{escape(doubt)}</strong> " if doubt else ""
     return f'<p class="levels" title="{title}">{said}{names}</p>'

@@ -256,6 +256,11 @@ class Page:
         """The answer that is shown; computed again if it has left the cache."""
         return self.explorer.observation(shown)
 
+    def label(self, observation: Observation, index: int) -> str:
+        """Return a class's name in the page's language."""
+        label = observation.manifest.labels[index]
+        return self.t.named(label.wnid, label.name)
+
     def on_tab(
         self,
         tab: gr.Tab,
@@ -338,20 +343,30 @@ class Page:
         event.then(None, None, None, js=f"() => [{drawings}].forEach((draw) => draw())", **PRIVATE)
 
     def downloads(
-        self, button: gr.Button, make: Callable[..., str], inputs: Mapping[str, Any], name: str, **options: Any
+        self, name: str, makers: Mapping[str, Callable[..., str]], inputs: Mapping[str, Any], **options: Any
     ) -> None:
-        """Connect a button to a function that creates a file, and download the file.
+        """Add the buttons that download what a tab shows: as a figure, as numbers, as raw arrays.
 
         Args:
-            button: That is seen.
-            make: Gives the file's path from `inputs`.
+            name: Of the tab, for the elements' ids.
+            makers: "figure", "data" and "maps", each with the function that gives the file's path from `inputs`; the
+                figure's gets the chosen format as well, as `kind`.
             inputs: Components by name.
-            name: Element id of the hidden button that hands the file over.
-            options: Of the event.
+            options: Of the events.
         """
-        file = gr.DownloadButton(visible="hidden", elem_id=name)
-        made = self.on(button.click, make, inputs, file, **{"concurrency_limit": 2, **options})
-        made.success(None, js=SAVE_SCRIPT % name, **PRIVATE)
+        t = self.t
+        words = {
+            "figure": t("Download figure"),
+            "data": t("Download data (JSON)"),
+            "maps": t("Download raw maps (NPZ)"),
+        }
+        with gr.Row(elem_classes="with-result"):
+            buttons = {what: gr.Button(words[what], elem_id=f"save-{name}-{what}") for what in makers}
+        for what, make in makers.items():
+            file = gr.DownloadButton(visible="hidden", elem_id=f"{name}-{what}-file")
+            all_inputs = {**inputs, "kind": self.figure_format} if what == "figure" else inputs
+            made = self.on(buttons[what].click, make, all_inputs, file, **{"concurrency_limit": 2, **options})
+            made.success(None, js=SAVE_SCRIPT % f"{name}-{what}-file", **PRIVATE)
 
     def file(self, shown: Shown | None, name: Callable[[str], str], encode: Callable[[Observation], bytes]) -> str:
         """Write a file about the answer that is shown.

@@ -75,6 +75,13 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
         page.keyboard.press("Tab")
         expect(page.get_by_text("The channel must be 0 to 63; received 64.")).to_be_visible()
 
+    with subtests.test("downloads"):
+        for what, suffix in (("figure", "png"), ("data", "json"), ("maps", "npz")):
+            with page.expect_download() as waiting:
+                page.locator(f"#save-blocks-{what}").click()
+            assert waiting.value.suggested_filename == f"espresso.blocks.{suffix}"
+            assert waiting.value.path().stat().st_size > 1000
+
     with subtests.test("a block stays that is chosen while the grid of another stage is drawn"):
         late = Late(blocks.changes_chart, 1)
         with monkeypatch.context() as patch:

@@ -42,7 +42,7 @@ def test_two_answers_are_compared(page, tmp_path, subtests):
 
     with subtests.test("the figure"):
         with page.expect_download() as waiting:
-            page.locator("#save-comparison").click()
+            page.locator("#save-comparison-figure").click()
         assert waiting.value.suggested_filename == "espresso.comparison.png"
 
     with subtests.test("another photo, on one scale for each stage"):

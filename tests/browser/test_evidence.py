@@ -54,7 +54,7 @@ def test_evidence_for_classes(page, engine, monkeypatch, subtests):
 
     with subtests.test("the figure"):
         with page.expect_download() as waiting:
-            page.locator("#save-evidence").click()
+            page.locator("#save-evidence-figure").click()
         assert waiting.value.suggested_filename == "espresso.evidence.png"
         assert Image.open(waiting.value.path()).format == "PNG"
 

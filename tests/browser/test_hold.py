@@ -1,5 +1,6 @@
 """The tab that asks whether an answer holds."""
 
+import json
 import re
 
 from playwright.sync_api import expect
@@ -63,6 +64,17 @@ def test_does_it_hold(page, engine, monkeypatch, subtests):
         choose(page, "#hold-class", "espresso")
         measure.click()
         expect(curves).to_contain_text("Area under")
+
+    with subtests.test("downloads, with the curves"):
+        for what, suffix in (("figure", "png"), ("data", "json"), ("maps", "npz")):
+            with page.expect_download() as waiting:
+                page.locator(f"#save-hold-{what}").click()
+            assert waiting.value.suggested_filename == f"espresso.hold.{suffix}"
+            if what == "data":
+                numbers = json.loads(waiting.value.path().read_text(encoding="utf-8"))
+                area = f"{numbers['deletion']['area']:.3f}"
+                assert numbers["class"] == "espresso"
+                assert re.search(r"deletion curve: ([\d.]+) ", curves.inner_text())[1] == area
 
     with subtests.test("curves of anything else are taken away"):
         slide(page, "#hold-percent", "End")

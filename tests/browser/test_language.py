@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.steps import open_tab, shown, upload
+from tests.browser.steps import choose, open_tab, shown, upload
 
 
 def test_a_chinese_browser_gets_the_chinese_page(open_page, tmp_path, subtests):
@@ -38,6 +38,17 @@ def test_a_chinese_browser_gets_the_chinese_page(open_page, tmp_path, subtests):
         assert len(words) > 100
         sentence = re.compile(r"\b(the|of|and|choose|click|each|map|photo|class)\b", re.I)
         assert [text for text in words if sentence.search(text)] == []
+
+    with subtests.test("classes and kinds have Chinese names"):
+        expect(page.locator("#classes .levels b").last).to_have_text("浓缩咖啡")
+        open_tab(page, "是否可靠？")
+        expect(page.locator("#hold-result")).to_contain_text("“浓缩咖啡”")
+        names = page.locator(".bars .name, .levels b, #matrix tbody th, #matrix tbody td:first-child").all_inner_texts()
+        assert len(names) > 20
+        assert [name for name in names if not re.search(r"[\u4e00-\u9fff]|^iPod", name)] == []
+        open_tab(page, "类别证据")
+        choose(page, "#evidence-classes", "金鱼")
+        expect(page.locator("#matrix tbody tr").last).to_contain_text("金鱼")
 
     with subtests.test("what comes later"):
         open_tab(page, "类别证据")

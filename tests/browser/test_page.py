@@ -170,20 +170,20 @@ def test_another_view_needs_no_new_pass(page, engine, subtests):
 
     with subtests.test("files are of the view that is shown, also the second one"):
         with page.expect_download() as waiting:
-            page.locator("#save-figure").click()
+            page.locator("#save-maps-figure").click()
         assert waiting.value.suggested_filename == "espresso.figure.png"
         figure = Image.open(waiting.value.path())
         assert (figure.format, figure.width) == ("PNG", 1950)
         page.locator("#figure-format").get_by_label("SVG").check()
         with page.expect_download() as waiting:
-            page.locator("#save-figure").click()
+            page.locator("#save-maps-figure").click()
         assert waiting.value.suggested_filename == "espresso.figure.svg"
         assert "<svg" in waiting.value.path().read_text(encoding="utf-8")[:500]
         for key, count in (("Home", 1), ("End", 20)):
             slide(page, "#top-k", key)
             expect(page.locator("#classes li")).to_have_count(count)
             with page.expect_download() as waiting:
-                page.locator("#save-data").click()
+                page.locator("#save-maps-data").click()
             assert waiting.value.suggested_filename == "espresso.json"
             answer = saved(waiting)
             predictions = answer["predictions"]
@@ -192,7 +192,7 @@ def test_another_view_needs_no_new_pass(page, engine, subtests):
 
     with subtests.test("the raw maps"):
         with page.expect_download() as waiting:
-            page.locator("#save-maps").click()
+            page.locator("#save-maps-maps").click()
         assert waiting.value.suggested_filename == "espresso.maps.npz"
         with np.load(waiting.value.path()) as stored:
             assert stored["C5"].shape == (4, 4, 2048)
@@ -315,14 +315,14 @@ def test_photos_of_many_kinds_and_what_is_none(page, engine, monkeypatch, make_p
         assert "photo=" not in page.url
 
     with subtests.test("an empty page says what to do, and has no control that needs a result"):
-        expect(page.locator("#save-figure")).to_be_visible()
+        expect(page.locator("#save-maps-figure")).to_be_visible()
         name, folder = "slow.png", Path(os.environ["GRADIO_TEMP_DIR"])
         assert list(folder.rglob(name))
         clear(page)
         assert not list(folder.rglob(name))
         expect(page.locator("#classes")).to_contain_text("the classes appear here")
         expect(page.locator(".strip img")).to_have_count(0)
-        for control in ("#save-figure", "#view", "#share"):
+        for control in ("#save-maps-figure", "#view", "#share"):
             expect(page.locator(control)).to_be_hidden()
         for tab, panel in (
             ("Blocks and channels", "#grid"),

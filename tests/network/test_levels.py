@@ -2,12 +2,13 @@
 
 import csv
 import itertools
+import re
 
 import numpy as np
 import pytest
 
-from resnet.network.labels import ASSETS, label_classes
-from resnet.network.levels import UNSURE, is_unsure, named_levels, percent, way_down
+from resnet.network.labels import ASSETS, imagenet_names, label_classes
+from resnet.network.levels import UNSURE, is_unsure, named_levels, names_in, percent, way_down
 
 CATS = ("n02123045", "n02123394", "n02124075")  # tabby, Persian cat, Egyptian cat
 DOG, BUS = "n02099601", "n04146614"  # golden retriever, school bus
@@ -72,3 +73,16 @@ def test_an_answer_is_unsure_below_the_threshold_alone():
 
 def test_small_probabilities_have_a_decimal():
     assert [percent(value) for value in (0.004, 0.0999, 0.1, 0.987)] == ["0.4%", "10.0%", "10%", "99%"]
+
+
+def test_every_class_and_kind_has_a_chinese_name_of_its_own():
+    names, tree = names_in("zh"), parents()
+    assert names.keys() == tree.keys() >= imagenet_names().keys()
+    assert [name for name in names.values() if not re.search(r"[\u4e00-\u9fff]", name) and name != "iPod"] == []
+    classes = [names[wnid] for wnid in imagenet_names()]
+    assert len(set(classes)) == 1000
+    assert [wnid for wnid, parent in tree.items() if parent and names[wnid] == names[parent]] == []
+    # Words of several senses, by dictionary: crane and crane, drake, boxer, cock, bow, mouse.
+    known = {"n02012849": "鹤", "n03126707": "起重机", "n01847000": "公鸭", "n02108089": "拳师犬", "n01514668": "公鸡",
+             "n02879718": "弓", "n03793489": "鼠标", "n00015388": "动物", "n02121808": "家猫"}  # fmt: skip
+    assert {wnid: names[wnid] for wnid in known} == known

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,12 +15,17 @@ from PIL import Image
 from resnet.cli import main
 from resnet.cli.arguments import format_of
 from resnet.errors import OptionError
+from resnet.maps.channels import trace_blocks
 from resnet.maps.comparison import similarities
+from resnet.maps.curves import measure_curves
 from resnet.maps.evidence import METHODS, find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import observe
+from resnet.maps.occlusion import hide
 from resnet.network.labels import ASSETS
+from resnet.output.blocks import block_file, channels_dictionary, channels_figure
 from resnet.output.figures import comparison_figure, evidence_figure
+from resnet.output.hiding import Trial
 from resnet.output.report import result_figure
 from resnet.output.saving import FORMATS, evidence_file, maps_file
 from resnet.photo.images import read_photo
@@ -36,12 +42,22 @@ def observation(engine):
 
 
 @pytest.fixture(scope="module")
-def figures(observation, engine):
+def trial(observation, engine):
+    heatmap, target = observation.heatmaps(VIEW)[4], int(observation.probabilities.argmax())
+    *_, curves = measure_curves(observation, engine, heatmap, target, "mean")
+    return Trial(observation, "max", heatmap, target, "mean", hide(observation, engine, heatmap, 25, "mean"), curves)
+
+
+@pytest.fixture(scope="module")
+def figures(observation, engine, trial):
     evidence = find_evidence(observation, engine, (3, 5))
     found = similarities(observation, observation)
+    trace = trace_blocks(observation, engine)
     return {
         "result": lambda kind: result_figure(observation, VIEW, 4, kind),
         "evidence": lambda kind: evidence_figure(observation, evidence, "hirescam", "each", VIEW, (0, 1), kind),
+        "blocks": lambda kind: channels_figure(observation, trace, 31, (3, 5, 7), "max", VIEW, kind),
+        "hold": trial.figure,
         "comparison": lambda kind: comparison_figure(observation, observation, found, VIEW, kind),
     }
 
@@ -70,7 +86,8 @@ def read_pdf(content):
 
 
 @pytest.mark.parametrize(
-    "name", ["result", *(pytest.param(name, marks=pytest.mark.slow) for name in ("evidence", "comparison"))]
+    "name",
+    ["result", *(pytest.param(name, marks=pytest.mark.slow) for name in ("evidence", "comparison", "blocks", "hold"))],
 )
 def test_a_figure_of_any_format_says_how_to_make_it_again(figures, observation, name):
     for kind, read in zip(FORMATS, (read_png, read_svg, read_pdf), strict=True):
@@ -82,13 +99,16 @@ def test_a_figure_of_any_format_says_how_to_make_it_again(figures, observation, 
         assert about["photo"] == {"name": "cat.jpg", "width": 451, "height": 300}
         assert about["framing"] == "crop"
         options = about["options"]
-        assert (options["aggregation"], options["colormap"], options["opacity"]) == ("max", "magma", 0.4)
+        if name != "hold":  # which draws no map
+            assert (options["aggregation"], options["colormap"], options["opacity"]) == ("max", "magma", 0.4)
         more = {
             "result": {"top_k": 4},
             "evidence": {"method": "hirescam", "scale": "each"},
             "comparison": {"other": "cat.jpg"},
+            "blocks": {"block": "conv5_block1", "order": "max", "channels": [3, 5, 7]},
+            "hold": {"map": "max", "stage": "C5", "class": "potter's wheel", "fill": "mean"},
         }
-        assert more[name].items() <= options.items()
+        assert {**options, **more[name]} == options
 
 
 def test_raw_maps_say_how_they_were_made(observation, engine):
@@ -113,6 +133,31 @@ def test_raw_maps_say_how_they_were_made(observation, engine):
             np.testing.assert_array_equal(stored["hirescam_C4"][place], evidence.maps["hirescam"][place][3])
         names = json.loads(str(stored["about"]))["options"]["classes"]
     assert names == [observation.manifest.labels[index].name for index in (3, 5)]
+
+
+def test_a_block_and_a_trial_are_stored_as_they_are(observation, engine, trial):
+    trace = trace_blocks(observation, engine)
+    with np.load(io.BytesIO(block_file(observation, trace, 31))) as stored:
+        np.testing.assert_array_equal(stored["activations"], trace.outputs[31])
+        assert stored["changes"].shape == (33,)
+        assert json.loads(str(stored["about"]))["options"]["block"] == "conv5_block1"
+    listed = channels_dictionary(trace, 31, [7, 3])
+    assert [one["channel"] for one in listed["channels"]] == [7, 3]
+    assert listed["channels"][1]["mean"] == pytest.approx(float(trace.outputs[31][..., 3].mean()), rel=1e-5)
+    assert listed["blocks"][30]["branch_to_shortcut"] == float(trace.changes[30])
+
+    with np.load(io.BytesIO(trial.file())) as stored:
+        np.testing.assert_array_equal(stored["map"], observation.maps[4].max(-1))
+        np.testing.assert_array_equal(stored["before"], observation.probabilities)
+        np.testing.assert_array_equal(stored["after"], trial.hidden.probabilities)
+        assert stored["picture"].dtype == np.uint8
+        assert stored["deletion_probabilities"][0] == pytest.approx(observation.probabilities.max(), abs=1e-4)
+        assert stored["moved_copies"].shape == (20,)
+        assert json.loads(str(stored["about"]))["options"]["share"] == pytest.approx(0.25, abs=0.01)
+    numbers = trial.dictionary()
+    assert numbers["probability_after"] == float(trial.hidden.probabilities[trial.target])
+    assert numbers["deletion"]["area"] == trial.curves.deletion.area
+    assert "deletion" not in replace(trial, curves=None).dictionary()
 
 
 def test_the_name_of_a_file_chooses_its_format(tmp_path, capsys):

@@ -7,6 +7,7 @@ from string import Formatter
 from resnet.errors import ImageError, OptionError, WeightsError
 from resnet.network.labels import ASSETS
 from resnet.photo.images import FORMAT_NAMES
+from resnet.ui.classes import class_choices
 from resnet.ui.language import ENGLISH, LANGUAGES
 from tests.ui.sentences import all_sentences
 
@@ -44,9 +45,26 @@ def test_no_sentence_stands_twice_in_the_catalogue():
 
 
 def test_translations_are_chinese():
-    unlike = {"°", "%", "{} {}", "logit {:.2f}"}
+    unlike = {" ", ", ", "°", "%", "{} {}", "logit {:.2f}"}
     for sentence, translation in CHINESE.catalogue.items():
         assert sentence in unlike or re.search(r"[\u4e00-\u9fff]", translation), sentence
+
+
+def test_classes_of_imagenet_have_a_name_in_the_language_and_others_keep_theirs():
+    assert CHINESE.named("n02012849", "crane (bird)") == "鹤"
+    assert CHINESE.named("n00015388", "animal") == "动物"
+    assert CHINESE.named("", "crane") == "crane"
+    assert ENGLISH.named("n02012849", "crane (bird)") == "crane (bird)"
+
+
+def test_classes_are_found_by_their_chinese_and_english_names_and_stand_in_the_order_of_their_sounds(engine):
+    choices = class_choices(CHINESE, engine.manifest)
+    assert sorted(index for _, index in choices) == list(range(len(engine.manifest.labels)))
+    text = {index: words for words, index in choices}[engine.manifest.class_named("goldfish")]
+    assert text == "金鱼 (goldfish, Carassius auratus)"
+    names = [words.split(" (")[0] for words, _ in choices]
+    sounds = ["埃及猫", "冰箱", "大炮", "金鱼", "香蕉", "棕熊"]  # ai, bing, da, jin, xiang, zong
+    assert [name for name in names if name in sounds] == sounds
 
 
 def test_english_is_the_sentence_itself():

@@ -301,7 +301,11 @@ def test_nothing_to_save_is_said(layout):
     with pytest.raises(gr.Error, match="no result to download yet"):
         layout.evidence.figure(None, [], "gradcam", "stage", None, None, "PNG", **DRAWING)
     with pytest.raises(gr.Error, match="no result to download yet"):
-        layout.compare.figure(None, None, "rotate", 30, "PNG", **VIEW)
+        layout.compare.figure(None, None, "rotate", 30, 5, "PNG", **VIEW)
+    with pytest.raises(gr.Error, match="no result to download yet"):
+        layout.blocks.data(None, "C4", 1, "mean", None, 16, **DRAWING)
+    with pytest.raises(gr.Error, match="no result to download yet"):
+        layout.hold.raw(None, source="mean", stage="C5", target=None, fill="blur", percent=20)
 
 
 def test_a_photo_that_is_gone_is_said(layout, tmp_path):

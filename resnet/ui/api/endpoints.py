@@ -11,23 +11,24 @@ from anyio import CapacityLimiter, to_thread
 from PIL import Image
 
 from resnet.errors import OptionError
-from resnet.maps.channels import channel_facts, rank_channels
+from resnet.maps.channels import rank_channels
 from resnet.maps.comparison import similarities
-from resnet.maps.curves import TESTED_SHARE
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
-from resnet.maps.observation import MAXIMUM_TOP_K, Observation, likeliest
+from resnet.maps.observation import MAXIMUM_TOP_K, Observation
 from resnet.maps.occlusion import HIDING_MAPS
 from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
+from resnet.output.blocks import channels_dictionary
 from resnet.output.data import comparison_dictionary, evidence_dictionary
 from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_figure
+from resnet.output.hiding import Trial
 from resnet.output.report import as_dictionary
 from resnet.service.explorer import Explorer, Shown, Source
 from resnet.service.many import exported, temporary_export
 from resnet.stages import STAGE_NAMES
-from resnet.ui.api.results import Result, curve_of, file_of, origin_of, pictures_of, predictions_of, refused
+from resnet.ui.api.results import Result, file_of, origin_of, pictures_of, refused
 from resnet.ui.files import store_file, store_picture
 from resnet.ui.handlers import faults_counted
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
@@ -167,30 +168,12 @@ class Endpoints:
             if order == "contribution":
                 target = self._class(observation, class_name)
                 contributions = self._explorer.evidence(shown, (target,)).contributions[place][0]
-            values, shape = trace.outputs[place], trace.blocks[place].shape
-            ranked = [int(channel) for channel in rank_channels(values, order, count, contributions)]
-            facts = [channel_facts(values, channel) for channel in ranked]
+            ranked = [int(channel) for channel in rank_channels(trace.outputs[place], order, count, contributions)]
             result = {
                 **origin_of(observation),
-                "block": trace.blocks[place].name,
-                "shape": list(shape),
                 "order": order,
                 "class": None if target is None else observation.manifest.labels[target].name,
-                "channels": [
-                    {
-                        "channel": one.channel,
-                        "mean": one.mean,
-                        "standard_deviation": one.deviation,
-                        "max": one.maximum,
-                        "share_of_zeros": one.zeros,
-                        **({} if contributions is None else {"contribution": float(contributions[one.channel])}),
-                    }
-                    for one in facts
-                ],
-                "blocks": [
-                    {"name": one.name, "stage": one.stage, "branch_to_shortcut": float(change)}
-                    for one, change in zip(trace.blocks[1:], trace.changes, strict=True)
-                ],
+                **channels_dictionary(trace, place, ranked, contributions),
             }
             view = ViewOptions()
             pictures = [
@@ -276,27 +259,11 @@ class Endpoints:
             target = self._class(observation, class_name)
             heatmap = self._explorer.hiding_map(shown, map, place, target)
             hidden = self._explorer.hidden(shown, heatmap, percent, fill)
-            result = {
-                **origin_of(observation),
-                "map": map,
-                "stage": stage,
-                "class": observation.manifest.labels[target].name,
-                "hidden_share": hidden.share,
-                "probability_before": float(observation.probabilities[target]),
-                "probability_after": float(hidden.probabilities[target]),
-                "predictions_after": predictions_of(likeliest(hidden.probabilities, observation.manifest, 5)),
-            }
+            measured = None
             if flag("curves", curves):
                 *_, measured = self._explorer.curves(shown, heatmap, target, fill)
-                result["deletion"] = curve_of(measured.deletion)
-                result["insertion"] = curve_of(measured.insertion)
-                result["moved_copies"] = {
-                    "hidden_share": TESTED_SHARE,
-                    "probability": measured.chance.probability,
-                    "copies": measured.chance.copies.tolist(),
-                    "hides_more_than": measured.chance.beaten,
-                    "verdict": measured.chance.verdict,
-                }
+            trial = Trial(observation, map, heatmap, target, fill, hidden, measured)
+            result = {**origin_of(observation), **trial.dictionary()}
             return result, file_of(store_picture(hidden.picture))
 
         return await self._answer(work, self._long)

@@ -9,9 +9,7 @@ import gradio as gr
 from PIL import Image
 
 from resnet.errors import ResNetError
-from resnet.maps.curves import Curve
-from resnet.maps.observation import Observation, Prediction
-from resnet.output.report import prediction_dictionary
+from resnet.maps.observation import Observation
 from resnet.ui.files import store_picture
 from resnet.ui.language import ENGLISH
 
@@ -45,13 +43,3 @@ def origin_of(observation: Observation) -> Result:
         "framing": observation.framing,
         "notes": [str(note) for note in observation.notes],
     }
-
-
-def predictions_of(predictions: tuple[Prediction, ...]) -> list[Result]:
-    """Return predictions for JSON."""
-    return [prediction_dictionary(prediction) for prediction in predictions]
-
-
-def curve_of(curve: Curve) -> Result:
-    """Return a curve for JSON: its area, and probabilities over shares, all 0 to 1."""
-    return {"area": curve.area, "shares": curve.shares.tolist(), "probabilities": curve.probabilities.tolist()}

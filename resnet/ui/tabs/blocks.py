@@ -6,12 +6,16 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
 
 from resnet.maps.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, channel_facts, rank_channels
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
 from resnet.options import whole_number
+from resnet.output.blocks import block_file, channels_dictionary, channels_figure
 from resnet.output.charts import changes_chart, histogram
+from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -75,8 +79,9 @@ class BlocksTab:
             self.drawn = gr.Textbox(visible=False)
             of_block = {"stage": self.stage, "block": self.block}
             self.cell = CellAnswer(page, "blocks", self._asked, of_block, self._of_channel)
-        ordering = {**of_block, "order": self.order, "target": self.target, "count": self.count}
-        grid = {"shown": page.result, **ordering, **page.drawing}
+            ordering = {**of_block, "order": self.order, "target": self.target, "count": self.count}
+            grid = {"shown": page.result, **ordering, **page.drawing}
+            page.downloads("blocks", {"figure": self.figure, "data": self.data, "maps": self.raw}, grid, **NETWORK)
         channel = {"shown": page.result, **of_block, "channel": self.channel, **page.drawing}
         channel_outputs = [self.facts, self.cell.large]
         page.on_tab(
@@ -161,7 +166,7 @@ class BlocksTab:
 
         def fill() -> Updates:
             observation = self._page.observation(shown)
-            known = [index for _, index in class_choices(observation.manifest)]
+            known = [index for _, index in class_choices(self._page.t, observation.manifest)]
             goal = target if target in known else observation.likeliest_indices(1)[0]
             trace = self._page.explorer.blocks(shown)
             blocks = len(trace.of_stage(stage))
@@ -176,7 +181,7 @@ class BlocksTab:
             return {
                 **updates,
                 self.drawn: about_this,
-                self.target: setting(target, goal, choices=class_choices(observation.manifest)),
+                self.target: setting(target, goal, choices=class_choices(self._page.t, observation.manifest)),
                 self.block: _block_slider(blocks, block, number),
                 self.channel: setting(channel, first),
                 **self.enlarge(shown, stage, number, first, **drawing),
@@ -201,7 +206,7 @@ class BlocksTab:
         def draw() -> Updates:
             trace = self._page.explorer.blocks(shown)
             place = self._place(trace, stage, block)
-            channels = self._ranked(shown, trace, place, order, target, count)
+            channels, _ = self._ranked(shown, trace, place, order, target, count)
             return {
                 self.changes: self._changes(trace, place),
                 self.grid: self._grid(shown, trace, place, channels, drawing_options(**drawing)),
@@ -273,13 +278,15 @@ class BlocksTab:
 
     def _ranked(
         self, shown: Shown, trace: BlockTrace, place: int, order: str, target: int | None, count: Any
-    ) -> list[int]:
+    ) -> tuple[list[int], NDArray[np.float32] | None]:
+        """Return the channels to show, and what all channels contribute to the class if that is the order."""
         contributions = None
         if order == "contribution":
             observation = self._page.observation(shown)
             goal = target if target is not None else observation.likeliest_indices(1)[0]
             contributions = self._page.explorer.evidence(shown, (goal,)).contributions[place][0]
-        return [int(channel) for channel in rank_channels(trace.outputs[place], order, count, contributions)]
+        ranked = rank_channels(trace.outputs[place], order, count, contributions)
+        return [int(channel) for channel in ranked], contributions
 
     def _changes(self, trace: BlockTrace, place: int) -> str:
         t = self._page.t
@@ -322,6 +329,70 @@ class BlocksTab:
         listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
         title = t("Channel {} of {}", channel, trace.blocks[place].name)
         return markup.panel(title, f'<div class="beside"><ul>{listed}</ul>{chart}</div>')
+
+    def figure(
+        self,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        kind: str,
+        **drawing: Any,
+    ) -> str:
+        """What each block changes, and the channels that are shown, as a picture."""
+
+        def encode(observation: Observation) -> bytes:
+            trace, place, channels, _ = self._all(shown, stage, block, order, target, count)
+            view = drawing_options(**drawing)
+            return channels_figure(observation, trace, place, channels, order, view, kind.lower())
+
+        return self._page.file(shown, f"{{}}.blocks.{kind.lower()}".format, encode)
+
+    def data(
+        self,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        **drawing: Any,  # noqa: ARG002 - the figure's alone
+    ) -> str:
+        """The same in numbers."""
+
+        def encode(observation: Observation) -> bytes:
+            trace, place, channels, contributions = self._all(shown, stage, block, order, target, count)
+            about = origin(observation, ViewOptions(), order=order)
+            return json_file(about, channels_dictionary(trace, place, channels, contributions))
+
+        return self._page.file(shown, "{}.blocks.json".format, encode)
+
+    def raw(
+        self,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        **choices: Any,  # noqa: ARG002 - of the other files
+    ) -> str:
+        """All channels of the block."""
+
+        def encode(observation: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
+            trace = self._page.explorer.blocks(shown)
+            return block_file(observation, trace, self._place(trace, stage, block))
+
+        return self._page.file(shown, "{}.blocks.npz".format, encode)
+
+    def _all(
+        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any
+    ) -> tuple[BlockTrace, int, list[int], NDArray[np.float32] | None]:
+        """Return what a file is about: the trace, the block's place, its channels, their contributions."""
+        assert shown is not None  # `Page.file` has seen to it
+        trace = self._page.explorer.blocks(shown)
+        place = self._place(trace, stage, block)
+        return trace, place, *self._ranked(shown, trace, place, order, target, count)
 
     def _asked(self, shown: Shown, stage: str, block: Any, channel: Any, **drawing: Any) -> Asked:  # noqa: ARG002
         observation: Observation = self._page.observation(shown)

@@ -66,17 +66,10 @@ class CompareTab:
                     )
                     self.amount = gr.Slider(**self.range_of("rotate"), step=1, elem_id="amount")
             self.result = html(self._waiting(), elem_id="compare-result")
-            with gr.Row(elem_classes="with-result"):
-                save = gr.Button(t("Download figure"), elem_id="save-comparison")
-                data = gr.Button(t("Download data (JSON)"), elem_id="save-comparison-data")
-                raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-comparison-maps")
             compared = {"path": self.other, "change": self.change, "amount": self.amount}
-            everything = {"shown": page.result, **compared, **maps_view}
-            page.downloads(save, self.figure, {**everything, "kind": page.figure_format}, "comparison-file", **NETWORK)
-            numbers = {"shown": page.result, **compared, "top_k": page.top_k}
-            page.downloads(data, self.data, numbers, "comparison-data-file", **NETWORK)
-            page.downloads(raw, self.raw, numbers, "comparison-maps-file", **NETWORK)
-        inputs = {**compared, "top_k": page.top_k, **maps_view}
+            inputs = {**compared, "top_k": page.top_k, **maps_view}
+            shown = {"shown": page.result, **inputs}
+            page.downloads("comparison", {"figure": self.figure, "data": self.data, "maps": self.raw}, shown, **NETWORK)
         page.on_tab(self.tab, "compare", self.compare, inputs, [self.result], panel=self.result)
         ranged = page.on(
             self.change.change,
@@ -210,7 +203,16 @@ class CompareTab:
         picture = markup.data_uri(found.overlay(heatmap, view, markup.SMALL_SIDE))
         return f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, view)}'
 
-    def figure(self, shown: Shown | None, path: str | None, change: str, amount: Any, kind: str, **view: Any) -> str:
+    def figure(
+        self,
+        shown: Shown | None,
+        path: str | None,
+        change: str,
+        amount: Any,
+        top_k: Any,  # noqa: ARG002 - of the numbers
+        kind: str,
+        **view: Any,
+    ) -> str:
         """The comparison as a picture."""
 
         def encode(one: Observation, other: Observation) -> bytes:
@@ -218,7 +220,15 @@ class CompareTab:
 
         return self._file(shown, path, change, amount, kind.lower(), encode)
 
-    def data(self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any) -> str:
+    def data(
+        self,
+        shown: Shown | None,
+        path: str | None,
+        change: str,
+        amount: Any,
+        top_k: Any,
+        **view: Any,  # noqa: ARG002 - the figure's alone
+    ) -> str:
         """The comparison in numbers."""
 
         def encode(one: Observation, other: Observation) -> bytes:
@@ -227,7 +237,15 @@ class CompareTab:
 
         return self._file(shown, path, change, amount, "json", encode)
 
-    def raw(self, shown: Shown | None, path: str | None, change: str, amount: Any, top_k: Any) -> str:
+    def raw(
+        self,
+        shown: Shown | None,
+        path: str | None,
+        change: str,
+        amount: Any,
+        top_k: Any,
+        **view: Any,  # noqa: ARG002 - the figure's alone
+    ) -> str:
         """The maps of both as the network gives them."""
 
         def encode(one: Observation, other: Observation) -> bytes:

@@ -76,14 +76,9 @@ class EvidenceTab:
                 elem_id="matrix",
                 js_on_load=CHOICE_SCRIPT,
             )
-            with gr.Row(elem_classes="with-result"):
-                save = gr.Button(t("Download figure"), elem_id="save-evidence")
-                data = gr.Button(t("Download data (JSON)"), elem_id="save-evidence-data")
-                raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-evidence-maps")
-            drawn = {"one": self.one, "other": self.other, "kind": page.figure_format, **page.drawing}
-            page.downloads(save, self.figure, {"shown": page.result, **matrix, **drawn}, "evidence-file")
-            page.downloads(data, self.data, {"shown": page.result, **matrix}, "evidence-data-file")
-            page.downloads(raw, self.raw, {"shown": page.result, "classes": self.classes}, "evidence-maps-file")
+            drawn = {"one": self.one, "other": self.other, **page.drawing}
+            shown = {"shown": page.result, **matrix, **drawn}
+            page.downloads("evidence", {"figure": self.figure, "data": self.data, "maps": self.raw}, shown)
         self._wanted = wanted
         inputs = {
             "made_for": self.made_for,
@@ -166,11 +161,11 @@ class EvidenceTab:
                 min(max(int(top_k or 5), 2), MAXIMUM_CLASSES)
             )
             evidence = self._page.explorer.evidence(shown, tuple(rows))
-            options = [(observation.manifest.labels[index].name, index) for index in evidence.classes]
+            options = [(self._page.label(observation, index), index) for index in evidence.classes]
             first = one if one in evidence.classes else evidence.classes[0]
             second = other if other in evidence.classes else evidence.classes[min(1, len(evidence.classes) - 1)]
             view = drawing_options(**drawing)
-            known = {} if same else {"choices": class_choices(observation.manifest)}
+            known = {} if same else {"choices": class_choices(self._page.t, observation.manifest)}
             return {
                 self.made_for: about(shown),
                 self.drawn: _drawn(shown, rows),
@@ -242,7 +237,14 @@ class EvidenceTab:
 
         return self._page.file(shown, f"{{}}.evidence.{kind.lower()}".format, encode)
 
-    def data(self, shown: Shown | None, classes: list[int] | None, method: str, scale: str) -> str:
+    def data(
+        self,
+        shown: Shown | None,
+        classes: list[int] | None,
+        method: str,
+        scale: str,
+        **drawing: Any,  # noqa: ARG002 - the figure's alone
+    ) -> str:
         """The matrix in numbers."""
 
         def encode(observation: Observation) -> bytes:
@@ -253,7 +255,12 @@ class EvidenceTab:
 
         return self._page.file(shown, "{}.evidence.json".format, encode)
 
-    def raw(self, shown: Shown | None, classes: list[int] | None) -> str:
+    def raw(
+        self,
+        shown: Shown | None,
+        classes: list[int] | None,
+        **choices: Any,  # noqa: ARG002 - the figure's alone
+    ) -> str:
         """The maps of all methods, stages and chosen classes."""
 
         def encode(observation: Observation) -> bytes:
@@ -266,7 +273,7 @@ class EvidenceTab:
         t = self._page.t
         rows = []
         for place, (index, heatmaps) in enumerate(zip(evidence.classes, evidence.matrix(method, scale), strict=True)):
-            label = observation.manifest.labels[index].name
+            label = self._page.label(observation, index)
             probability = float(observation.probabilities[index])
             name = f"{escape(label)}<small>{probability:.1%}</small><small>{self._logit(evidence, index)}</small>"
             cells = [self._cell(observation, heatmap, view, label, f"{place}:{stage}")
@@ -275,7 +282,7 @@ class EvidenceTab:
         hint = t("{}: the further up the colour scale, the more speaks for the class. Click a map to enlarge it.",
                  METHOD_NAMES[method])  # fmt: skip
         if method in LINEAR_METHODS:
-            hint += " " + t("At C5 Grad-CAM and HiResCAM are the same map: that they agree there is no proof.")
+            hint += t(" ") + t("At C5 Grad-CAM and HiResCAM are the same map: that they agree there is no proof.")
         return markup.panel(
             t("Class evidence"), markup.table([t("Class"), *STAGE_NAMES], rows, t("Class evidence")), hint
         )
@@ -307,14 +314,14 @@ class EvidenceTab:
                 )
             )
         places = evidence.classes.index(one), evidence.classes.index(other)
-        labels = observation.manifest.labels
+        names = [self._page.label(observation, index) for index in (one, other)]
         colours = difference_view(view)
         cells = []
         for heatmap in evidence.difference(method, *places):
-            words = escape(t("{} minus {} in {}", labels[one].name, labels[other].name, heatmap.block.stage))
+            words = escape(t("{} minus {} in {}", *names, heatmap.block.stage))
             picture = markup.data_uri(observation.overlay(heatmap, colours, markup.SMALL_SIDE))
             cells.append(f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, colours)}')
-        title = t("Why {} and not {}", labels[one].name, labels[other].name)
+        title = t("Why {} and not {}", *names)
         hint = t("Red speaks for the first, blue for the second; each scale is centred on 0.")
         return markup.panel(title, markup.table(["", *STAGE_NAMES], [[escape(t("difference")), *cells]], title), hint)
 
@@ -333,7 +340,7 @@ class EvidenceTab:
         view: ViewOptions,
     ) -> str:
         index, heatmap = self._map(evidence, method, scale, chosen)
-        title = self._page.t("{} in {}", observation.manifest.labels[index].name, heatmap.block.stage)
+        title = self._page.t("{} in {}", self._page.label(observation, index), heatmap.block.stage)
         return markup.large(self._page.t, observation, heatmap, view, METHOD_NAMES[method], title)
 
     def _asked(

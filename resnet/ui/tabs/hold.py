@@ -11,9 +11,11 @@ import gradio as gr
 from resnet.errors import ResNetError
 from resnet.maps.curves import LEAST_PROBABILITY, TESTED_SHARE, Chance, Curves
 from resnet.maps.evidence import METHOD_NAMES, METHODS
-from resnet.maps.observation import Prediction, likeliest
+from resnet.maps.observation import Observation, Prediction, likeliest
 from resnet.maps.occlusion import FILLS
 from resnet.output.charts import curves_chart
+from resnet.output.hiding import Trial
+from resnet.output.saving import json_file
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
@@ -71,12 +73,14 @@ class HoldTab:
                 self.stop = gr.Button(t("Stop"), elem_id="hold-stop", interactive=False)
             self.progress = html(elem_id="hold-progress")
             self.curves = html(elem_id="curves")
+            trial = {"source": self.source, "stage": self.stage, "target": self.target, "fill": self.fill}
+            tested = {"shown": page.result, **trial, "percent": self.percent}
+            page.downloads("hold", {"figure": self.figure, "data": self.data, "maps": self.raw}, tested, **NETWORK)
             self.made_for = gr.Textbox(visible=False)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
         self._wanted, self._running = wanted, Running()
-        map_inputs = {"source": self.source, "stage": self.stage, "target": self.target, "fill": self.fill}
-        inputs = {"made_for": self.made_for, "measured": self.measured, "wanted": wanted, "percent": self.percent}
-        inputs = {**inputs, **map_inputs}
+        told = {"made_for": self.made_for, "measured": self.measured, "wanted": wanted}
+        inputs = {**told, "percent": self.percent, **trial}
         outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.progress, self.curves]
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         page.on_each(
@@ -98,7 +102,7 @@ class HoldTab:
         measuring = page.on(
             noted.then,
             self.measure,
-            {"shown": page.result, "answer": self.answer, **map_inputs},
+            {"shown": page.result, "answer": self.answer, **trial},
             [self.progress, self.curves, self.stop],
             show_progress="hidden",
             trigger_mode="always_last",  # of something else, while one is being measured
@@ -147,7 +151,7 @@ class HoldTab:
             rows, still = classes_to_show(shown, observation.manifest, made_for, wanted, chosen)
             goal = [*rows, *observation.likeliest_indices(1)][0]
             same = made_for == about(shown)
-            known = {} if same else {"choices": class_choices(observation.manifest)}
+            known = {} if same else {"choices": class_choices(self._page.t, observation.manifest)}
             try:
                 result = self._result(shown, source, stage, goal, percent, fill)
             except ResNetError as error:  # such as a flat map; the curves may be right all the same
@@ -173,7 +177,7 @@ class HoldTab:
         hidden = self._page.explorer.hidden(shown, heatmap, percent, fill)
         before = likeliest(observation.probabilities, observation.manifest, 5)
         after = likeliest(hidden.probabilities, observation.manifest, 5)
-        name = observation.manifest.labels[target].name
+        name = self._page.label(observation, target)
         words = escape(t("The photo with its hottest {} hidden", f"{hidden.share:.0%}"))
         picture = f'<figure><img alt="{words}" src="{markup.data_uri(hidden.picture)}"></figure>'
         change = t(
@@ -208,7 +212,7 @@ class HoldTab:
         if answer != _answer(shown):  # and the class is still the former answer's
             raise self._page.fault(t("There is a new answer just now. Please measure again."))
         heatmap = self._page.explorer.hiding_map(shown, source, STAGE_NAMES.index(stage), target)
-        name = self._page.observation(shown).manifest.labels[target].name
+        name = self._page.label(self._page.observation(shown), target)
         self._running.begin(session)
         try:
             for curves in self._page.explorer.curves(shown, heatmap, target, fill):
@@ -253,6 +257,43 @@ class HoldTab:
     def _end_by_stop(self) -> Updates:
         said = self._page.t("Stopped. The curves show what was measured.")
         return {self.progress: markup.message(said), self.stop: gr.update(interactive=False)}
+
+    def figure(self, shown: Shown | None, kind: str, **trial: Any) -> str:
+        """What the tab shows, as a picture; with the curves if they were measured."""
+        name = f"{{}}.hold.{kind.lower()}".format
+        return self._page.file(shown, name, lambda found: self._trial(found, shown, **trial).figure(kind.lower()))
+
+    def data(self, shown: Shown | None, **trial: Any) -> str:
+        """The same in numbers."""
+
+        def encode(observation: Observation) -> bytes:
+            tested = self._trial(observation, shown, **trial)
+            return json_file(tested.about, tested.dictionary())
+
+        return self._page.file(shown, "{}.hold.json".format, encode)
+
+    def raw(self, shown: Shown | None, **trial: Any) -> str:
+        """The map, the photo with its part hidden, and all probabilities."""
+        name = "{}.hold.npz".format
+        return self._page.file(shown, name, lambda found: self._trial(found, shown, **trial).file())
+
+    def _trial(
+        self,
+        observation: Observation,
+        shown: Shown | None,
+        source: str,
+        stage: str,
+        target: int | None,
+        fill: str,
+        percent: Any,
+    ) -> Trial:
+        assert shown is not None  # `Page.file` has seen to it
+        explorer = self._page.explorer
+        goal = observation.likeliest_indices(1)[0] if target is None else target
+        heatmap = explorer.hiding_map(shown, source, STAGE_NAMES.index(stage), goal)
+        hidden = explorer.hidden(shown, heatmap, percent, fill)
+        curves = explorer.measured_curves(shown, heatmap, goal, fill)
+        return Trial(observation, source, heatmap, goal, fill, hidden, curves)
 
     def _verdict(self, chance: Chance, name: str) -> str:
         t = self._page.t

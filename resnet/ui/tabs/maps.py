@@ -37,14 +37,8 @@ class MapsTab:
             )
             self.stage = gr.Radio(list(STAGE_NAMES), value=STAGE_NAMES[-1], visible=False)
             self.cell = CellAnswer(page, "maps", self._asked, {"stage": self.stage}, self._controls)
-            with gr.Row(elem_classes="with-result"):
-                figure = gr.Button(t("Download figure"), elem_id="save-figure")
-                data = gr.Button(t("Download data (JSON)"), elem_id="save-data")
-                raw = gr.Button(t("Download raw maps (NPZ)"), elem_id="save-maps")
             everything = {"shown": page.result, "top_k": page.top_k, **self.view}
-            page.downloads(figure, self.figure, {**everything, "kind": page.figure_format}, "figure-file")
-            page.downloads(data, self.data, everything, "data-file")
-            page.downloads(raw, self.raw, everything, "maps-file")
+            page.downloads("maps", {"figure": self.figure, "data": self.data, "maps": self.raw}, everything)
         restyled = page.on_each(
             [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
         )

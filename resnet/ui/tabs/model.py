@@ -189,7 +189,8 @@ class ModelTab:
     def _classes(self, manifest: Manifest) -> str:
         t = self._page.t
         rows = "".join(
-            f"<tr><td>{label.index}</td><td>{escape(label.name)}</td><td>{escape(label.synonyms)}</td>"
+            f"<tr><td>{label.index}</td><td>{escape(t.named(label.wnid, label.name))}</td>"
+            f"<td>{escape(label.synonyms)}</td>"
             f"<td>{escape(label.wnid)}</td></tr>"
             for label in manifest.labels
         )
