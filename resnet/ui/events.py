@@ -67,19 +67,24 @@ def chosen_script(part: gr.HTML, *, number: bool = False) -> str:
 
 
 CHOICE_SCRIPT = """
-let chosen = null;
-const mark = () => {
-  for (const radio of element.querySelectorAll("[role=radio]")) {
-    radio.setAttribute("aria-checked", radio.dataset.choice === chosen);
-    radio.tabIndex = radio.dataset.choice === chosen ? 0 : -1;
+const radios = () => [...element.querySelectorAll("[role=radio]")];
+const isThere = (choice) => radios().some((radio) => radio.dataset.choice === choice);
+const mark = (choice) => {
+  const [first] = radios();
+  for (const radio of radios()) {
+    const isChosen = radio.dataset.choice === choice;
+    radio.setAttribute("aria-checked", isChosen);
+    radio.tabIndex = isChosen || (radio === first && !isThere(choice)) ? 0 : -1;
   }
 };
+let chosen = null;
+element.dataset.choices = "";
 // What comes from the server may have been drawn before the last choice.
-watch("value", () => chosen && mark());
+watch("value", () => isThere(chosen) && mark(chosen));
+element.addEventListener("chosen", (event) => mark((chosen = event.detail)));
 const choose = (button) => {
   if (button.role === "radio") {
-    chosen = button.dataset.choice;
-    mark();
+    mark((chosen = button.dataset.choice));
     button.focus();
   }
   element.dataset.chosen = button.dataset.choice;
@@ -89,14 +94,32 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-choice]");
   if (button) choose(button);
 });
-const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+// Left and right go through all of them; up and down go to the nearest one above or below, if there are rows.
+const beside = (button, key) => {
+  const all = radios(), place = all.indexOf(button), here = button.getBoundingClientRect();
+  const step = ["ArrowLeft", "ArrowUp"].includes(key) ? -1 : 1;
+  if (["ArrowUp", "ArrowDown"].includes(key)) {
+    const distances = all.map((radio) => {
+      const there = radio.getBoundingClientRect(), rows = Math.round((step * 2 * (there.top - here.top)) / here.height);
+      return rows < 1 ? Infinity : rows * 1e5 + Math.abs(there.left - here.left); // cells of a row differ by some pixels
+    });
+    const nearest = Math.min(...distances);
+    if (nearest < Infinity) return all[distances.indexOf(nearest)];
+  }
+  return all[(place + step + all.length) % all.length];
+};
 element.addEventListener("keydown", (event) => {
-  const radios = [...element.querySelectorAll("[role=radio]")], place = radios.indexOf(event.target);
-  if (place < 0 || !steps[event.key]) return;
+  const button = event.target.closest("[role=radio]");
+  if (!button || !["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"].includes(event.key)) return;
   event.preventDefault();
-  choose(radios[(place + steps[event.key] + radios.length) % radios.length]);
+  choose(beside(button, event.key));
 });
 """
 """Buttons inside our HTML note which one was chosen; those of a radio group are one stop of the keyboard."""
+
+CHOSEN_SCRIPT = """(value) => {
+  document.querySelector("#%s [data-choices]")?.dispatchEvent(new CustomEvent("chosen", { detail: String(value) }));
+}"""
+"""Tells `CHOICE_SCRIPT` that a field has another value by now, as by typing."""
 
 SAVE_SCRIPT = "() => { document.querySelector('#%s')?.click(); }"

@@ -180,6 +180,23 @@ def alternative(t: Language, stage: str, name: str, photo: str) -> str:
     return t("Feature map {} ({}) over the photo {}", stage, name, photo)
 
 
+def radio(choice: object, words: str, picture: str, *, is_chosen: bool, is_stop: bool = False) -> str:
+    """A picture that can be chosen, one of a group in HTML with `events.CHOICE_SCRIPT`.
+
+    Args:
+        choice: What is chosen with it.
+        words: Name of the choice, plain text.
+        picture: As HTML.
+        is_chosen: Whether it is the one that is enlarged.
+        is_stop: Whether the keyboard stops here although it is not chosen, since none of the group is.
+    """
+    return (
+        f'<button type="button" role="radio" aria-checked="{str(is_chosen).lower()}" '
+        f'tabindex="{0 if is_chosen or is_stop else -1}" data-choice="{choice}" '
+        f'aria-label="{escape(words)}">{picture}</button>'
+    )
+
+
 def strip(
     t: Language, observation: Observation, heatmaps: Sequence[Heatmap], view: ViewOptions, name: str, chosen: str
 ) -> str:
@@ -198,12 +215,7 @@ def strip(
         stage = heatmap.block.stage
         words = escape(alternative(t, stage, name, observation.photo_name))
         image = f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, STRIP_SIDE))}">'
-        is_chosen = stage == chosen
-        button = (
-            f'<button type="button" role="radio" aria-checked="{str(is_chosen).lower()}" '
-            f'tabindex="{0 if is_chosen else -1}" data-choice="{stage}" '
-            f'aria-label="{escape(t("Enlarge {}", stage))}">{image}</button>'
-        )
+        button = radio(stage, t("Enlarge {}", stage), image, is_chosen=stage == chosen)
         caption = f"<strong>{stage}</strong> · {escape(t(STAGE_WORDS[stage]))}{scale(t, heatmap, view)}"
         figures.append(f"<figure>{button}<figcaption>{caption}</figcaption></figure>")
     label = escape(t("Enlarged stage"))

@@ -18,7 +18,7 @@ from resnet.metrics import count_error
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Explorer, Shown
 from resnet.ui import markup
-from resnet.ui.events import IN_BROWSER, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, chosen_script, numbered
+from resnet.ui.events import CHOSEN_SCRIPT, IN_BROWSER, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, chosen_script, numbered
 from resnet.ui.files import store
 from resnet.ui.handlers import LastChoice, checked, faults_counted
 from resnet.ui.language import Language
@@ -124,7 +124,7 @@ class Page:
         return dependency
 
     def on_choice(self, part: gr.HTML, field: Any) -> gr.events.Dependency:
-        """Set a field to what is chosen in HTML of ours.
+        """Set a field to what is chosen in HTML of ours, and mark there what the field has got in another way.
 
         Args:
             part: HTML with `CHOICE_SCRIPT`, or one that notes its choice likewise.
@@ -132,6 +132,7 @@ class Page:
         """
         script = chosen_script(part, number=isinstance(field, gr.Number))
         dependency: gr.events.Dependency = part.select(None, None, field, js=script, **IN_BROWSER)
+        field.change(None, field, None, js=CHOSEN_SCRIPT % part.elem_id, **IN_BROWSER)
         return dependency
 
     def on_each(self, triggers: Sequence[Any], *handler: Any, **options: Any) -> list[gr.events.Dependency]:

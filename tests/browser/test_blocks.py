@@ -32,6 +32,23 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
         settle(page)
         expect(page.locator("#block-channel input")).to_have_value(channels[-1])
 
+    with subtests.test("the channels are a radio group that follows the field"):
+        checked = page.locator("#grid [role=radio][aria-checked=true]")
+        expect(checked).to_have_attribute("data-choice", channels[-1])
+        assert page.locator("#grid [role=radio][tabindex='0']").count() == 1
+        checked.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(checked).to_have_attribute("data-choice", channels[-2])
+        expect(page.locator("#block-channel input")).to_have_value(channels[-2])
+        page.locator("#block-channel input").fill(channels[0])
+        page.keyboard.press("Tab")
+        expect(checked).to_have_attribute("data-choice", channels[0])
+        shown_channels = page.locator("#grid button").evaluate_all("all => all.map(one => one.dataset.choice)")
+        page.locator("#block-channel input").fill(next(str(n) for n in range(1024) if str(n) not in shown_channels))
+        page.keyboard.press("Tab")
+        expect(checked).to_have_count(0)
+        assert page.locator("#grid [role=radio][tabindex='0']").count() == 1
+
     with subtests.test("channels by contribution to a class"):
         before = page.locator("#grid").inner_text()
         expect(page.locator("#order-class")).to_be_hidden()
@@ -71,6 +88,7 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
         page.locator("#block-channel input").fill("63")
         page.keyboard.press("Tab")
         expect(large).to_contain_text("channel 63")
+        settle(page)
         page.locator("#block-channel input").fill("64")
         page.keyboard.press("Tab")
         expect(page.get_by_text("The channel must be 0 to 63; received 64.")).to_be_visible()

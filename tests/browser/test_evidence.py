@@ -42,9 +42,21 @@ def test_evidence_for_classes(page, engine, monkeypatch, subtests):
         before = page.evaluate(last)
         page.locator("#evidence-scale").get_by_label("Each map").check()
         page.wait_for_function(f"before => {last} !== before", arg=before)
-        page.get_by_role("button", name="What speaks for espresso in C3").click()
+        page.get_by_role("radio", name="What speaks for espresso in C3").click()
         expect(large).to_contain_text("espresso in C3")
         assert engine.passes == passes
+
+    with subtests.test("the maps are one stop of the keyboard, whose arrow keys go along rows and columns"):
+        checked = page.locator("#matrix [role=radio][aria-checked=true]")
+        expect(checked).to_have_attribute("data-choice", "0:2")
+        assert page.locator("#matrix [role=radio][tabindex='0']").count() == 1
+        checked.focus()
+        for key, choice in (("ArrowRight", "0:3"), ("ArrowDown", "1:3"), ("ArrowLeft", "1:2"), ("ArrowUp", "0:2")):
+            page.keyboard.press(key)
+            expect(page.locator(":focus")).to_have_attribute("data-choice", choice)
+            expect(checked).to_have_attribute("data-choice", choice)
+        expect(large).to_contain_text("espresso in C3")
+        expect(checked).to_have_attribute("data-choice", "0:2")
 
     with subtests.test("any class by part of one of its names, for one pass"):
         choose(page, "#evidence-classes", "boa constrictor")

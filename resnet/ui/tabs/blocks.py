@@ -171,13 +171,12 @@ class BlocksTab:
             trace = self._page.explorer.blocks(shown)
             blocks = len(trace.of_stage(stage))
             number = min(int(block or blocks), blocks)
-            updates = self.redraw(shown, stage, number, order, goal, count, **drawing)
-            first = updates.get(self.channel, channel)
             about_this = _drawn(shown, stage, number, order, goal, count)
             # A channel of the visitor's own choice stays where the tab has only been opened again.
             channels = trace.outputs[self._place(trace, stage, number)].shape[-1]
-            if drawn == about_this and channel in range(channels):
-                first = channel
+            own = channel if drawn == about_this and channel in range(channels) else None
+            updates = self.redraw(shown, stage, number, order, goal, count, own, **drawing)
+            first = updates.get(self.channel, channel)
             return {
                 **updates,
                 self.drawn: about_this,
@@ -197,9 +196,17 @@ class BlocksTab:
         return _block_slider(blocks, None, blocks)
 
     def redraw(
-        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any, **drawing: Any
+        self,
+        shown: Shown | None,
+        stage: str,
+        block: Any,
+        order: str,
+        target: int | None,
+        count: Any,
+        channel: int | None = None,
+        **drawing: Any,
     ) -> Updates:
-        """Chart and grid for another block or order, and the channel that comes first in it."""
+        """Chart and grid for another block or order, and the channel that is chosen in it: the first if none is."""
         if shown is None or block is None or count is None or unfinished(**drawing):
             return {}
 
@@ -207,10 +214,11 @@ class BlocksTab:
             trace = self._page.explorer.blocks(shown)
             place = self._place(trace, stage, block)
             channels, _ = self._ranked(shown, trace, place, order, target, count)
+            first = channels[0] if channel is None else channel
             return {
                 self.changes: self._changes(trace, place),
-                self.grid: self._grid(shown, trace, place, channels, drawing_options(**drawing)),
-                self.channel: channels[0],
+                self.grid: self._grid(shown, trace, place, channels, first, drawing_options(**drawing)),
+                self.channel: first,
             }
 
         return self._page.or_error(draw)
@@ -247,7 +255,7 @@ class BlocksTab:
         """The same channels in other colours."""
         if active != "blocks":
             return {}
-        updates = self.redraw(shown, stage, block, order, target, count, **drawing)
+        updates = self.redraw(shown, stage, block, order, target, count, channel, **drawing)
         updates.pop(self.channel, None)
         return {**updates, **self.enlarge(shown, stage, block, channel, **drawing)}
 
@@ -300,23 +308,29 @@ class BlocksTab:
         hint = t("Norm of what the branch adds, divided by the norm of its shortcut; the chosen block is orange.")
         return markup.panel(t("What each block changes"), chart, hint)
 
-    def _grid(self, shown: Shown, trace: BlockTrace, place: int, channels: list[int], view: ViewOptions) -> str:
+    def _grid(
+        self, shown: Shown, trace: BlockTrace, place: int, channels: list[int], chosen: Any, view: ViewOptions
+    ) -> str:
         t = self._page.t
         observation, block = self._page.observation(shown), trace.blocks[place]
         figures = []
         for channel in channels:
             heatmap = trace.heatmap(place, channel)
             picture = markup.data_uri(observation.overlay(heatmap, view, markup.SMALL_SIDE))
-            words = escape(t("Channel {}", channel))
+            words = t("Channel {}", channel)
             caption = t("no activation") if heatmap.note == "zero" else t("max {:.3g}", heatmap.maximum)
+            is_stop = channel == channels[0] and chosen not in channels
+            button = markup.radio(channel, words, f'<img alt="" src="{picture}">', is_chosen=channel == chosen,
+                                  is_stop=is_stop)  # fmt: skip
             figures.append(
-                f'<figure><button type="button" data-choice="{channel}" aria-label="{words}">'
-                f'<img alt="{words}" src="{picture}"></button>'
-                f"<figcaption><strong>{channel}</strong> {escape(caption)}</figcaption></figure>"
+                f"<figure>{button}<figcaption><strong>{channel}</strong> {escape(caption)}</figcaption></figure>"
             )
+        label = escape(t("Enlarged channel"))
         title = t("{} of {} channels of {}", len(channels), block.shape[2], block.name)
         hint = t("Each on its own colour scale. Click one to enlarge it.")
-        return markup.panel(title, f'<div class="grid">{"".join(figures)}</div>', hint)
+        return markup.panel(
+            title, f'<div class="grid" role="radiogroup" aria-label="{label}">{"".join(figures)}</div>', hint
+        )
 
     def _channel_facts(self, trace: BlockTrace, place: int, channel: int) -> str:
         t = self._page.t

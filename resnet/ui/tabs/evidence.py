@@ -173,7 +173,7 @@ class EvidenceTab:
                 self.classes: setting(classes, rows, **known),
                 self.one: setting(one, first, choices=options),
                 self.other: setting(other, second, choices=options),
-                self.matrix: self._matrix(observation, evidence, method, scale, view),
+                self.matrix: self._matrix(observation, evidence, method, scale, chosen, view),
                 self.difference: self._difference(observation, evidence, method, first, second, view),
                 self.cell.large: self._large(observation, evidence, method, scale, chosen, view),
             }
@@ -269,15 +269,28 @@ class EvidenceTab:
 
         return self._page.file(shown, "{}.evidence.npz".format, encode)
 
-    def _matrix(self, observation: Observation, evidence: Evidence, method: str, scale: str, view: ViewOptions) -> str:
+    def _matrix(
+        self,
+        observation: Observation,
+        evidence: Evidence,
+        method: str,
+        scale: str,
+        chosen: str | None,
+        view: ViewOptions,
+    ) -> str:
         t = self._page.t
+        row, column = _place(chosen, len(evidence.classes))
         rows = []
         for place, (index, heatmaps) in enumerate(zip(evidence.classes, evidence.matrix(method, scale), strict=True)):
             label = self._page.label(observation, index)
             probability = float(observation.probabilities[index])
             name = f"{escape(label)}<small>{probability:.1%}</small><small>{self._logit(evidence, index)}</small>"
-            cells = [self._cell(observation, heatmap, view, label, f"{place}:{stage}")
-                     for stage, heatmap in enumerate(heatmaps)]  # fmt: skip
+            cells = [
+                self._cell(
+                    observation, heatmap, view, label, f"{place}:{stage}", is_chosen=(place, stage) == (row, column)
+                )
+                for stage, heatmap in enumerate(heatmaps)
+            ]
             rows.append([name, *cells])
         hint = t("{}: the further up the colour scale, the more speaks for the class. Click a map to enlarge it.",
                  METHOD_NAMES[method])  # fmt: skip
@@ -290,15 +303,15 @@ class EvidenceTab:
     def _logit(self, evidence: Evidence, index: int) -> str:
         return escape(self._page.t("logit {:.2f}", float(evidence.logits[index])))
 
-    def _cell(self, observation: Observation, heatmap: Heatmap, view: ViewOptions, label: str, choice: str) -> str:
+    def _cell(
+        self, observation: Observation, heatmap: Heatmap, view: ViewOptions, label: str, choice: str, *, is_chosen: bool
+    ) -> str:
         t = self._page.t
         stage = heatmap.block.stage
-        words = escape(t("What speaks for {} in {}", label, stage))
         picture = markup.data_uri(observation.overlay(heatmap, view, markup.SMALL_SIDE))
-        return (
-            f'<button type="button" data-choice="{choice}" aria-label="{words}"><img alt="{words}" src="{picture}">'
-            f"</button>{markup.scale(t, heatmap, view)}"
-        )
+        words = t("What speaks for {} in {}", label, stage)
+        button = markup.radio(choice, words, f'<img alt="" src="{picture}">', is_chosen=is_chosen)
+        return button + markup.scale(t, heatmap, view)
 
     def _difference(
         self, observation: Observation, evidence: Evidence, method: str, one: int, other: int, view: ViewOptions
@@ -326,8 +339,7 @@ class EvidenceTab:
         return markup.panel(title, markup.table(["", *STAGE_NAMES], [[escape(t("difference")), *cells]], title), hint)
 
     def _map(self, evidence: Evidence, method: str, scale: str, chosen: str | None) -> tuple[int, Heatmap]:
-        row, stage = _place(chosen)
-        row = min(row, len(evidence.classes) - 1)
+        row, stage = _place(chosen, len(evidence.classes))
         return evidence.classes[row], evidence.matrix(method, scale)[row][stage]
 
     def _large(
@@ -364,8 +376,8 @@ def _drawn(shown: Shown, classes: Sequence[int]) -> str:
     return f"{about(shown)} {list(classes)}"
 
 
-def _place(chosen: str | None) -> tuple[int, int]:
+def _place(chosen: str | None, classes: int) -> tuple[int, int]:
     """Row and stage of the map that was chosen; at first those of the likeliest class at C5."""
     row, _, stage = (chosen or "").partition(":")
     places = int(row) if row.isdecimal() else 0, int(stage) if stage.isdecimal() else len(STAGE_NAMES)
-    return min(places[0], MAXIMUM_CLASSES - 1), min(places[1], len(STAGE_NAMES) - 1)
+    return min(places[0], classes - 1), min(places[1], len(STAGE_NAMES) - 1)
