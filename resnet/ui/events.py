@@ -101,7 +101,7 @@ const beside = (button, key) => {
   if (["ArrowUp", "ArrowDown"].includes(key)) {
     const distances = all.map((radio) => {
       const there = radio.getBoundingClientRect(), rows = Math.round((step * 2 * (there.top - here.top)) / here.height);
-      return rows < 1 ? Infinity : rows * 1e5 + Math.abs(there.left - here.left); // cells of a row differ by some pixels
+      return rows < 1 ? Infinity : rows * 1e5 + Math.abs(there.left - here.left); // the cells of a row differ a little
     });
     const nearest = Math.min(...distances);
     if (nearest < Infinity) return all[distances.indexOf(nearest)];
