@@ -1,6 +1,7 @@
 # make demo: the page on http://127.0.0.1:7860     make test: the tests     make lint: style, spelling, types
 # make test-all: the long tests as well (whole runs of learning, large networks, crowds of requests), and known
 # vulnerabilities of what is installed
+# make docs: the API reference, from the docstrings
 # make space: the tree as a Hugging Face Space, in an environment made as there
 # make bench: how fast (make peers first: beside other engines)     make load: fifty visitors at once
 PYTHON ?= python3
@@ -12,7 +13,7 @@ SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-re
 # What the README's front matter says under a name.
 front = $(shell sed -n 's/^$(1): *"\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' README.md)
 
-.PHONY: demo space test test-all every-test audit lint format bench peers load clean
+.PHONY: demo space test test-all every-test audit lint format docs bench peers load clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
@@ -43,6 +44,10 @@ lint: $(VENV)/development
 format: $(VENV)/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/development
+	$(BIN)/python -m docs.reference
+	@echo The API reference is in docs/reference/resnet.html
 
 bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks

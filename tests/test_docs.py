@@ -9,6 +9,8 @@ import gradio
 import pytest
 import yaml
 
+import resnet
+from docs import reference
 from resnet.network.labels import ASSETS
 from resnet.network.manifest import read_manifest
 from resnet.network.sources import BUNDLED
@@ -133,3 +135,19 @@ def test_every_example_photo_has_a_licence():
 def test_label_file_is_plain_csv():
     with (ASSETS / "labels" / "imagenet.csv").open(encoding="utf-8", newline="") as file:
         assert next(csv.reader(file)) == ["wnid", "name", "synonyms"]
+
+
+def test_the_reference_shows_the_public_names_with_what_they_take_and_raise(tmp_path):
+    reference.main(tmp_path)
+    page = (tmp_path / "resnet.html").read_text(encoding="utf-8")
+    assert re.findall(r'<section id="(\w+)"', page) == resnet.__all__
+    for name in ("read_photo", "load_engine", "observe"):
+        assert re.search(rf'<section id="{name}">.*?Arguments:.*?Raises:.*?</section>', page, re.S), name
+    assert "probabilities" in (tmp_path / "resnet" / "maps" / "observation.html").read_text(encoding="utf-8")
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == resnet.__version__
+    assert citation["license"] == "Apache-2.0"
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()

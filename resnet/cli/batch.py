@@ -18,7 +18,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="a folder of photos or of Parquet files, or such a file"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the result; the same again goes on")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the result; run the same command again to resume"
+    )
     add_weights(parser)
     add_framing(parser)
     parser.add_argument(
@@ -31,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--portion", type=positive, default=10_000, help="photos that are finished together (default: 10000)"
     )
-    parser.add_argument("--address", help="of a Ray cluster that runs already (default: one on this machine)")
+    parser.add_argument("--address", help="of a running Ray cluster (default: start one on this machine)")
     parser.set_defaults(run=_batch)
 
 

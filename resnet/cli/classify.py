@@ -123,7 +123,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 class _Printer:
-    """Prints answers until nobody reads them any more."""
+    """Prints answers until the reader closes the pipe."""
 
     def __init__(self, *, goes_on: bool) -> None:
         self._goes_on = goes_on

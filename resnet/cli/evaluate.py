@@ -43,7 +43,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--tile", type=positive, default=64, help="side of the tiles in pixels (default: 64)")
     add_outside(parser)
     parser.add_argument("--batch-size", type=positive, default=32, help="images per pass (default: 32)")
-    parser.add_argument("--limit", type=positive, help="only the first so many images, class by class")
+    parser.add_argument("--limit", type=positive, help="limit to this many images, class by class")
     parser.add_argument("--size", type=positive, help="another input size in pixels than the weights ask for")
     parser.add_argument("--record", action="store_true", help="write the accuracy into the manifest of the weights")
     parser.add_argument(

@@ -60,7 +60,7 @@ def _evidence(options: argparse.Namespace) -> int:
     print(f"{observation.photo_name}  ({METHOD_NAMES[options.method]}, {manifest.name})")
     for note in observation.notes:
         print(f"  note: {note}")
-    print("  sum of each stage's map; for HiResCAM, C5 adds up to the logit but for its biases, C1 to C4 are slopes")
+    print("  sum of each stage's map; for HiResCAM, C5 adds up to the logit apart from its biases, C1 to C4 are slopes")
     print(f"  {'class':<28}{'probability':>12}{'logit':>9}" + "".join(f"{stage:>10}" for stage in STAGE_NAMES))
     for place, index in enumerate(found.classes):
         sums = "".join(f"{float(values.sum()):10.3g}" for values in found.maps[options.method][place])

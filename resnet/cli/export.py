@@ -27,7 +27,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default="savedmodel",
         help="savedmodel for TensorFlow Serving, npz for --weights (default: savedmodel)",
     )
-    parser.add_argument("--bits", type=int, choices=range(4, 9), help="npz: bits a number (default: 8)")
+    parser.add_argument("--bits", type=int, choices=range(4, 9), help="npz: bits per number (default: 8)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     group = parser.add_argument_group("batch normalisation")
     group.add_argument(
@@ -38,7 +38,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "not the one to measure with",
     )
     add_outside(group)
-    group.add_argument("--statistics-images", type=positive, default=10_000, help="from how many (default: 10000)")
+    group.add_argument(
+        "--statistics-images",
+        type=positive,
+        default=10_000,
+        help="number of pictures for --statistics (default: 10000)",
+    )
     group.add_argument("--tile", type=positive, default=64, help="side of the data set's tiles in pixels (default: 64)")
     parser.set_defaults(run=_export)
 

@@ -39,7 +39,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="a folder per class; or train/ and val/ with that inside; or a CSV file with the columns path and label",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by the options it had")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --out, with the options it had")
     add_weights(parser)
     parser.add_argument("--from-scratch", action="store_true", help="start from random weights instead")
     parser.add_argument("--depth", type=int, choices=DEPTHS, help="from scratch: depth (default: 101)")
@@ -62,7 +62,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
         "--size", type=positive, help="side of the network's input in pixels (default: as the start; from scratch: 128)"
     )
     group.add_argument(
-        "--detail", type=int, help="reduce pictures to this side first; 0 for not (default: as the start)"
+        "--detail", type=int, help="reduce pictures to this side first; 0: do not (default: as the start)"
     )
     _option(group, "train-size", int, "side of the images while learning in pixels; 0 for that of the input")
     _option(group, "validation-share", float, "share of each class set aside, without a val/")
@@ -78,7 +78,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     _option(group, "smallest-crop", float, "least area of a random crop", default=usual.smallest_crop)
     _option(group, "colour", float, "variation of brightness and contrast", default=usual.colour)
     group.add_argument("--no-flip", action="store_true", help="do not mirror pictures")
-    group.add_argument("--no-class-weights", action="store_true", help="let rare classes count less")
+    group.add_argument("--no-class-weights", action="store_true", help="do not give rare classes more weight")
 
 
 def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +112,7 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("machine")
     _option(group, "precision", str, "auto takes what is faster here", choices=PRECISIONS)
     _option(group, "strategy", str, f"devices to train on, {STRATEGIES[0]} or {STRATEGIES[1]}")
-    group.add_argument("--deterministic", action="store_true", help="the same bits each time; slower")
+    group.add_argument("--deterministic", action="store_true", help="reproducible to the bit; slower")
     group.add_argument("--checkpoint-minutes", help=argparse.SUPPRESS)
 
 

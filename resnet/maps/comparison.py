@@ -208,7 +208,7 @@ def _alignment(together: float, sizes: float) -> float:
 
 
 def _places(block: Block, axis: int, side: int) -> NDArray[np.float64]:
-    """Where the centres of a block's rows (axis 0) or columns (axis 1) lie, as shares of the input's side."""
+    """Return the centres of a block's rows (axis 0) or columns (axis 1), as shares of the input's side."""
     return (block.centre[axis] + block.stride * np.arange(block.shape[axis])) / side
 
 

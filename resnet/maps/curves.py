@@ -36,7 +36,7 @@ MOST_SHARED = 0.5
 """Of the map's hottest part, how much a moved copy may share."""
 
 LEAST_PROBABILITY = 0.05
-"""Of a class, below which there is no verdict: nothing is left to hide."""
+"""Probability of a class below which there is no verdict: too little is left to hide."""
 
 BATCH = 8
 _ATTEMPTS = 50

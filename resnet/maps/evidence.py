@@ -5,7 +5,7 @@ one backward pass gives it for all five stages and several classes (`resnet.netw
 
 What the maps are: at C5, gradient times activation is what a cell adds to the logit, exactly, since only averaging and
 two dense layers follow, whose hidden units that answer stay the same. At C1 to C4 it is a slope: what a small change of
-the cell would do, to first order. It is no share of the score, and does not say what the answer would be without the
+the cell would do, to first order. It is not a share of the score, and does not say what the answer would be without the
 cell: `resnet.maps.without` does. Of C2 to C4 only every second row and column is read (`stages.READ_STEPS`); the others
 have no influence at all, and the maps leave them out.
 """
@@ -75,7 +75,7 @@ def hires_cam(activations: NDArray[np.float32], gradients: NDArray[np.float32]) 
 
     Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of
     convolutional neural networks" (https://arxiv.org/abs/2011.08891), section 3.3, before ReLU. That the sum is the
-    logit (but for the biases) is shown there for a last convolution before one dense layer.
+    logit (apart from the biases) is shown there for a last convolution before one dense layer.
 
     Args and result: as `grad_cam`, in units of the logit.
     """

@@ -43,7 +43,7 @@ def unit_values(heatmap: Heatmap) -> NDArray[np.float32]:
 def _cell_positions(
     size: int, scale: float, offset: float, factor: float, first: float, stride: int
 ) -> NDArray[np.float64]:
-    """Where the pixels of a picture's row lie, in cells: 0 is the centre of the first cell."""
+    """Return the positions of a picture row's pixels, in cells: 0 is the centre of the first cell."""
     photo = (np.arange(size) + 0.5) * factor
     return (photo * scale + offset - first) / stride
 

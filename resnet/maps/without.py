@@ -1,6 +1,6 @@
 """The answer without a cell: what the class's score becomes when one cell of a stage is set to 0.
 
-Unlike a gradient this is no approximation: the rest of the network runs again, from that stage on.
+Unlike a gradient, this is not an approximation: the rest of the network runs again, from that stage on.
 """
 
 from __future__ import annotations

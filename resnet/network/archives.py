@@ -38,7 +38,7 @@ def check_npz(path: Path, manifest: Manifest) -> None:
 
     Raises:
         ValueError: They are more, or larger, than those of the network, or one is of another kind.
-        zipfile.BadZipFile: It is no archive.
+        zipfile.BadZipFile: It is not an archive.
     """
     most = 4 * parameters_of(manifest)
     with zipfile.ZipFile(path) as archive:
@@ -77,7 +77,7 @@ def check_keras(path: Path, manifest: Manifest) -> None:
 
     Raises:
         ValueError: They are more, or larger, than those of the network, or lie in another file.
-        OSError: It is no such file.
+        OSError: It is not such a file.
     """
     most = _COPIES * 4 * parameters_of(manifest)
     if path.suffix != ".keras":

@@ -55,18 +55,18 @@ IMAGENET_MANIFEST = Manifest(
 
 
 def keras_home() -> Path:
-    """Where Keras keeps its files: `KERAS_HOME`, or `~/.keras`."""
+    """Return the folder of Keras' files: `KERAS_HOME`, or `~/.keras`."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
 
 
 def models_folder() -> Path:
-    """Where Keras keeps downloaded weights: below its home, or in /tmp where that is read-only."""
+    """Return the folder of Keras' downloaded weights: below its home, or in /tmp where that is read-only."""
     home = keras_home()
     return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"
 
 
 def converted_folder() -> Path:
-    """Where the moved weights are cached."""
+    """Return the folder in which the converted weights are cached."""
     # Not below /tmp, where another user could have put something else under that name.
     return keras_home() / "models" / "resnet-stages-imagenet-resnet101"
 
@@ -168,7 +168,7 @@ def _published_network(download: bool) -> keras.Model:
             return keras.applications.ResNet101(weights=path)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError("The ImageNet weights cannot be had: {}", reason) from error
+        raise WeightsError("The ImageNet weights are not available: {}", reason) from error
 
 
 def _store(arrays: Arrays) -> Manifest:

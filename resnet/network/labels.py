@@ -58,7 +58,7 @@ def label_classes(lines: Iterable[str]) -> tuple[ClassLabel, ...]:
     repeated = [entry for entry, count in Counter(entries).items() if count > 1]
     if "" in entries or repeated:
         fault = "an empty line" if "" in entries else f"{repeated[0]!r} twice"
-        raise WeightsError("Each line of a class file must name another class; it has {}.", fault)
+        raise WeightsError("Each line of a class file must name a different class; found {}.", fault)
     unprintable = next((entry for entry in entries if not is_printable(entry)), None)
     if unprintable is not None:
         raise WeightsError("The names of classes must be printable; one is {!r}.", unprintable)
@@ -84,7 +84,7 @@ def _with_distinct_names(labels: Sequence[ClassLabel]) -> Iterator[ClassLabel]:
         plain = [other.name for other in same if not other.wnid]
         if len(plain) > 1:
             fault = f"{plain[0]!r} and {plain[1]!r}"
-            raise WeightsError("Each line of a class file must name another class; it has {}.", fault)
+            raise WeightsError("Each line of a class file must name a different class; found {}.", fault)
         apart = len(same) > 1 and label.wnid
         yield replace(label, name=f"{label.name} ({label.wnid})") if apart else label
 

@@ -99,7 +99,7 @@ class Manifest:
         """
         found = self._names.find(name)
         if not found:
-            raise OptionError("The weights {} know no class {}.", self.name, repr_of(name))
+            raise OptionError("The weights {} have no class {}.", self.name, repr_of(name))
         if len(found) > 1:
             names = ", ".join(self.labels[index].name for index in found)
             raise OptionError("Several classes of {} are called {}: {}.", self.name, repr_of(name), names)
@@ -176,7 +176,7 @@ def read_manifest(path: Path) -> Manifest:
         path: The manifest, the folder it lies in, or the file of weights beside it.
 
     Raises:
-        WeightsError: There is none, it is no valid JSON, or a value breaks a rule.
+        WeightsError: It is missing, not valid JSON, or a value breaks a rule.
     """
     try:
         path.stat()

@@ -74,7 +74,7 @@ def load_engine(choice: str = "auto") -> Engine:
             if they are on this machine, else the bundled ones; it never downloads.
 
     Raises:
-        WeightsError: The chosen weights cannot be had.
+        WeightsError: The chosen weights are not available.
     """
     if choice == "auto":
         if imagenet_is_cached():
@@ -97,7 +97,7 @@ def read_weights(choice: str) -> tuple[Manifest, Arrays]:
     """The numbers of a choice of weights, without an engine; "auto" never downloads.
 
     Raises:
-        WeightsError: The chosen weights cannot be had.
+        WeightsError: The chosen weights are not available.
     """
     wanted = settled_choice(choice)
     if wanted == "imagenet":

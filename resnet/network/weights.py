@@ -57,7 +57,7 @@ def read_arrays(manifest: Manifest) -> Arrays:
         arrays = _read_npz(manifest) if path.suffix == ".npz" else _read_keras(manifest)
         faulty = [key for key, values in arrays.items() if not np.isfinite(values).all()]
         if faulty:
-            raise ValueError(f"{faulty[0]} is missing, or holds something that is no number.")
+            raise ValueError(f"{faulty[0]} is missing, or holds NaN or infinite values.")
         return arrays
     except Exception as error:  # a damaged archive can raise anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,4 +1,4 @@
-"""What charts on the page and in figures have in common: colours, matplotlib's lock, drawing into axes."""
+"""Drawing for charts on the page and for figures: colours, matplotlib's lock, functions that draw into axes."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def run_batch(
     Raises:
         OptionError: Ray is not installed, or `out` holds other work.
         DataError: There is nothing to do, or a Parquet file lacks the column.
-        WeightsError: The weights cannot be had.
+        WeightsError: The weights are not available.
     """
     try:
         import ray

@@ -69,7 +69,7 @@ def channels_figure(
     kind: str = "png",
     dpi: int = 130,
 ) -> bytes:
-    """What each block changes, and the maps of some channels of one block.
+    """Draw what each block changes, and the maps of some channels of one block.
 
     Args:
         observation: Of the photo.

@@ -1,4 +1,4 @@
-"""What the evidence and a comparison of two photos say, as plain values for JSON."""
+"""The numbers of the evidence and of a comparison of two photos, as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resnet.stages import STAGE_NAMES
 
 
 def evidence_dictionary(observation: Observation, evidence: Evidence, method: str, scale: str) -> dict[str, Any]:
-    """What speaks for and against some classes.
+    """Return the evidence for and against some classes.
 
     Args:
         observation: The answer.
@@ -47,7 +47,7 @@ def evidence_dictionary(observation: Observation, evidence: Evidence, method: st
 def comparison_dictionary(
     one: Observation, other: Observation, similarities: Sequence[Similarity], top_k: int
 ) -> dict[str, Any]:
-    """How alike two answers are.
+    """Return the similarity of two answers.
 
     Args:
         one: Of a photo.

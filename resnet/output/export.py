@@ -207,7 +207,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OptionError("The folder {} cannot be made: {}.", folder, error.strerror) from error
+        raise OptionError("The folder {} cannot be created: {}.", folder, error.strerror) from error
 
 
 def check_outside(folder: Path, source: Path) -> None:

@@ -1,4 +1,4 @@
-"""What became of a class while part of the photo was hidden, as JSON, figure and raw arrays."""
+"""A map put to the test by hiding its hottest part, as JSON, figure and raw arrays."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def check_plan(out: Path, plan: Mapping[str, Any]) -> None:
         if path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(before, dict):
-                raise ValueError(f"{PLAN_NAME} is none of an earlier run")
+                raise ValueError(f"{PLAN_NAME} is not from an earlier run")
             changed = [key for key in plan if plan[key] != before.get(key)]
             if changed:
                 raise OptionError(
@@ -136,7 +136,7 @@ def check_plan(out: Path, plan: Mapping[str, Any]) -> None:
                 )
             return
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OptionError("The result needs a new folder; {} exists and is none of an earlier run.", out)
+            raise OptionError("The result needs a new folder; {} exists and is not from an earlier run.", out)
         out.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(plan, indent=2) + "\n")
     except (OSError, ValueError) as error:

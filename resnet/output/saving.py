@@ -100,7 +100,7 @@ def maps_file(observation: Observation, view: ViewOptions, top_k: int) -> bytes:
 
 
 def evidence_file(observation: Observation, evidence: Evidence) -> bytes:
-    """What speaks for and against some classes, as an NPZ file.
+    """Encode the evidence for and against some classes as an NPZ file.
 
     It holds per method and stage (`gradcam_C5`) the maps of the classes, (classes, height, width) float32, `classes`,
     their indices, `logits` and `probabilities` of all classes of the network, and `about`.

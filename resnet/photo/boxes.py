@@ -24,7 +24,7 @@ def check_boxes(content: bytes) -> None:
     """Refuse a file whose items are more than those of a photo, or cover it again and again.
 
     Args:
-        content: The file; one that is no sequence of boxes is left to the decoder, which refuses it.
+        content: The file; one that is not a sequence of boxes is left to the decoder, which refuses it.
 
     Raises:
         ExcessError: There is more of it than a photo can have.
@@ -81,7 +81,7 @@ def _version(content: bytes, start: int) -> int:
 
 
 def _check_places(content: bytes, start: int, end: int) -> None:
-    """Where the items lie: how many stretches they have, and how long these are together."""
+    """Read the items' locations: the number of their stretches, and the total length of these."""
     version, sizes = _version(content, start), _number(content, start + _FULL, 2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     place = start + _FULL + 2

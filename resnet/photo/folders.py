@@ -58,7 +58,7 @@ class Found:
         names = ", ".join(escaped(str(path.relative_to(folder))) for path in self.others[:_NAMED])
         more = f" and {len(self.others) - _NAMED} more" if len(self.others) > _NAMED else ""
         hidden = f"; so are {self.hidden} hidden or system files" if self.hidden else ""
-        are = "file that is no picture is" if len(self.others) == 1 else "files that are no pictures are"
+        are = "file that is not a picture is" if len(self.others) == 1 else "files that are not pictures are"
         return f"{len(self.others)} {are} left out of {escaped(str(folder))}: {names}{more}{hidden}."
 
 

@@ -89,7 +89,7 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str | None = None
         reduce: Whether a large photo may be reduced, see `Photo`.
 
     Raises:
-        ImageError: The file cannot be read, is no picture in a known format, is damaged, or breaks
+        ImageError: The file cannot be read, is not a picture in a known format, is damaged, or breaks
             a limit. The message names the photo.
     """
     if isinstance(source, Image.Image):
@@ -160,7 +160,7 @@ def _read_file(path: Path, name: str) -> bytes:
         if path.is_dir():
             raise ImageError("{} is a folder, not a photo.", name)
         if path.exists() and not path.is_file():
-            raise ImageError("{} is no regular file.", name)
+            raise ImageError("{} is not a regular file.", name)
         _check_bytes(path.stat().st_size, name)
         return path.read_bytes()
     except (OSError, ValueError) as error:
@@ -182,11 +182,11 @@ def _unknown_format(content: bytes, name: str) -> ImageError:
         return ImageError("{} is an SVG drawing; please export it as PNG or JPEG first.", name)
     if kind:
         return ImageError("{} is {}, not a photo; please use {}.", name, kind, FORMAT_NAMES)
-    return ImageError("{} is no picture in a known format; please use {}.", name, FORMAT_NAMES)
+    return ImageError("{} is not a picture in a known format; please use {}.", name, FORMAT_NAMES)
 
 
 def _excess(name: str) -> ImageError:
-    return ImageError("{} is no ordinary photo: to read it would take far too much time or memory.", name)
+    return ImageError("{} cannot be read safely: decoding it would take too much time or memory.", name)
 
 
 def _open(content: bytes, name: str) -> Image.Image:
@@ -259,7 +259,7 @@ def _orientation(image: Image.Image, contents: Contents | None) -> int:
             return 1  # Pillow has done it when it loaded the picture
         try:
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-        except Exception:  # noqa: BLE001 - a broken EXIF block is no reason to refuse the photo
+        except Exception:  # noqa: BLE001 - a photo is readable without its EXIF block
             return 1
     if image.format == "TIFF":
         return contents.orientation

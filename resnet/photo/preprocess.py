@@ -47,7 +47,7 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the network's input lies on the photo.
+    """Position of the network's input on the photo.
 
     An input coordinate is `photo * scale + offset`, for x and y alike.
 
@@ -172,7 +172,7 @@ def _whole_geometry(photo_size: tuple[int, int], spec: InputSpec) -> Geometry:
 
 
 def input_geometry(photo_size: tuple[int, int], spec: InputSpec, framing: str = "crop") -> Geometry:
-    """Where the input lies on a photo of `photo_size` (width, height).
+    """Compute the position of the input on a photo of `photo_size` (width, height).
 
     Args:
         photo_size: (width, height) of the upright photo.

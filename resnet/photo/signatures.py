@@ -24,9 +24,9 @@ KINDS = (
     (0, b"\x1f\x8b", "a compressed archive"),
     (0, b"Rar!", "a compressed archive"),
     (0, b"7z\xbc\xaf", "a compressed archive"),
-    (4, b"ftyp", "a film"),
-    (8, b"AVI ", "a film"),
-    (0, b"\x1a\x45\xdf\xa3", "a film"),
+    (4, b"ftyp", "a video"),
+    (8, b"AVI ", "a video"),
+    (0, b"\x1a\x45\xdf\xa3", "a video"),
     *((0, b"P%d%c" % (number, end), "a Netpbm picture") for number in range(1, 8) for end in b" \t\r\n#"),
 )
 _XML = (b"<?xml", b"<!doctype svg", b"<!--")

@@ -83,7 +83,7 @@ class ResultCache:
 
     @contextmanager
     def alone(self, key: Hashable) -> Iterator[None]:
-        """Let whoever comes with the same key wait until this block has ended."""
+        """Make other callers with the same key wait until this block has ended."""
         with self._freed:
             self._freed.wait_for(lambda: key not in self._busy)
             self._busy.add(key)

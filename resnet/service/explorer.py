@@ -40,7 +40,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Source:
-    """Where an answer comes from; enough to compute it again. This, not arrays, is a visitor's state.
+    """Origin of an answer: enough to compute it again. This, not arrays, is a visitor's state.
 
     Attributes:
         path: Of the photo.

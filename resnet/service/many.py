@@ -29,7 +29,7 @@ def temporary_export(manifest: Manifest, view: ViewOptions, **options: Any) -> I
         **options: Further ones of `Export`.
 
     Raises:
-        OptionError: There is no room for it.
+        OptionError: There is no space for it.
     """
     check_room()
     with tempfile.TemporaryDirectory(prefix="resnet-export-") as folder:
@@ -49,7 +49,7 @@ def exported(
         wanted: Asked before each photo; no further photo is read once it returns False.
 
     Raises:
-        OptionError: There is no room for further files.
+        OptionError: There is no space for further files.
     """
     sources = ((Path(file), Path(file).name) for file in takewhile(lambda _: wanted(), files))
     for done, answer in enumerate(write_all(answer_many(sources, engine, framing), export), 1):

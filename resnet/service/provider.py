@@ -54,7 +54,7 @@ class Status:
 
     @property
     def settled(self) -> bool:
-        """Return True if the status will not change any more."""
+        """Return True if the status is final."""
         return self.phase == "failed" or (self.phase == "ready" and self.reason != "auto-trying")
 
 
@@ -104,7 +104,7 @@ class EngineProvider:
         self._loader_thread.start()
 
     def finish(self, timeout: float) -> None:
-        """Wait until nothing is being loaded any more, at most `timeout` seconds, before the process ends."""
+        """Wait until all loading has ended, at most `timeout` seconds, before the process ends."""
         if self._loader_thread.is_alive():
             self._loader_thread.join(timeout)
 

@@ -73,7 +73,7 @@ def check_room() -> None:
         OptionError: The temporary files take too much, and none of them may be removed yet.
     """
     if full.is_set():
-        raise OptionError("There is no room for files now; please try again in some minutes.")
+        raise OptionError("The server has no space for files right now. Please try again in a few minutes.")
 
 
 def remove_old(folder: Path, limit: int = MOST_BYTES) -> int:

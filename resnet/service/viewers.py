@@ -1,4 +1,4 @@
-"""Who looks at which photo: one that is cleared is deleted, unless others look at the same file."""
+"""Viewers of each photo: a photo that is cleared is deleted, unless others look at the same file."""
 
 from __future__ import annotations
 

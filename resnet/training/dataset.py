@@ -124,8 +124,8 @@ def _check_names(names: Sequence[str], source: Path) -> None:
     for name in names:
         if not is_printable(name) or name != name.strip() or not name:
             raise DataError(
-                "A class of {} is called {!r}; a name must not begin or end with a blank, nor hold line breaks or "
-                "letters that cannot be printed.",
+                "A class of {} is called {!r}; a name must not begin or end with whitespace, or contain line breaks or "
+                "unprintable characters.",
                 source,
                 name,
             )

@@ -58,5 +58,5 @@ class LabelledFile:
 def _grid(path: Path, size: tuple[int, int], tile: int) -> tuple[int, int]:
     width, height = size
     if width % tile or height % tile:
-        raise DataError("{} has {} x {} pixels, which is no multiple of the {}-pixel tile.", path.name, *size, tile)
+        raise DataError("{} has {} x {} pixels, which is not a multiple of the {}-pixel tile.", path.name, *size, tile)
     return height // tile, width // tile

@@ -29,7 +29,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     try:
         text = decode(path.read_bytes())
     except UnicodeDecodeError as error:
-        raise DataError("The list {} is no UTF-8 text; please save it as “CSV UTF-8”.", path) from error
+        raise DataError("The list {} is not UTF-8 text; please save it as “CSV UTF-8”.", path) from error
     except OSError as error:
         raise DataError("The list {} cannot be read: {}.", path, error.strerror or error) from error
     lines = text.splitlines(keepends=True)

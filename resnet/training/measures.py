@@ -61,7 +61,7 @@ def ranks(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArr
     """
     own = probabilities[np.arange(len(truth)), truth][:, None]
     earlier = np.arange(probabilities.shape[1]) < truth[:, None]
-    # What is no number comes last.
+    # NaN comes last.
     return np.asarray((~(probabilities <= own) | ((probabilities == own) & earlier)).sum(axis=1))
 
 

@@ -30,7 +30,7 @@ PIXELS_NAME, INDEX_NAME = "pixels.bin", "pictures.json"
 
 @dataclass(frozen=True)
 class Picture:
-    """Where a picture comes from.
+    """Origin of a picture.
 
     Attributes:
         file: Its place in the list of files.
@@ -184,7 +184,7 @@ def decode_all(
     try:
         pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r", shape=(len(items), side, side, 3))
     except (OSError, ValueError) as error:
-        raise DataError("The decoded pictures in {} are damaged; the run cannot go on.", folder) from error
+        raise DataError("The decoded pictures in {} are damaged; the run cannot be resumed.", folder) from error
     return Pictures(pixels, items, tuple(content["skipped"]))
 
 

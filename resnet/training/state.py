@@ -104,7 +104,7 @@ class RunState(keras.callbacks.Callback):
         assign(model, self._stored("best"))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Refuse to go on with a loss that is no number."""
+        """Stop the training when the loss is NaN or infinite."""
         self._check_number((logs or {})["loss"], self.steps + batch + 1)
 
     def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
@@ -174,7 +174,7 @@ class RunState(keras.callbacks.Callback):
             raise self._damaged(name) from error
 
     def _damaged(self, name: str) -> DataError:
-        return DataError("The checkpoint {} is damaged; the run cannot go on from it.", self._folder / name)
+        return DataError("The checkpoint {} is damaged; the run cannot be resumed from it.", self._folder / name)
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError("The checkpoint cannot be written to {}: {}.", self._folder, error.strerror or error)
@@ -188,5 +188,5 @@ def _part(stored: Mapping[str, NDArray[Any]], part: str) -> dict[str, NDArray[An
 
 
 def _seeds(model: keras.Model) -> dict[str, Any]:
-    """Where dropout is in its random numbers: Keras does not count that among a layer's weights."""
+    """Return the state of dropout's random numbers, which Keras does not count among a layer's weights."""
     return {layer.name: layer.seed_generator.state for layer in model.layers if hasattr(layer, "seed_generator")}

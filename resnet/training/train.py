@@ -74,13 +74,13 @@ def prepare_folder(out: Path) -> None:
         if out.exists() and not out.is_dir():
             raise OptionError("The result needs a folder; {} is a file.", out)
         if (out / RUN_NAME).exists():
-            raise OptionError("{} already holds a run; go on with it by --resume, or choose another folder.", out)
+            raise OptionError("{} already holds a run; resume it with --resume, or choose another folder.", out)
         if out.exists() and {entry.name for entry in out.iterdir()} - {STATE}:
             raise OptionError("The result needs a new folder; {} exists and is not empty.", out)
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(parents=True)
     except OSError as error:
-        raise OptionError("The folder {} cannot be made: {}.", out, error.strerror) from error
+        raise OptionError("The folder {} cannot be created: {}.", out, error.strerror) from error
 
 
 def read_run(out: Path) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def read_run(out: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((out / RUN_NAME).read_text(encoding="utf-8"))
         return content
     except FileNotFoundError as error:
-        raise OptionError("{} holds no run to go on with; start one without --resume.", out) from error
+        raise OptionError("{} holds no run to resume; start one without --resume.", out) from error
     except (OSError, ValueError) as error:
         raise OptionError("The run in {} cannot be read: {}.", out, error) from error
 
@@ -128,7 +128,7 @@ def train(
     Raises:
         DataError: The data set cannot be trained on, has changed since the run began, or the disk is full.
         OptionError: The folder holds something else, the weights are not those that the run began with,
-            or the loss is no number any more.
+            or the loss is NaN.
     """
     state = out / STATE
     keras.utils.set_random_seed(recipe.seed)
@@ -140,7 +140,7 @@ def train(
     files = found.training + found.validation
     spec = start.manifest.input
     if resume and not state.exists():
-        raise OptionError("The run in {} is complete, or its checkpoints are gone: it cannot go on.", out)
+        raise OptionError("The run in {} is complete, or its checkpoints are gone: it cannot be resumed.", out)
     if not resume:
         prepare_folder(out)
     try:
@@ -207,7 +207,7 @@ def train(
 def _check_same(
     record: dict[str, Any], before: dict[str, Any], out: Path, choice: str, soft_labels: Path | None
 ) -> None:
-    """Refuse to go on with a run whose weights or soft labels have become others."""
+    """Refuse to resume a run whose weights or soft labels have changed."""
     if before["start"] != record["start"]:
         raise OptionError("The run in {} began from other weights than those of {} now.", out, choice)
     if before["data"].get("soft_labels") != record["data"]["soft_labels"]:

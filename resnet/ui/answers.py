@@ -45,7 +45,7 @@ element.addEventListener("click", (event) => {
 
 
 class Answers:
-    """What was answered so far."""
+    """The answers so far."""
 
     def __init__(self, t: Language, top_k: Any) -> None:
         """Begin without an answer.

@@ -25,10 +25,10 @@ LONGEST_NAME = 64
 
 NO_ADDRESSES = "This server does not fetch addresses; upload the photo itself, or send it as a data URL."
 NO_FILE = "A photo must be an uploaded file or a data URL."
-NO_JSON = "The body of the request is no valid JSON."
+NO_JSON = "The body of the request is not valid JSON."
 TOO_MANY = "A request may have at most 100,000 values."
 LONG_NAME = "The name of a session may have at most 64 characters."
-GONE = "This photo is not on the server any more. Please choose it again."
+GONE = "This photo is no longer on the server. Please choose it again."
 
 
 class Body:

@@ -122,7 +122,7 @@ class CellAnswer:
     def _facts(self, shown: Shown, point: Point | None, **inputs: Any) -> str:
         t = self._page.t
         if point is None:
-            return markup.message(t("Click a place of the map: what does this cell hold, and what does it do?"))
+            return markup.message(t("Click the map to ask a cell: what does it hold, and what does it do?"))
 
         def say() -> str:
             asked = self._asked(shown, **inputs)

@@ -25,7 +25,7 @@ from resnet.ui.preview import CARD
 NOT_HERE = "There is nothing of that name here."
 ELSEWHERE = "This server hands out files of its own, not those of other addresses."
 STOPPING = "The server is being restarted. Please try again in a minute."
-NO_ROOM = "There is no room for files now; please try again in some minutes."
+NO_ROOM = "The server has no space for files right now. Please try again in a few minutes."
 TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files, and fewer at a time."
 
 LATE_SECONDS = 1.0

@@ -43,7 +43,7 @@ class LastChoice:
     def turn(
         self, session: str | None, number: float | None, components: Sequence[Any], *, alone: bool
     ) -> Iterator[None]:
-        """Let a page's drawings follow one another, each from its handler's begin to what `filter` leaves.
+        """Run a page's drawings one after another, each from the start of its handler to the end of `filter`.
 
         Two that end at the same time could leave the server in another order than they were filtered in. So an
         earlier one also leaves alone what a later one is about to draw.

@@ -60,12 +60,12 @@ def further_hosts(names: Sequence[str]) -> list[str]:
     """Return the hosts in names that a person has given.
 
     Raises:
-        OptionError: One is no name of a host.
+        OptionError: One is not a host name.
     """
     hosts = [host_of(name) for name in names]
     if "" in hosts:
         raise OptionError(
-            "A name under which the page is reached must be like demo.example; received {!r}.",
+            "A host name must look like demo.example; received {!r}.",
             names[hosts.index("")],
         )
     return hosts

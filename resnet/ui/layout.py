@@ -259,7 +259,7 @@ def weights_sentence(t: Language, status: Status) -> str:
     if accuracy is None:
         return t("This network ({}) knows {:,} classes.", manifest.name, manifest.classes)
     return t(
-        "This network ({}) knows {:,} classes and is right on {:.0%} of {:,} pictures that it had not learnt from.",
+        "This network ({}) knows {:,} classes and is right on {:.0%} of {:,} pictures that it was not trained on.",
         manifest.name,
         manifest.classes,
         accuracy["top1"],

@@ -227,7 +227,7 @@ class Links:
         )
 
     def _check(self, wrong: list[str], classes: list[str] | None, weights: str) -> Updates:
-        """Say what is wrong in a link, also what only its weights can tell; leave these if they cannot be had.
+        """Report what is wrong in a link; what only its weights can tell is skipped if they are not available.
 
         A page that kept them would refuse every photo.
         """

@@ -95,7 +95,7 @@ def levels(t: Language, way: Sequence[Level], doubt: str = "") -> str:
     names = " › ".join(
         f"<b>{escape(t.named(level.wnid, level.name))}</b> {percent(level.probability)}" for level in way
     )
-    title = escape(t("Probabilities of all classes of a kind added up, along WordNet's tree of words"))
+    title = escape(t("Probabilities of all classes of a kind, added up along WordNet's tree"))
     said = f"<strong>{escape(doubt)}</strong> " if doubt else ""
     return f'<p class="levels" title="{title}">{said}{names}</p>'
 
@@ -252,7 +252,7 @@ def large(
 
 
 def _cell_centres(observation: Observation, heatmap: Heatmap) -> dict[str, dict[str, float]]:
-    """Where the first and the last cell of a map lie, as shares of the photo's sides, and how many there are."""
+    """Return the number of a map's cells, and the positions of the first and last, as shares of the photo's sides."""
     rows, columns, _ = heatmap.block.shape
     width, height = observation.geometry.photo_size
     first, last = (observation.geometry.cell_box(heatmap.block, *place) for place in ((0, 0), (rows - 1, columns - 1)))

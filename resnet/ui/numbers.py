@@ -9,7 +9,7 @@ NUMBERS = (
             "How likely the class is, if the photo shows one of the classes that the network knows. Weights with a "
             "temperature are calibrated: of answers with 60 %, about 60 of 100 are right on photos like theirs."
         ),
-        "How sure it is that the thing is there: a photo of no class gets likely classes, too.",
+        "How sure the network is that the object is there: a photo of none of its classes also gets likely classes.",
         "the answer",
     ),
     (
@@ -33,7 +33,7 @@ NUMBERS = (
     (
         "What a cell adds",
         "Gradient × activation: these numbers add up to the logit less its biases.",
-        "What would be gone without the cell: with it, other units switch on or off.",
+        "What would be lost without the cell: other units then switch on or off, too.",
         "C5 alone",
     ),
     (
@@ -87,7 +87,7 @@ NUMBERS = (
             "How alike the differences between the cells of two answers are (Kornblith et al. 2019, unbiased after "
             "Song et al. 2012). 1: the same pattern, whatever its strength; 0: what unrelated maps give on average."
         ),
-        "Sure where it is not above the number by chance: shuffled cells reach that in one of twenty cases.",
+        "Certain where it does not exceed the number by chance, which shuffled cells reach in one of twenty cases.",
         "C1 to C5",
     ),
     (

@@ -94,7 +94,7 @@ class PhotoColumn:
         )
         stays = ON_THIS_COMPUTER if page.local else ON_THIS_SERVER
         html(f'<p class="small">{escape(t(stays))}</p>', elem_id="privacy")
-        self.message = html(markup.message(t("An example comes first; drop a photo of your own at any time.")),
+        self.message = html(markup.message(t("An example is shown first; drop a photo of your own at any time.")),
                             elem_id="message")  # fmt: skip
         examples = html(
             markup.panel(t("Try one"), markup.examples(t, EXAMPLES, EXAMPLE_NAMES)),
@@ -199,6 +199,6 @@ class PhotoColumn:
         labels = observation.manifest.labels
         levels = named_levels(observation.probabilities, labels)
         unsure = is_unsure(observation.probabilities, labels)
-        doubt = t("Not sure: of its {:,} classes none fits well.", len(labels)) if unsure else ""
+        doubt = t("Not sure: none of its {:,} classes fits well.", len(labels)) if unsure else ""
         bars = markup.bars(t, observation.predictions(top_k))
         return f'<div class="answer">{bars}{markup.levels(t, levels, doubt)}</div>'

@@ -1,4 +1,4 @@
-"""What other sites show of a link to the page: title, description, and a card that the network has drawn.
+"""Preview of a shared link on other sites: title, description, and a card that the network has drawn.
 
 Gradio's page has its own in their place, and whoever only reads the page's head runs none of its scripts.
 """

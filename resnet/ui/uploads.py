@@ -25,7 +25,7 @@ def photo_path(value: Any) -> str | None:
 
     Raises:
         ImageError: The file was never uploaded, or the data URL is damaged.
-        OptionError: The value is no photo, or there is no room for it.
+        OptionError: The value is not a photo, or there is no space for it.
     """
     if value is None:
         return None
@@ -35,7 +35,7 @@ def photo_path(value: Any) -> str | None:
             return store_data_url(url)
         if isinstance(path, str) and not _is_data_url(path):
             if not is_served(path):
-                raise ImageError("This photo is not on the server any more. Please choose it again.")
+                raise ImageError("This photo is no longer on the server. Please choose it again.")
             return path
         value = path
     if _is_data_url(value):
@@ -61,7 +61,7 @@ async def fetched(address: str) -> str:
         response = await safehttpx.get(address)
         response.raise_for_status()
     except Exception as error:
-        raise ImageError("A photo's address cannot be fetched.") from error
+        raise ImageError("The photo's address cannot be fetched.") from error
     return _stored(response.content, address.partition("?")[0].rpartition(".")[2].lower())
 
 
@@ -77,7 +77,7 @@ def store_data_url(url: str) -> str:
 
     Raises:
         ImageError: The data URL is damaged, or the photo too large.
-        OptionError: There is no room for it.
+        OptionError: There is no space for it.
     """
     header, _, body = url.partition(",")
     header = header.strip().lower()
@@ -87,12 +87,12 @@ def store_data_url(url: str) -> str:
         try:
             content = base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
         except ValueError:
-            raise ImageError("The photo's data URL is no valid base64.") from None
+            raise ImageError("The photo's data URL is not valid base64.") from None
     return _stored(content, header.removeprefix("data:image/").split(";")[0])
 
 
 def _stored(content: bytes, kind: str) -> str:
     check_room()
     if len(content) > MAXIMUM_BYTES:
-        raise ImageError("The photo has over {:.0f} MB, the most that is taken.", MAXIMUM_BYTES / 1e6)
+        raise ImageError("The photo is larger than {:.0f} MB, the limit.", MAXIMUM_BYTES / 1e6)
     return store(content, f"image.{kind if f'.{kind}' in SUFFIXES else 'bin'}")

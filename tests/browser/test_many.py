@@ -86,7 +86,7 @@ def test_a_batch_can_be_stopped_and_gives_what_it_has(page, engine, monkeypatch,
     page.get_by_role("button", name="Classify all").click()
     expect(page.locator("#many-table tbody tr")).to_have_count(8)
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#many-progress")).to_contain_text("The photos in hand are finished first.")
+    expect(page.locator("#many-progress")).to_contain_text("Photos that are being processed are finished first.")
     go_on.set()
     # The pass in hand has eight, and one more was read to see that the eight are full.
     expect(page.locator("#many-progress")).to_contain_text("Stopped after 17 of 24 photos")

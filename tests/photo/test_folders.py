@@ -87,7 +87,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path, make_photo):
     found = find_pictures(tmp_path)
     assert names(found.pictures, tmp_path) == ["a.jpg", "b.PNG"]
     assert found.left_out(tmp_path) == (
-        f"4 files that are no pictures are left out of {tmp_path}: c.txt, d.mov, e.pdf and 1 more; "
+        f"4 files that are not pictures are left out of {tmp_path}: c.txt, d.mov, e.pdf and 1 more; "
         "so are 1 hidden or system files."
     )
 
@@ -105,5 +105,5 @@ def test_the_command_line_says_what_it_leaves_out(tmp_path, make_photo, capsys):
     assert main(["classify", str(tmp_path / "photos"), "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.out.count("\n") == 1
-    assert "1 file that is no picture is left out of" in captured.err
+    assert "1 file that is not a picture is left out of" in captured.err
     assert "notes.txt" in captured.err

@@ -416,7 +416,7 @@ def test_heic_photos_are_read_upright(name):
         (b"<html><body><svg></svg></body></html>", "a web page"),
         (b"\xff\x0a" + bytes(50), "a JPEG XL picture"),
         (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "a JPEG 2000 picture"),
-        (b"\0\0\0\x18ftypmp42" + bytes(50), "a film"),
+        (b"\0\0\0\x18ftypmp42" + bytes(50), "a video"),
         (bytes(128) + b"DICM" + bytes(50), "a DICOM picture"),
         (b"8BPS\0\1" + bytes(50), "a Photoshop file"),
     ],

@@ -246,7 +246,7 @@ def test_a_label_that_the_weights_do_not_know_is_named(tmp_path, photos):
         (("Cat", "cat"), "The classes Cat and cat of .* have the same name"),
         (("n02123045", "tabby"), "The classes n02123045 and tabby of .* have the same name"),
         (("straße", "STRASSE"), "The classes STRASSE and straße of .* have the same name"),
-        (("ant", " bee"), "is called ' bee'; a name must not begin or end with a blank"),
+        (("ant", " bee"), "is called ' bee'; a name must not begin or end with whitespace"),
         (("ant", "b\u2028ee"), r"is called 'b\\u2028ee'; a name must not"),
         (("ant", "b\nee"), r"is called 'b\\nee'; a name must not"),
         (("ant", "b\udce9e"), r"is called 'b\\udce9e'; a name must not"),

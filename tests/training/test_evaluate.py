@@ -48,7 +48,9 @@ def test_a_sheet_is_cut_into_its_tiles_row_by_row(tmp_path):
 
 def test_a_sheet_of_another_tile_is_refused(tmp_path):
     Image.new("RGB", (100, 64)).save(tmp_path / "sheet.png")
-    with pytest.raises(DataError, match=r"sheet\.png has 100 x 64 pixels, which is no multiple of the 64-pixel tile"):
+    with pytest.raises(
+        DataError, match=r"sheet\.png has 100 x 64 pixels, which is not a multiple of the 64-pixel tile"
+    ):
         list(LabelledFile(tmp_path / "sheet.png", 0, 64).images())
 
 

@@ -148,7 +148,7 @@ def test_a_state_that_was_not_finished_does_not_count(pictures, state):
 @pytest.mark.parametrize("name", ["progress.json", "state-8.npz"])
 def test_a_damaged_checkpoint_is_said_in_a_sentence(pictures, state, name):
     (state / name).write_bytes(b"")
-    with pytest.raises(DataError, match=rf"The checkpoint .*{name} is damaged; the run cannot go on from it"):
+    with pytest.raises(DataError, match=rf"The checkpoint .*{name} is damaged; the run cannot be resumed from it"):
         run(pictures, state, recipe_of(), resume=True)
 
 

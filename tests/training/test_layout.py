@@ -168,5 +168,5 @@ def test_lists_are_read_as_peoples_programs_write_them(part, content):
 def test_a_list_in_an_older_encoding_is_refused_with_what_to_do(part):
     root = part(".", 1)
     (root / "list.csv").write_bytes("path,label\ncats/0.png,Kätzchen\n".encode("cp1252"))
-    with pytest.raises(DataError, match="no UTF-8 text; please save it as “CSV UTF-8”"):
+    with pytest.raises(DataError, match="not UTF-8 text; please save it as “CSV UTF-8”"):
         find_training_data(root / "list.csv")

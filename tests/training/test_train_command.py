@@ -150,13 +150,13 @@ def refused(arguments, capsys):
 def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, capsys):
     out, *_ = trained
     assert "is complete, or its checkpoints are gone" in refused([photos, "--out", out, "--resume"], capsys)
-    assert "already holds a run; go on with it by --resume" in refused([photos, "--out", out, *SMALL], capsys)
+    assert "already holds a run; resume it with --resume" in refused([photos, "--out", out, *SMALL], capsys)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["{photos}", "--out", "{tmp}/none", "--resume"], "holds no run to go on with; start one without --resume"),
+        (["{photos}", "--out", "{tmp}/none", "--resume"], "holds no run to resume; start one without --resume"),
         (["{tmp}/missing", "--out", "{tmp}/out", *SMALL], "The data set must be a folder"),
         (["{photos}/red", "--out", "{tmp}/out", *SMALL], "holds 10 pictures without a folder"),
         (["{photos}", "--out", "{tmp}/file", *SMALL], "The result needs a folder; .*file is a file"),

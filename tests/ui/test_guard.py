@@ -266,7 +266,7 @@ def test_no_files_are_taken_while_there_is_no_room_for_them(server, monkeypatch)
     photo = {"path": None, "url": "data:image/png;base64,eA==", "meta": {"_type": "gradio.FileData"}}
     event = httpx.post(f"{server}gradio_api/call/classify", json={"data": [photo, 1, "crop", "server"]}).json()
     answer = httpx.get(f"{server}gradio_api/call/classify/{event['event_id']}", timeout=60)
-    assert "There is no room for files now; please try again in some minutes." in answer.text
+    assert "The server has no space for files right now. Please try again in a few minutes." in answer.text
     monkeypatch.undo()
     assert client.post("/gradio_api/upload", content=b"x").text == "page"
 

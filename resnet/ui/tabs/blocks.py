@@ -355,7 +355,7 @@ class BlocksTab:
         kind: str,
         **drawing: Any,
     ) -> str:
-        """What each block changes, and the channels that are shown, as a picture."""
+        """The chart of the blocks' changes and the shown channels, as a picture."""
 
         def encode(observation: Observation) -> bytes:
             trace, place, channels, _ = self._all(shown, stage, block, order, target, count)

@@ -94,7 +94,7 @@ class EvidenceTab:
             *(self.matrix, self.difference, self.cell.large),
         ]
         page.on_tab(self.tab, "evidence", self.draw, inputs, outputs, panel=self.matrix, follow=self.cell.follow)
-        # Not `input`, which a class that is taken away does not cause.
+        # Not `input`, which does not fire when a class is removed.
         changed = page.on(
             self.classes.change, self.draw_others, {"drawn": self.drawn, **everything}, outputs, **{**QUICK, **NETWORK}
         )
@@ -295,7 +295,9 @@ class EvidenceTab:
         hint = t("{}: the further up the colour scale, the more speaks for the class. Click a map to enlarge it.",
                  METHOD_NAMES[method])  # fmt: skip
         if method in LINEAR_METHODS:
-            hint += t(" ") + t("At C5 Grad-CAM and HiResCAM are the same map: that they agree there is no proof.")
+            hint += t(" ") + t(
+                "At C5, Grad-CAM and HiResCAM give the same map, so their agreement there proves nothing."
+            )
         return markup.panel(
             t("Class evidence"), markup.table([t("Class"), *STAGE_NAMES], rows, t("Class evidence")), hint
         )
@@ -322,8 +324,8 @@ class EvidenceTab:
         if method not in LINEAR_METHODS:
             return markup.message(
                 t(
-                    "The difference of two classes is shown for Grad-CAM and HiResCAM, whose maps can be taken away "
-                    "from each other."
+                    "The difference of two classes is shown for Grad-CAM and HiResCAM only, whose maps can be "
+                    "subtracted."
                 )
             )
         places = evidence.classes.index(one), evidence.classes.index(other)

@@ -131,7 +131,7 @@ class HoldTab:
     ) -> Updates:
         """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names.
 
-        Curves of anything but what the tab says now are taken away.
+        Curves of other choices than the current ones are removed.
         """
         if shown is None:
             return {
@@ -210,7 +210,7 @@ class HoldTab:
         if shown is None or target is None:
             raise self._page.fault(t("Choose a photo first."))
         if answer != _answer(shown):  # and the class is still the former answer's
-            raise self._page.fault(t("There is a new answer just now. Please measure again."))
+            raise self._page.fault(t("The answer has just changed. Please measure again."))
         heatmap = self._page.explorer.hiding_map(shown, source, STAGE_NAMES.index(stage), target)
         name = self._page.label(self._page.observation(shown), target)
         self._running.begin(session)
@@ -259,7 +259,7 @@ class HoldTab:
         return {self.progress: markup.message(said), self.stop: gr.update(interactive=False)}
 
     def figure(self, shown: Shown | None, kind: str, **trial: Any) -> str:
-        """What the tab shows, as a picture; with the curves if they were measured."""
+        """The tab's content as a picture, with the curves if they were measured."""
         name = f"{{}}.hold.{kind.lower()}".format
         return self._page.file(shown, name, lambda found: self._trial(found, shown, **trial).figure(kind.lower()))
 

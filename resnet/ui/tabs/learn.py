@@ -51,23 +51,23 @@ CAMS = (
     (
         "A class activation map starts at a class's logit, since softmax mixes in all other classes. At C5 it says "
         "what each cell adds to the logit. At C1 to C4 it is a slope: what a small change of a cell would do. That is"
-        " no share of the score; ask a cell, and the page runs the rest of the network without it."
+        " not a share of the score; ask a cell, and the page runs the rest of the network without it."
     ),
     (
         "Grad-CAM weighs whole channels and was made for the last stage; in shallow stages its map can be misleading."
-        " HiResCAM multiplies cell by cell, so that its C5 map adds up to the class's logit but for the biases. At C5"
-        " of this network both are the same map, since every cell of it has the same gradient: that they agree is no "
-        "proof. LayerCAM keeps positive gradients only and stays sharp in shallow stages. Grad-CAM++ gives small "
-        "parts more weight."
+        " HiResCAM multiplies cell by cell, so its C5 map adds up to the class's logit apart from the biases. At C5 of "
+        "this network both give the same map, because all of its cells have the same gradient; their agreement there "
+        "proves nothing. LayerCAM keeps positive gradients only and stays sharp in shallow stages. Grad-CAM++ gives "
+        "small parts more weight."
     ),
     (
-        "A map is no proof. It does not say that the object was recognised, only where the score would move. Put it to "
-        "the test in Does it hold?: hide the hottest part, and compare with moved copies of the map."
+        "A map is not proof. It does not say that the object was recognised, only where the score would move. Test it "
+        "in Does it hold?: hide the hottest part, and compare with moved copies of the map."
     ),
     (
         "Of C2, C3 and C4 only every second row and column is read: the next stage's two strided 1×1 convolutions "
         "take nothing else. The cells between have exactly no influence, and class activation maps leave them out. C1"
-        " is not concerned."
+        " is not affected."
     ),
     "Fine maps in C1 and C2 look like edges for nearly any class. Compare two classes before you believe one.",
 )

@@ -27,7 +27,7 @@ BETWEEN_LOOKS = 1.0
 SHORT = 32
 """Photos up to which every one is seen at once."""
 MOST_BATCHES = 4096
-"""Batches that can be stopped at a time; many more than the server lets wait."""
+"""Batches that can be stopped at the same time; far more than the server's queue holds."""
 
 _TO_ANSWER_SCRIPT = '() => document.querySelector("#classes").scrollIntoView({ block: "nearest" })'
 
@@ -138,7 +138,9 @@ class ManyTab:
         if str(request.session_hash) not in self._batches:  # it has ended just now
             return gr.skip(), gr.update(interactive=False)
         self._batches[str(request.session_hash)] = True
-        return markup.message(self._page.t("The photos in hand are finished first.")), gr.update(interactive=False)
+        return markup.message(self._page.t("Photos that are being processed are finished first.")), gr.update(
+            interactive=False
+        )
 
     def run(
         self,
