@@ -149,3 +149,16 @@ def test_fill_bytes_before_a_marker_change_nothing():
     expected = [marker for marker, _ in containers._segments(plain, 2)]
     assert expected == [0xE0, 0xE1, 0xFE, 0xDA]
     assert [marker for marker, _ in containers._segments(filled, 10)] == expected
+
+
+def test_docstrings_say_what_a_thing_is_or_does():
+    """Not “What …” or “Whether …”: a verb in the imperative, or a noun phrase."""
+    begins = re.compile(r"(What|Whether|Let|Who|Which|Where|When|How|That)\b")
+    found = [
+        f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+        for path in sorted((ROOT / "resnet").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and begins.match(ast.get_docstring(node) or "")
+    ]
+    assert found == []
