@@ -19,6 +19,7 @@ os.environ.update(
     KERAS_HOME=str(_SCRATCH / "keras"),
     GRADIO_TEMP_DIR=str(_SCRATCH / "gradio"),
     GRADIO_ANALYTICS_ENABLED="False",
+    GRADIO_ANALYTICS_CACHE_FREQUENCY=str(10**9),  # as app.py sets it
     HF_HUB_OFFLINE="1",
     NO_PROXY="localhost,127.0.0.1",
     no_proxy="localhost,127.0.0.1",

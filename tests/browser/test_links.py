@@ -27,7 +27,7 @@ def test_a_link_restores_the_view(answered, open_page):
 
 def test_a_link_restores_a_tab_and_those_of_its_classes_that_the_weights_know(open_page):
     page = open_page(query="photo=cat&tab=evidence&class=n01443537;espresso;unicorn&method=layercam&framing=whole")
-    said = page.get_by_text("A part of the link is left out. The weights tiny-imagenet-200 know no class 'unicorn'.")
+    said = page.get_by_text("A part of the link is left out. The weights tiny-imagenet-200 have no class 'unicorn'.")
     expect(said).to_be_visible()
     rows = page.locator("#matrix tbody tr")
     expect(rows).to_have_count(2)

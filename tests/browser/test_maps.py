@@ -39,9 +39,9 @@ def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
     # The drawn cell lies around the place that was clicked, also the second time.
     frame_lies_around(answered, 300, 200)
     former = facts.inner_text()
-    large.click(position={"x": 330, "y": 120})
+    large.click(position={"x": 270, "y": 120})
     expect(facts).not_to_have_text(former)
-    frame_lies_around(answered, 330, 120)
+    frame_lies_around(answered, 270, 120)
 
     column = int(re.search(r"column (\d)", facts.inner_text()).group(1))
     large.focus()

@@ -38,7 +38,7 @@ def test_the_model_and_what_there_is_to_learn(page, monkeypatch, subtests):
         expect(rows).to_contain_text("goldfish")
         expect(page.locator("#class-list output")).to_have_text("1")
 
-    with subtests.test("weights that cannot be had leave those of before"):
+    with subtests.test("weights that are not available leave those of before"):
         monkeypatch.setattr(sources, "load_imagenet", unavailable)
         choices.get_by_label(re.compile("ImageNet")).click()
         alert = page.locator("#model-message [role=alert]")

@@ -240,7 +240,7 @@ def test_photos_of_many_kinds_and_what_is_none(page, engine, monkeypatch, make_p
     with subtests.test("an example by a click, and an answer that is not sure"):
         page.get_by_role("button", name="Example photo: a cat, of which it is not sure").click()
         shown(page, "cat.jpg")
-        expect(page.locator("#classes .levels")).to_contain_text("Not sure: of its 200 classes none fits well.")
+        expect(page.locator("#classes .levels")).to_contain_text("Not sure: none of its 200 classes fits well.")
 
     with subtests.test("a bad file, and then a good one"):
         bad = tmp_path / "<b>bad.jpg"

@@ -216,7 +216,7 @@ def test_wrong_usage_is_status_2(capsys, words, sentence):
 def test_a_folder_that_cannot_be_made_is_status_2(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["classify", str(EXAMPLES / "cat.jpg"), "--heatmaps", str(tmp_path / "file" / "below")]) == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err
 
 
 def test_info_shows_stages_costs_and_manifest(capsys):

@@ -159,12 +159,12 @@ def mirror(empty_home, monkeypatch):
 
 def test_a_download_with_the_wrong_hash_is_refused(mirror):
     (mirror / imagenet.KERAS_FILE).write_bytes(b"something else")
-    with pytest.raises(WeightsError, match="cannot be had: Incomplete or corrupted file detected"):
+    with pytest.raises(WeightsError, match="not available: Incomplete or corrupted file detected"):
         load_imagenet()
 
 
 def test_a_download_that_breaks_off_is_refused(mirror):
-    with pytest.raises(WeightsError, match="cannot be had: URL fetch failure on"):
+    with pytest.raises(WeightsError, match="not available: URL fetch failure on"):
         load_imagenet()
 
 

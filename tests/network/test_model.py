@@ -84,6 +84,7 @@ def test_moved_resnet50_equals_keras_on_random_weights():  # 152 is the same cod
     assert_same(with_stages(ours, 50), theirs, photo(50, (128, 160)))
 
 
+@pytest.mark.slow
 def test_folded_network_equals_the_one_with_batch_normalisation(ours101):
     ours, stages = ours101, with_stages(ours101, 101)
     randomise(ours, 1)

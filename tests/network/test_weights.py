@@ -321,5 +321,5 @@ def test_class_files_are_read_as_editors_write_them(tmp_path, encoding):
 def test_equal_names_are_with_distinct_names_by_their_ids_or_refused():
     labels = label_classes(["n02124075", "egyptian cat", "dog"])
     assert [label.name for label in labels] == ["Egyptian cat (n02124075)", "egyptian cat", "dog"]
-    with pytest.raises(WeightsError, match="it has 'Cat' and 'cat'"):
+    with pytest.raises(WeightsError, match="found 'Cat' and 'cat'"):
         label_classes(["Cat", "cat"])

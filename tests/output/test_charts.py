@@ -88,6 +88,7 @@ def observation(engine):
     return observe(read_photo(ASSETS / "examples" / "espresso.jpg"), engine)
 
 
+@pytest.mark.slow
 def test_many_threads_draw_the_same_and_leave_the_settings_alone(observation):
     before, expected = dict(mpl.rcParams), {name: draw() for name, draw in CHARTS.items()}
     faults = []

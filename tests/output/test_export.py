@@ -104,7 +104,7 @@ def test_a_zip_holds_the_folder(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(engine, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OptionError, match="file/out cannot be made"):
+    with pytest.raises(OptionError, match="file/out cannot be created"):
         Export(tmp_path / "file" / "out", engine.manifest, ViewOptions())
 
 

@@ -118,7 +118,7 @@ TWO_PHASES = {"head_epochs": 2, "epochs": 2, "head_rate": 1e-2}
 @pytest.mark.parametrize(
     ("steps", "options"),
     [
-        pytest.param(2, {}, id="in the first epoch"),
+        pytest.param(2, {}, id="in the first epoch", marks=pytest.mark.slow),
         pytest.param(9, TWO_PHASES, id="as the second phase begins", marks=pytest.mark.slow),
         pytest.param(16, {**TWO_PHASES, "average_steps": 2}, id="as it ends, with an average", marks=pytest.mark.slow),
     ],
@@ -293,7 +293,7 @@ def test_rare_classes_count_more():
     assert np.mean(weights[indices]) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("weighted", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_loss_weighs_classes_and_smooths_its_targets(pictures, tmp_path, weighted):
     # A rate of almost 0 and frozen normalisation: the loss is that of the weights that the network came with.
     model = small_network()

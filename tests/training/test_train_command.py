@@ -165,7 +165,7 @@ def test_a_finished_run_cannot_go_on_and_is_not_overwritten(trained, photos, cap
         (["{photos}", "--out", "{tmp}/foreign", "--resume"], "was not written by this version of the program"),
         (["{photos}", "--out", "{tmp}/out", "--depth", "50"], "--depth 50 needs --from-scratch"),
         (["{tmp}/unreadable", "--out", "{tmp}/out", *SMALL], "No picture of the data set could be read"),
-        (["{photos}", "--out", "{tmp}/file/deep", *SMALL], "cannot be made: Not a directory"),
+        (["{photos}", "--out", "{tmp}/file/deep", *SMALL], "cannot be created: Not a directory"),
         (["{photos}", "--out", "{tmp}/out", "--size", "8"], "The size must be 32 to 1024"),
         (["{photos}", "--out", "{tmp}/out", "--rate", "0"], "The rate must be"),
         (["{photos}", "--out", "{tmp}/out", "--weights", "{tmp}/missing"], "There are no weights at"),
@@ -200,6 +200,7 @@ def test_every_option_states_its_default(capsys):
     assert text.count("(default:") >= 20
 
 
+@pytest.mark.slow
 def test_a_folder_that_a_former_version_wrote_still_answers(tmp_path, photos, capsys):
     from resnet.network.model import build_network
     from resnet.stages import blocks_of_depth

@@ -81,7 +81,7 @@ def test_explain_gives_five_overlays(client, engine):
     [
         (b"just text", "is text, not a photo"),
         (b"", r"is empty \(0 bytes\)"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "is (damaged|no picture)"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "is (damaged|not a picture)"),
     ],
     ids=["text", "empty", "broken"],
 )
@@ -157,7 +157,7 @@ def test_files_of_the_server_cannot_be_read(server, path):
     call = f"{server}gradio_api/call/classify"
     answer = httpx.post(call, json={"data": [photo, 5, "crop", "server"]})
     assert answer.status_code == 403
-    assert "not on the server any more" in answer.json()["detail"]  # whether there is such a file or not
+    assert "no longer on the server" in answer.json()["detail"]  # whether there is such a file or not
     assert httpx.get(f"{server}gradio_api/file={path}").status_code in (403, 404)
 
 
@@ -242,7 +242,7 @@ def test_a_batch_with_a_bad_photo(client, tmp_path):
         ("/channels", {"stage": "C9"}, "stage must be one of C1, C2, C3, C4, C5; received 'C9'"),
         ("/channels", {"stage": "C1", "block": 2}, "block must be 1 to 1; received 2"),
         ("/channels", {"count": 2}, "number of channels must be 4 to 64; received 2"),
-        ("/channels", {"order": "contribution", "class_name": "unicorn"}, "know no class 'unicorn'"),
+        ("/channels", {"order": "contribution", "class_name": "unicorn"}, "have no class 'unicorn'"),
         ("/evidence", {"method": "cam"}, "method must be one of gradcam, "),
         ("/evidence", {"classes": "espresso;" * 12}, "Evidence takes 1 to 10 classes; received 13"),
         ("/evidence", {"top_k": 11}, "number of classes must be 1 to 10; received 11"),
@@ -283,7 +283,7 @@ def test_a_batch_reads_no_files_of_the_server(server, photos):
     asked = httpx.post(call, json={"data": [photos, 1, "crop", "server", False, False]})
     if asked.status_code == 403:
         sentence = asked.json()["detail"]
-        assert "does not fetch addresses" in sentence or "not on the server any more" in sentence
+        assert "does not fetch addresses" in sentence or "no longer on the server" in sentence
         return
     answer = httpx.get(f"{call}/{asked.json()['event_id']}", timeout=30).text
     assert answer.startswith("event: error")

@@ -88,7 +88,7 @@ def test_only_a_page_for_this_machine_alone_asks_for_names(monkeypatch):
 def test_names_are_taken_as_people_write_them():
     given = options_of(None, ["Demo.Example", "demo.example:8443", "https://demo.example/page", "2001:DB8::1"])
     assert set(given["names"]) == {"localhost", "127.0.0.1", "::1", "demo.example", "2001:db8::1"}
-    with pytest.raises(OptionError, match=r"must be like demo.example; received ':8443'"):
+    with pytest.raises(OptionError, match=r"must look like demo.example; received ':8443'"):
         options_of(None, [":8443"])
 
 
@@ -260,7 +260,7 @@ def test_no_files_are_taken_while_there_is_no_room_for_them(server, monkeypatch)
     monkeypatch.setattr(temporary.full, "is_set", lambda: True)
     answer = client.post("/gradio_api/upload", content=b"x")
     assert answer.status_code == 507
-    assert "There is no room for files now" in answer.json()["detail"]
+    assert "The server has no space for files right now" in answer.json()["detail"]
     assert client.post("/gradio_api/mcp/", content=b"x").status_code == 507  # stores photos by itself
     assert client.post("/gradio_api/queue/join", content=b"{}").text == "page"
     photo = {"path": None, "url": "data:image/png;base64,eA==", "meta": {"_type": "gradio.FileData"}}

@@ -83,7 +83,7 @@ def test_a_mistake_gets_a_sentence(ask):
     arguments = {"photo": photo("espresso.jpg"), "classes": "unicorn"}
     answer = ask(lambda client: client.call_tool("evidence", arguments))
     assert answer.isError
-    assert "know no class 'unicorn'" in answer.content[0].text
+    assert "have no class 'unicorn'" in answer.content[0].text
 
 
 def test_the_older_transport_answers_as_well(server):

@@ -152,7 +152,7 @@ def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(la
     [
         (None, "server", [], []),
         (["goldfish", "unicorn"], "server", [],
-         ["A part of the link is left out. The weights tiny-imagenet-200 know no class 'unicorn'."]),
+         ["A part of the link is left out. The weights tiny-imagenet-200 have no class 'unicorn'."]),
         (["espresso"], "nowhere", ["server", "server"], ["The weights must be one of server"]),
     ],
 )  # fmt: skip
@@ -284,6 +284,7 @@ def test_every_tab_with_maps_gives_its_numbers_and_says_how_they_were_made(layou
         assert stored["layercam_C2"].shape[0] == 2
 
 
+@pytest.mark.slow
 def test_the_figure_of_the_evidence_has_the_row_of_the_difference_that_the_tab_shows(layout):
     _, shown = explain(layout)
 
