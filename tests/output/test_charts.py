@@ -110,8 +110,10 @@ def test_many_threads_draw_the_same_and_leave_the_settings_alone(observation):
 
 def test_the_matrix_has_a_row_a_class_and_one_for_the_difference(observation, engine):
     evidence = find_evidence(observation, engine, [3, 5, 7])
-    without = Image.open(io.BytesIO(evidence_figure(observation, evidence, "gradcam", "stage", ViewOptions())))
-    more = Image.open(io.BytesIO(evidence_figure(observation, evidence, "gradcam", "each", ViewOptions(), (0, 2))))
+    without = Image.open(io.BytesIO(evidence_figure(observation, evidence, "gradcam", "stage", ViewOptions(), dpi=50)))
+    more = Image.open(
+        io.BytesIO(evidence_figure(observation, evidence, "gradcam", "each", ViewOptions(), (0, 2), dpi=50))
+    )
     assert without.width == more.width
     assert more.height > without.height
 
@@ -120,7 +122,7 @@ def test_the_matrix_has_a_row_a_class_and_one_for_the_difference(observation, en
 def test_the_comparison_names_both_photos_whatever_they_are_called(observation, name, recwarn):
     other = observation.named(name)
     picture = Image.open(
-        io.BytesIO(comparison_figure(observation, other, similarities(observation, other), ViewOptions()))
+        io.BytesIO(comparison_figure(observation, other, similarities(observation, other), ViewOptions(), dpi=50))
     )
     assert picture.format == "PNG"
     assert not [warning for warning in recwarn if "legend" in str(warning.message)]

@@ -184,7 +184,10 @@ def test_evaluate_writes_a_report_and_records_the_accuracy(tmp_path, make_photo,
     for wrong, sentence in (
         (["--record", "--limit", "1"], "leave out --limit"),
         (["--record", "--size", "160"], "leave out --size"),
-        (["--report", str(tmp_path / "report/report.html")], "report.html cannot be created"),  # and nothing is measured
+        (
+            ["--report", str(tmp_path / "report/report.html")],
+            "report.html cannot be created",
+        ),  # and nothing is measured
         (["--size", "16"], "The size must be 96 to 1024; received 16"),
     ):
         assert main([*given, *wrong]) == 2
