@@ -57,12 +57,6 @@ def no_network():
         yield
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers():
-    """Half as many again as there are cores: a worker whose browser draws leaves its core to another."""
-    return (os.cpu_count() or 1) * 3 // 2 or 1
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where RESNET_NO_SKIPS is set, a test that skips has failed."""

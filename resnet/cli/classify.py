@@ -7,20 +7,26 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from resnet.cli.arguments import add_framing, add_weights, json_text, leave_output, load
 from resnet.errors import OptionError, ResNetError
+from resnet.maps.channels import trace_blocks
 from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
 from resnet.maps.observation import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.network.levels import is_unsure, named_levels, percent
 from resnet.output.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
+from resnet.output.flight import fly_through, gif
 from resnet.output.report import as_dictionary, result_figure, safe_stem, stage_caption
 from resnet.photo.folders import Found, find_pictures, left_out_of
 from resnet.progress import progress
 from resnet.stages import STAGE_NAMES
 from resnet.text import printable
+
+if TYPE_CHECKING:  # it loads TensorFlow
+    from resnet.network.engine import Engine
 
 FEW_PHOTOS = 3
 JPEG_QUALITY = 90
@@ -48,6 +54,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--blocks", action="store_true", help="show cells as blocks instead of smooth")
     parser.add_argument(
         "--heatmaps", type=Path, metavar="DIR", help="write <photo>.C1.jpg to .C5.jpg and <photo>.figure.png there"
+    )
+    parser.add_argument(
+        "--flight", action="store_true", help="with --heatmaps: also write <photo>.flight.gif, the map after each block"
     )
     parser.add_argument(
         "--export",
@@ -108,7 +117,7 @@ def _classify(options: argparse.Namespace) -> int:
             try:
                 observation = _result(answer, export)
                 if options.heatmaps:
-                    _write_pictures(observation, view, options.top_k, options.heatmaps, unused_stem(answer.name, stems))
+                    _write_pictures(observation, engine, view, options, unused_stem(answer.name, stems))
             except ResNetError as error:
                 failed += 1
                 tqdm.write(f"resnet: {error}", file=sys.stderr)
@@ -148,14 +157,16 @@ class _Printer:
 
 
 def _check_targets(options: argparse.Namespace, photos: Sequence[Path]) -> None:
-    """Make sure that pictures do not become photos of the next time, or replace those of this one.
+    """Make sure that there is a folder to write to, and that pictures do not become photos or replace them.
 
     Raises:
         OptionError: They would.
     """
+    if options.flight and not options.heatmaps:
+        raise OptionError("--flight needs --heatmaps, the folder to write to.")
     written: dict[Path, Sequence[str]] = {}
     if options.heatmaps:
-        written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [".figure.png"]
+        written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [".figure.png", ".flight.gif"]
     if options.export:
         written[options.export / "figures"] = [".png"]
     if not written:
@@ -191,12 +202,18 @@ def _expand(given: Path) -> Found:
     return find_pictures(given) if os.path.isdir(given) else Found([given])  # noqa: PTH112
 
 
-def _write_pictures(observation: Observation, view: ViewOptions, top_k: int, folder: Path, stem: str) -> None:
+def _write_pictures(
+    observation: Observation, engine: Engine, view: ViewOptions, options: argparse.Namespace, stem: str
+) -> None:
+    folder = options.heatmaps
     try:
         for heatmap in observation.heatmaps(view):
             picture = observation.overlay(heatmap, view, DISPLAY_SIDE)
             picture.save(folder / f"{stem}.{heatmap.block.stage}.jpg", quality=JPEG_QUALITY)
-        (folder / f"{stem}.figure.png").write_bytes(result_figure(observation, view, top_k))
+        (folder / f"{stem}.figure.png").write_bytes(result_figure(observation, view, options.top_k))
+        if options.flight:
+            frames = fly_through(observation, trace_blocks(observation, engine), view)
+            (folder / f"{stem}.flight.gif").write_bytes(gif(frames))
     except OSError as error:
         raise OptionError(
             "The pictures of {} cannot be written to {}: {}.", observation.photo_name, folder, error.strerror

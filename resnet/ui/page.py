@@ -350,8 +350,8 @@ class Page:
 
         Args:
             name: Of the tab, for the elements' ids.
-            makers: "figure", "data" and "maps", each with the function that gives the file's path from `inputs`; the
-                figure's gets the chosen format as well, as `kind`.
+            makers: "figure", "data", "maps" or "flight", each with the function that gives the file's path from
+                `inputs`; the figure's gets the chosen format as well, as `kind`.
             inputs: Components by name.
             options: Of the events.
         """
@@ -360,6 +360,7 @@ class Page:
             "figure": t("Download figure"),
             "data": t("Download data (JSON)"),
             "maps": t("Download raw maps (NPZ)"),
+            "flight": t("Download flight (GIF)"),
         }
         with gr.Row(elem_classes="with-result"):
             buttons = {what: gr.Button(words[what], elem_id=f"save-{name}-{what}") for what in makers}

@@ -93,11 +93,34 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
         page.keyboard.press("Tab")
         expect(page.get_by_text("The channel must be 0 to 63; received 64.")).to_be_visible()
 
+    with subtests.test("a flight through the blocks, by button, slider and keyboard"):
+        passes = engine.passes
+        page.get_by_role("button", name="Fly through all blocks").click()
+        seen, slider = page.locator("#flight figure:visible"), page.get_by_role("slider", name="Block", exact=True)
+        expect(seen).to_contain_text("C1 · pool1")
+        slider.press("ArrowRight")
+        expect(seen).to_contain_text("C2 · conv2_block1")
+        slider.press("End")
+        expect(seen).to_contain_text("C5 · conv5_block3")
+        play = page.locator("#flight button")
+        play.click()  # from the start again
+        expect(seen).to_contain_text("C2 · conv2_block2")
+        expect(play).to_have_attribute("aria-pressed", "true")
+        play.click()
+        expect(play).to_have_attribute("aria-pressed", "false")
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        before = seen.locator("img").get_attribute("src")
+        choose(page, "#colormap", "magma")
+        expect(page.locator("#flight figure img").first).not_to_have_attribute("src", before)
+        expect(seen).to_contain_text("C1 · pool1")
+        assert engine.passes == passes
+
     with subtests.test("downloads"):
-        for what, suffix in (("figure", "png"), ("data", "json"), ("maps", "npz")):
+        for what, name in (("figure", "blocks.png"), ("data", "blocks.json"), ("maps", "blocks.npz"),
+                           ("flight", "flight.gif")):  # fmt: skip
             with page.expect_download() as waiting:
                 page.locator(f"#save-blocks-{what}").click()
-            assert waiting.value.suggested_filename == f"espresso.blocks.{suffix}"
+            assert waiting.value.suggested_filename == f"espresso.{name}"
             assert waiting.value.path().stat().st_size > 1000
 
     with subtests.test("a block stays that is chosen while the grid of another stage is drawn"):
@@ -123,6 +146,7 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
             patch.setattr(blocks, "changes_chart", late)
             upload(page, EXAMPLES / "alp.jpg")
             shown(page, "alp.jpg")
+            expect(page.locator("#flight figure")).to_have_count(34)  # until the grid is drawn
             assert late.begun.wait(60)
             slide(page, "#block-number", "Home")
             expect(grid).to_contain_text("of conv4_block1E")
@@ -130,3 +154,4 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
         settle(page)
         expect(grid).to_contain_text("of conv4_block1E")
         expect(number).to_have_value("1")
+    expect(page.locator("#flight figure")).to_have_count(0)

@@ -37,7 +37,7 @@ def without_time(result):
 def test_only_the_public_endpoints_are_listed(client):
     endpoints = client.view_api(return_format="dict", print_info=False)
     assert sorted(endpoints["named_endpoints"]) == [
-        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/hold",
+        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hold",
     ]  # fmt: skip
     assert endpoints["unnamed_endpoints"] == {}
 
@@ -172,6 +172,16 @@ def test_channels_of_a_block(client, engine):
     assert result["channels"][0]["max"] == pytest.approx(float(values.max()))
     assert [one["branch_to_shortcut"] for one in result["blocks"]] == pytest.approx(trace.changes.tolist(), rel=1e-4)
     assert len(pictures) == 4
+
+
+def test_a_flight_shows_the_map_after_each_block(client, engine):
+    result, animation = client.predict(handle_file(str(ESPRESSO)), map="max", api_name="/flight")
+    trace = trace_blocks(observe(read_photo(ESPRESSO), engine), engine)
+    assert [block["name"] for block in result["blocks"]] == [block.name for block in trace.blocks]
+    highest = [float(values.max()) for values in trace.outputs]
+    assert [block["max"] for block in result["blocks"]] == pytest.approx(highest, rel=1e-4)
+    with Image.open(animation) as picture:
+        assert (picture.format, picture.n_frames) == ("GIF", 34)
 
 
 def test_channels_by_contribution_name_the_class(client):

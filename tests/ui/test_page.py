@@ -129,7 +129,7 @@ def test_the_classes_of_a_link_are_those_of_its_first_photo_alone(layout):
 def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(layout):
     _, shown = explain(layout)
     blocks = layout.blocks
-    opened = blocks.open(shown, "", 0, "C4", 23, "contribution", None, 16, **DRAWING)
+    opened = blocks.open(shown, "", "", 0, "C4", 23, "contribution", None, 16, **DRAWING)
     likeliest = layout._page.observation(shown).predictions(1)[0].index
     assert opened[blocks.target]["value"] == likeliest
     ranked = ("C4", 23, "contribution", likeliest)

@@ -83,6 +83,7 @@ ENDPOINTS = {
     "classify": [1, "crop", "server"],
     "explain": [1, "whole", "server", "mean", 0, "turbo", "each", 0.0, True],
     "channels": ["C5", None, "mean", "", 4, "crop", "server"],
+    "flight": ["mean", "turbo", "crop", "server"],
     "evidence": ["", "hirescam", "stage", 2, "crop", "server"],
     "hold": ["hirescam", "C5", "", 20, "blur", False, "crop", "server"],
     "compare": [None, "rotate", 30, "mean", 1, "crop", "server"],

@@ -23,13 +23,14 @@ from resnet.output.blocks import channels_dictionary
 from resnet.output.data import comparison_dictionary, evidence_dictionary
 from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_figure
+from resnet.output.flight import fly_through, gif
 from resnet.output.hiding import Trial
 from resnet.output.report import as_dictionary
 from resnet.service.explorer import Explorer, Shown, Source
 from resnet.service.many import exported, temporary_export
 from resnet.stages import STAGE_NAMES
 from resnet.ui.api.results import Result, file_of, origin_of, pictures_of, refused
-from resnet.ui.files import store_file, store_picture
+from resnet.ui.files import store, store_file, store_picture
 from resnet.ui.handlers import faults_counted
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 from resnet.ui.uploads import fetched, photo_path
@@ -41,6 +42,7 @@ MOST_WAITING = 200
 """Requests that may wait; more are refused."""
 
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
+FLOWN_MAPS = ("mean", "max", "l2")
 Stage = Literal["C1", "C2", "C3", "C4", "C5"]
 Framing = Literal["crop", "whole"]
 Answer = TypeVar("Answer")
@@ -181,6 +183,46 @@ class Endpoints:
                 for channel in ranked
             ]
             return result, pictures_of(pictures)
+
+        return await self._answer(work)
+
+    async def flight(
+        self,
+        photo: gr.FileData | None,
+        map: Literal["mean", "max", "l2"] = "mean",  # noqa: A002 - the endpoint's public parameter
+        colormap: Literal["turbo", "viridis", "magma", "inferno", "cividis", "gray"] = "turbo",
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, gr.FileData]:
+        """Fly through a ResNet: the feature map after each of its blocks over a photo, as an animated GIF.
+
+        Args:
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
+            map: How the channels of a block become one map: "mean", "max" or "l2".
+            colormap: "turbo", "viridis", "magma", "inferno", "cividis" or "gray".
+            framing: "crop" for the centre square, "whole" for all of the photo.
+            weights: "server" for the server's own choice, "bundled" or "imagenet".
+        """
+
+        def work() -> tuple[Result, Any]:
+            view = ViewOptions(one_of("map", map, FLOWN_MAPS), colormap=colormap)
+            shown, observation = self._observe(photo, framing, weights)
+            frames = fly_through(observation, self._explorer.blocks(shown), view)
+            result = {
+                **origin_of(observation),
+                "map": map,
+                "blocks": [
+                    {
+                        "name": frame.heatmap.block.name,
+                        "stage": frame.heatmap.block.stage,
+                        "shape": list(frame.heatmap.block.shape),
+                        "min": frame.heatmap.minimum,
+                        "max": frame.heatmap.maximum,
+                    }
+                    for frame in frames
+                ],
+            }
+            return result, file_of(store(gif(frames), "flight.gif"))
 
         return await self._answer(work)
 
@@ -363,7 +405,7 @@ class Endpoints:
         return observation.manifest.class_named(wanted) if wanted else observation.likeliest_indices(1)[0]
 
 
-NAMES = ("classify", "explain", "channels", "evidence", "hold", "compare", "batch")
+NAMES = ("classify", "explain", "channels", "flight", "evidence", "hold", "compare", "batch")
 """Of all endpoints."""
 
 

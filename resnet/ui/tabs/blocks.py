@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -22,6 +23,7 @@ from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices
 from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
+from resnet.ui.flight import Flight
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, setting, unfinished
@@ -70,6 +72,7 @@ class BlocksTab:
                     min_width=220,
                 )
             self.changes = html(elem_id="changes")
+            self.flight = Flight(page)
             self.grid = html(
                 markup.panel(t("Channels"), markup.empty(t("Choose a photo first; its channels appear here."))),
                 elem_id="grid",
@@ -81,15 +84,19 @@ class BlocksTab:
             self.cell = CellAnswer(page, "blocks", self._asked, of_block, self._of_channel)
             ordering = {**of_block, "order": self.order, "target": self.target, "count": self.count}
             grid = {"shown": page.result, **ordering, **page.drawing}
-            page.downloads("blocks", {"figure": self.figure, "data": self.data, "maps": self.raw}, grid, **NETWORK)
+            makers: dict[str, Callable[..., str]] = {"figure": self.figure, "data": self.data, "maps": self.raw}
+            page.downloads("blocks", {**makers, "flight": self.fly}, grid, **NETWORK)
         channel = {"shown": page.result, **of_block, "channel": self.channel, **page.drawing}
         channel_outputs = [self.facts, self.cell.large]
         page.on_tab(
             self.tab,
             "blocks",
             self.open,
-            {"drawn": self.drawn, "channel": self.channel, **ordering, **page.drawing},
-            [self.drawn, self.target, self.block, self.changes, self.grid, self.channel, *channel_outputs],
+            {"drawn": self.drawn, "flown": self.flight.flown, "channel": self.channel, **ordering, **page.drawing},
+            [
+                *(self.drawn, self.target, self.block, self.changes, self.grid, self.channel),
+                *(*channel_outputs, *self.flight.outputs),
+            ],
             panel=self.grid,
             follow=self.cell.follow,
         )
@@ -149,6 +156,7 @@ class BlocksTab:
         self,
         shown: Shown | None,
         drawn: str | None,
+        flown: str | None,
         channel: Any,
         stage: str,
         block: Any,
@@ -162,7 +170,8 @@ class BlocksTab:
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; its channels appear here."))
             nothing = {self.drawn: "", self.changes: "", self.facts: "", self.cell.large: ""}
-            return {**nothing, self.grid: markup.panel(t("Channels"), waiting)}
+            grid = {self.grid: markup.panel(t("Channels"), waiting)}
+            return {**nothing, **grid, **self.flight.outdated(flown, shown)}
 
         def fill() -> Updates:
             observation = self._page.observation(shown)
@@ -184,6 +193,7 @@ class BlocksTab:
                 self.block: _block_slider(blocks, block, number),
                 self.channel: setting(channel, first),
                 **self.enlarge(shown, stage, number, first, **drawing),
+                **self.flight.outdated(flown, shown),
             }
 
         return self._page.or_error(fill)
@@ -398,6 +408,19 @@ class BlocksTab:
             return block_file(observation, trace, self._place(trace, stage, block))
 
         return self._page.file(shown, "{}.blocks.npz".format, encode)
+
+    def fly(
+        self,
+        shown: Shown | None,
+        stage: str,  # noqa: ARG002 - of the other files, as are the next four
+        block: Any,  # noqa: ARG002
+        order: str,  # noqa: ARG002
+        target: int | None,  # noqa: ARG002
+        count: Any,  # noqa: ARG002
+        **drawing: Any,
+    ) -> str:
+        """The flight through all blocks."""
+        return self.flight.file(shown, **drawing)
 
     def _all(
         self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any
