@@ -62,6 +62,7 @@ def test_heatmaps_are_written(tmp_path, capsys):
     assert Image.open(tmp_path / "new" / "folder" / "astronaut.C5.jpg").size == (340, 512)
 
 
+@pytest.mark.slow
 def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, make_photo, capsys):
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     names = ("a/same.png", "a/same-2.png", "b/same.jpg", "b/SAME.bmp")
@@ -114,6 +115,7 @@ def test_no_photo_is_replaced_and_no_picture_becomes_a_photo(
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (BrokenPipeError, 0)])
+@pytest.mark.slow
 def test_what_was_answered_is_exported_though_the_rest_is_not_wanted(tmp_path, make_photo, monkeypatch, error, status):
     photos = [str(make_photo(f"{name}.png", seed=seed)) for seed, name in enumerate("abc")]
     printed = []

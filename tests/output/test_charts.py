@@ -108,6 +108,7 @@ def test_many_threads_draw_the_same_and_leave_the_settings_alone(observation):
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_the_matrix_has_a_row_a_class_and_one_for_the_difference(observation, engine):
     evidence = find_evidence(observation, engine, [3, 5, 7])
     without = Image.open(io.BytesIO(evidence_figure(observation, evidence, "gradcam", "stage", ViewOptions(), dpi=50)))

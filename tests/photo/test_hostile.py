@@ -137,6 +137,7 @@ def test_slow_files_are_bounded():
     assert sum(" error " in line for line in found) == 18, found
 
 
+@pytest.mark.slow
 def test_many_photos_are_answered_with_hostile_ones_between(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(np, "savez_compressed", np.savez)  # to pack the maps takes most of the time
     sources = [(GOOD[0], "first.jpg")]

@@ -141,6 +141,7 @@ def test_a_wrong_path_is_refused_before_anything_is_loaded(tmp_path):
         check_choice(str(tmp_path / "none"))
 
 
+@pytest.mark.slow
 def test_weights_that_vanish_or_rot_while_serving_stop_only_those_who_ask_for_them(tmp_path, engine):
     copy = shutil.copytree(BUNDLED, tmp_path / "offered")
     serving = EngineProvider.serving(engine)

@@ -119,6 +119,7 @@ def test_a_hundred_and_twenty_calls_at_once_are_answered_while_the_page_is_used(
     assert [answer.text for answer in answers if "espresso" not in answer.text] == []
 
 
+@pytest.mark.slow
 def test_calls_wait_for_the_weights_and_stop_nobody_else(engine):
     ready = threading.Event()
 
