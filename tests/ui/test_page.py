@@ -304,7 +304,7 @@ def test_nothing_to_save_is_said(layout):
     with pytest.raises(gr.Error, match="no result to download yet"):
         layout.compare.figure(None, None, "rotate", 30, 5, "PNG", **VIEW)
     with pytest.raises(gr.Error, match="no result to download yet"):
-        layout.blocks.data(None, "C4", 1, "mean", None, 16, **DRAWING)
+        layout.blocks.data(None, stage="C4", block=1, order="mean", target=None, count=16, **DRAWING)
     with pytest.raises(gr.Error, match="no result to download yet"):
         layout.hold.raw(None, source="mean", stage="C5", target=None, fill="blur", percent=20)
 

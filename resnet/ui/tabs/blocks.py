@@ -354,82 +354,47 @@ class BlocksTab:
         title = t("Channel {} of {}", channel, trace.blocks[place].name)
         return markup.panel(title, f'<div class="beside"><ul>{listed}</ul>{chart}</div>')
 
-    def figure(
-        self,
-        shown: Shown | None,
-        stage: str,
-        block: Any,
-        order: str,
-        target: int | None,
-        count: Any,
-        kind: str,
-        **drawing: Any,
-    ) -> str:
-        """The chart of the blocks' changes and the shown channels, as a picture."""
+    def figure(self, shown: Shown | None, kind: str, **choices: Any) -> str:
+        """What each block changes, and the channels that are shown, as a picture."""
 
         def encode(observation: Observation) -> bytes:
-            trace, place, channels, _ = self._all(shown, stage, block, order, target, count)
-            view = drawing_options(**drawing)
-            return channels_figure(observation, trace, place, channels, order, view, kind.lower())
+            trace, place, channels, _, view = self._all(shown, **choices)
+            return channels_figure(observation, trace, place, channels, choices["order"], view, kind.lower())
 
         return self._page.file(shown, f"{{}}.blocks.{kind.lower()}".format, encode)
 
-    def data(
-        self,
-        shown: Shown | None,
-        stage: str,
-        block: Any,
-        order: str,
-        target: int | None,
-        count: Any,
-        **drawing: Any,  # noqa: ARG002 - the figure's alone
-    ) -> str:
+    def data(self, shown: Shown | None, **choices: Any) -> str:
         """The same in numbers."""
 
         def encode(observation: Observation) -> bytes:
-            trace, place, channels, contributions = self._all(shown, stage, block, order, target, count)
-            about = origin(observation, ViewOptions(), order=order)
+            trace, place, channels, contributions, view = self._all(shown, **choices)
+            about = origin(observation, view, order=choices["order"])
             return json_file(about, channels_dictionary(trace, place, channels, contributions))
 
         return self._page.file(shown, "{}.blocks.json".format, encode)
 
-    def raw(
-        self,
-        shown: Shown | None,
-        stage: str,
-        block: Any,
-        **choices: Any,  # noqa: ARG002 - of the other files
-    ) -> str:
+    def raw(self, shown: Shown | None, **choices: Any) -> str:
         """All channels of the block."""
 
         def encode(observation: Observation) -> bytes:
-            assert shown is not None  # `Page.file` has seen to it
-            trace = self._page.explorer.blocks(shown)
-            return block_file(observation, trace, self._place(trace, stage, block))
+            trace, place, *_ = self._all(shown, **choices)
+            return block_file(observation, trace, place)
 
         return self._page.file(shown, "{}.blocks.npz".format, encode)
 
-    def fly(
-        self,
-        shown: Shown | None,
-        stage: str,  # noqa: ARG002 - of the other files, as are the next four
-        block: Any,  # noqa: ARG002
-        order: str,  # noqa: ARG002
-        target: int | None,  # noqa: ARG002
-        count: Any,  # noqa: ARG002
-        **drawing: Any,
-    ) -> str:
+    def fly(self, shown: Shown | None, **choices: Any) -> str:
         """The flight through all blocks."""
-        return self.flight.file(shown, **drawing)
+        return self.flight.file(shown, **{name: choices[name] for name in self._page.drawing})
 
     def _all(
-        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any
-    ) -> tuple[BlockTrace, int, list[int], NDArray[np.float32] | None]:
-        """Return what a file is about: the trace, the block's place, its channels, their contributions."""
+        self, shown: Shown | None, stage: str, block: Any, order: str, target: int | None, count: Any, **drawing: Any
+    ) -> tuple[BlockTrace, int, list[int], NDArray[np.float32] | None, ViewOptions]:
+        """Return what a file is about: the trace, the block's place, its channels, their contributions, the view."""
         assert shown is not None  # `Page.file` has seen to it
         trace = self._page.explorer.blocks(shown)
         place = self._place(trace, stage, block)
-        return trace, place, *self._ranked(shown, trace, place, order, target, count)
+        channels, contributions = self._ranked(shown, trace, place, order, target, count)
+        return trace, place, channels, contributions, drawing_options(**drawing)
 
     def _asked(self, shown: Shown, stage: str, block: Any, channel: Any, **drawing: Any) -> Asked:  # noqa: ARG002
         observation: Observation = self._page.observation(shown)
