@@ -355,7 +355,7 @@ class BlocksTab:
         return markup.panel(title, f'<div class="beside"><ul>{listed}</ul>{chart}</div>')
 
     def figure(self, shown: Shown | None, kind: str, **choices: Any) -> str:
-        """What each block changes, and the channels that are shown, as a picture."""
+        """The chart of the blocks' changes and the shown channels, as a picture."""
 
         def encode(observation: Observation) -> bytes:
             trace, place, channels, _, view = self._all(shown, **choices)
