@@ -37,12 +37,14 @@ class Body:
     Attributes:
         limit: In bytes.
         too_large: Whether more has come; the application was told that the client had left.
+        session: Name of the page that asks, once `fault` has found no fault; empty if there is none.
     """
 
     def __init__(self, receive: Receive, limit: int) -> None:
         """Wait for it."""
         self.limit = limit
         self.too_large = False
+        self.session = ""
         self._receive = receive
         self._taken = 0
         self._read: list[Message] = []
@@ -83,6 +85,7 @@ class Body:
                 found = next(_addresses(values), None) if not fetch else None
             else:
                 found = next(_faults(body, fetch=fetch), None)
+                self.session = str(body.get("session_hash") or "") if isinstance(body, dict) else ""
         except (ValueError, RecursionError):
             return 400, NO_JSON
         return (403, found) if found else None

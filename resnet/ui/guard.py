@@ -21,16 +21,13 @@ from resnet.ui.bodies import MOST_SENT, MOST_UPLOADED, Body
 from resnet.ui.hosts import allowed_hosts, further_hosts, name_of
 from resnet.ui.language import LANGUAGES
 from resnet.ui.preview import CARD
+from resnet.ui.streams import Streams
 
 NOT_HERE = "There is nothing of that name here."
 ELSEWHERE = "This server hands out files of its own, not those of other addresses."
 STOPPING = "The server is being restarted. Please try again in a minute."
 NO_ROOM = "The server has no space for files right now. Please try again in a few minutes."
 TOO_LARGE = "A request may have at most {:.0f} MB; please upload photos as files, and fewer at a time."
-
-LATE_SECONDS = 1.0
-"""Delay after which Gradio learns that a stream of answers was closed. Without it Gradio forgets a visitor's next
-answers if the page closes one stream just as it opens another."""
 
 _API = "/gradio_api/"
 _PROBES = ("/healthz", "/readyz")  # whoever asks whether the server is well may know its address alone
@@ -86,6 +83,7 @@ class Guard:
         self._app = app
         self._zipped = GZipMiddleware(app, compresslevel=5)
         self._endpoints, self._stopping = endpoints, stopping
+        self._streams = Streams(stopping)
         self._names, self._further, self._fetch = names, further, fetch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +109,7 @@ class Guard:
         elif _OPEN_STREAM.match(path):
             await self._until_stop(scope, receive, send_with_headers)
         elif path == f"{_API}queue/data":
-            await self._app(scope, _late(receive), send_with_headers)
+            await self._streams.answer(self._app, scope, receive, send_with_headers)
         else:
             # Gradio zips files by their names' endings; the page itself, 430 kB of text, has none.
             whole = self._app if "." in path or _API in path else self._zipped
@@ -167,6 +165,7 @@ class Guard:
             status, sentence = fault
             await _say(path, sentence, status)(scope, receive, send)
             return
+        await self._streams.before_question(body.session)
         try:
             await self._app(scope, body.receive, send_unless_too_large)
         except ClientDisconnect:
@@ -195,16 +194,6 @@ def _say(path: str, sentence: str, status: int) -> Response:
     if _API in path:
         return JSONResponse({"detail": sentence}, status)
     return PlainTextResponse(sentence, status)
-
-
-def _late(receive: Receive) -> Receive:
-    async def receive_late() -> Message:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            await asyncio.sleep(LATE_SECONDS)
-        return message
-
-    return receive_late
 
 
 def middleware(endpoints: Collection[str], stopping: threading.Event, host: str | None, names: Sequence[str], *,

@@ -47,10 +47,8 @@ def open_page(browser, contexts, server):
     pages, faults = [], []
 
     def note(fault):
-        # A page that is left, as by the switch of languages, aborts what it was still waiting for. Where Gradio's page
-        # closes one stream of answers while it opens the next, its server forgets the session and says 404 to whatever
-        # listens; an answer that is lost by that fails the test that waits for it.
-        if not any(words in fault for words in ("AbortError", "Connection errored out", "error 404: Not Found")):
+        # A page that is left, as by the switch of languages, aborts what it was still waiting for.
+        if not any(words in fault for words in ("AbortError", "Connection errored out")):
             faults.append(fault)
 
     def watch(page, address):

@@ -302,27 +302,6 @@ def test_open_streams_end_when_the_server_stops_and_new_requests_are_refused():
     assert (answer.status_code, answer.json()["detail"]) == (503, guard.STOPPING)
 
 
-def test_a_closed_stream_of_answers_may_end_by_itself(monkeypatch):
-    """Gradio forgets what waits for a visitor if it learns at once that a page has closed a stream."""
-    monkeypatch.setattr(guard, "LATE_SECONDS", 0.2)
-    told = []
-
-    async def stream(scope, receive, send):
-        begun = asyncio.get_running_loop().time()
-        await receive()
-        told.append(asyncio.get_running_loop().time() - begun)
-
-    async def disconnected():
-        return {"type": "http.disconnect"}
-
-    with start_blocking_portal() as portal:
-        for path in ("/gradio_api/queue/data", "/gradio_api/info"):
-            portal.call(
-                guarded(stream), {"type": "http", "method": "GET", "path": path, "headers": []}, disconnected, None
-            )
-    assert told[0] >= 0.2 > told[1]
-
-
 def test_who_leaves_during_an_upload_leaves_no_error():
     read = []
 

@@ -211,7 +211,7 @@ def test_a_photo_that_is_gone_takes_its_former_answer_along(server):
         body = {"data": values, "fn_index": page_event(config, "photo"), "session_hash": "gone"}
         assert client.post("gradio_api/queue/join", json=body).status_code == 200
         with client.stream("GET", "gradio_api/queue/data", params={"session_hash": "gone"}) as stream:
-            (said,) = [line for line in stream.iter_lines() if "process_completed" in line]
+            said = next(line for line in stream.iter_lines() if "process_completed" in line)
     assert "photo.jpg cannot be read" in said
     assert " null" in said  # there is no answer to show any more
 

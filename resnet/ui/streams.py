@@ -1,0 +1,124 @@
+"""Streams of answers: kept open for a while, and closed so that no answer is lost.
+
+Gradio's server ends a page's stream whenever nothing is asked any more, with "close" as the last message. A page that
+asks again before it has read that takes the stream for open, listens to nothing, and shows the answer only after its
+next question; events that follow each other run into this, and each of them opens another connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OPEN_SECONDS = 3.0
+"""How long a stream stays open for the next question. A browser has six connections to a server, for all its tabs."""
+
+LOOK_SECONDS = 0.5
+"""How often to look whether the server is to stop, which an idle stream must not delay."""
+
+CLOSING_SECONDS = 1.0
+"""How long a page may take to close a stream that it was told to close; a message there and back."""
+
+_CLOSE = b'data: {"msg":"close_stream"'
+
+
+@dataclass
+class _Stream:
+    """A page's stream, while nothing is answered.
+
+    Attributes:
+        asked: Set by the page's next question.
+        closing: Set once the page was told to close it.
+        closed: Set at its end.
+    """
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: bool = False
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Streams:
+    """The streams of all pages, by the names of their sessions."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        """No stream is open.
+
+        Args:
+            stopping: Set when the server is to stop.
+        """
+        self._stopping = stopping
+        self._idle: dict[str, _Stream] = {}
+
+    async def before_question(self, session: str) -> None:
+        """Let a page's stream go on; if the page is just closing it, wait until that is done."""
+        if stream := self._idle.get(session):
+            stream.asked.set()
+            if stream.closing:
+                await stream.closed.wait()
+
+    async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on the answers of a page as one stream, until it is idle for a while."""
+        session = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [""])[0]
+        has_started, is_idle, close = False, True, b""
+
+        async def receive_while_answering() -> Message:
+            message = await receive()
+            if is_idle:  # Gradio is at its end, and would forget the session if it heard that nobody listens
+                await asyncio.Event().wait()
+            return message
+
+        async def send_all_but_the_end(message: Message) -> None:
+            nonlocal has_started, is_idle, close
+            if message["type"] == "http.response.start":
+                if not has_started:
+                    await send(message)
+                has_started = True
+            elif message.get("body", b"").startswith(_CLOSE):
+                is_idle, close = True, message["body"]
+            elif message.get("more_body") or not is_idle:
+                await send(message)
+
+        while is_idle:
+            is_idle = False
+            await app(scope, receive_while_answering, send_all_but_the_end)
+            if is_idle and not await self._is_asked(session, receive, send, close):
+                return
+
+    async def _is_asked(self, session: str, receive: Receive, send: Send, close: bytes) -> bool:
+        """Wait for a page's next question; without one, close its stream."""
+        stream = self._idle[session] = _Stream()
+        left, asked = (asyncio.ensure_future(one) for one in (_disconnected(receive), stream.asked.wait()))
+        try:
+            await self._first_of(left, asked)
+            if left.done():
+                return False
+            if asked.done():
+                return True
+            stream.closing = True
+            await send({"type": "http.response.body", "body": close, "more_body": True})
+            await asyncio.wait((left,), timeout=CLOSING_SECONDS)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return False
+        finally:
+            left.cancel()
+            asked.cancel()
+            stream.closed.set()
+            if self._idle.get(session) is stream:
+                del self._idle[session]
+
+    async def _first_of(self, *waiting: asyncio.Future[Any]) -> None:
+        """Wait until one of them is done, the stream has been idle for long enough, or the server is to stop."""
+        for _ in range(round(OPEN_SECONDS / LOOK_SECONDS)):
+            done, _ = await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if done or self._stopping.is_set():
+                return
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
