@@ -165,9 +165,9 @@ class Guard:
             status, sentence = fault
             await _say(path, sentence, status)(scope, receive, send)
             return
-        await self._streams.before_question(body.session)
         try:
-            await self._app(scope, body.receive, send_unless_too_large)
+            async with self._streams.question(body.session):
+                await self._app(scope, body.receive, send_unless_too_large)
         except ClientDisconnect:
             if not body.too_large:  # a visitor who has left: there is nobody to answer, and nothing to report
                 return

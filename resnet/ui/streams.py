@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -53,13 +56,22 @@ class Streams:
         """
         self._stopping = stopping
         self._idle: dict[str, _Stream] = {}
+        self._asking: Counter[str] = Counter()
 
-    async def before_question(self, session: str) -> None:
-        """Let a page's stream go on; if the page is just closing it, wait until that is done."""
-        if stream := self._idle.get(session):
+    @asynccontextmanager
+    async def question(self, session: str) -> AsyncIterator[None]:
+        """Keep a page's stream open while its question is taken in; if it is just being closed, wait for that first."""
+        stream = self._idle.get(session)
+        if stream and stream.closing:
+            await stream.closed.wait()
+        elif stream:
             stream.asked.set()
-            if stream.closing:
-                await stream.closed.wait()
+        self._asking[session] += 1
+        try:
+            yield
+        finally:
+            self._asking[session] -= 1
+            self._asking += Counter()  # forgets who asks nothing
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on the answers of a page as one stream, until it is idle for a while."""
@@ -91,6 +103,8 @@ class Streams:
 
     async def _is_asked(self, session: str, receive: Receive, send: Send, close: bytes) -> bool:
         """Wait for a page's next question; without one, close its stream."""
+        if self._asking[session]:
+            return True
         stream = self._idle[session] = _Stream()
         left, asked = (asyncio.ensure_future(one) for one in (_disconnected(receive), stream.asked.wait()))
         try:

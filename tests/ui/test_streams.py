@@ -22,14 +22,19 @@ class Gradio:
 
     def __init__(self):
         self.order, self.told = [], []
+        self.hold, self.held = None, asyncio.Event()
 
     async def __call__(self, scope, receive, send):
         if scope["method"] == "POST":
+            if self.hold:
+                self.held.set()
+                await self.hold.wait()
             self.order.append(f"asked by {json.loads((await receive())['body'])['session_hash']}")
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         listening = asyncio.ensure_future(receive())
         listening.add_done_callback(lambda done: done.cancelled() or self.told.append(done.result()))
+        await asyncio.sleep(0)
         self.order.append("answered")
         await send({"type": "http.response.body", "body": b"data: answer", "more_body": True})
         await send({"type": "http.response.body", "body": CLOSE, "more_body": True})
@@ -94,6 +99,28 @@ def test_a_page_that_asks_again_is_answered_by_the_same_stream(monkeypatch):
     assert gradio.order == ["answered", "asked by page", "answered", "asked by page", "answered"]
     assert read == ["http.response.start", *[b"data: answer"] * 3]
     assert gradio.told == []  # that nobody listens, upon which Gradio forgets what it would answer next
+
+
+def test_a_stream_stays_open_for_a_question_that_is_being_taken_in(monkeypatch):
+    monkeypatch.setattr(streams, "OPEN_SECONDS", 0)
+
+    async def run():
+        gradio = Gradio()
+        gradio.hold = asyncio.Event()
+        page = Page(gradio)
+        own = page.ask()
+        await gradio.held.wait()
+        listening = page.listen()
+        await page.until(b"data: answer", 3)
+        assert CLOSE not in page.read
+        gradio.hold.set()
+        await own
+        await page.until(CLOSE)
+        page.leave()
+        await listening
+        return page.read
+
+    assert in_a_loop(run)[-2:] == [CLOSE, b""]
 
 
 def test_a_question_waits_until_its_page_has_closed_its_idle_stream(monkeypatch):
