@@ -35,11 +35,13 @@ class _Stream:
     """A page's stream, while nothing is answered.
 
     Attributes:
+        close: The message that tells the page to close it.
         asked: Set by the page's next question.
         closing: Set once the page was told to close it.
         closed: Set at its end.
     """
 
+    close: Message
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     closing: bool = False
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,45 +78,45 @@ class Streams:
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on the answers of a page as one stream, until it is idle for a while."""
         session = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [""])[0]
-        has_started, is_idle, close = False, True, b""
+        has_started, idle = False, None
 
         async def receive_while_answering() -> Message:
             message = await receive()
-            if is_idle:  # Gradio is at its end, and would forget the session if it heard that nobody listens
+            if idle:  # Gradio is at its end, and would forget the session if it heard that nobody listens
                 await asyncio.Event().wait()
             return message
 
         async def send_all_but_the_end(message: Message) -> None:
-            nonlocal has_started, is_idle, close
+            nonlocal has_started, idle
             if message["type"] == "http.response.start":
                 if not has_started:
                     await send(message)
                 has_started = True
             elif message.get("body", b"").startswith(_CLOSE):
-                is_idle, close = True, message["body"]
-            elif message.get("more_body") or not is_idle:
+                # From here on, and no later: what is asked now is not answered any more by this call of Gradio.
+                idle = self._idle[session] = _Stream(message)
+                if self._asking[session]:
+                    idle.asked.set()
+            elif message.get("more_body") or not idle:
                 await send(message)
 
-        while is_idle:
-            is_idle = False
+        goes_on = True
+        while goes_on:
+            idle = None
             await app(scope, receive_while_answering, send_all_but_the_end)
-            if is_idle and not await self._is_asked(session, receive, send, close):
-                return
+            goes_on = idle is not None and await self._is_asked(session, idle, receive, send)
 
-    async def _is_asked(self, session: str, receive: Receive, send: Send, close: bytes) -> bool:
+    async def _is_asked(self, session: str, stream: _Stream, receive: Receive, send: Send) -> bool:
         """Wait for a page's next question; without one, close its stream."""
-        if self._asking[session]:
-            return True
-        stream = self._idle[session] = _Stream()
         left, asked = (asyncio.ensure_future(one) for one in (_disconnected(receive), stream.asked.wait()))
         try:
             await self._first_of(left, asked)
             if left.done():
                 return False
-            if asked.done():
+            if stream.asked.is_set():
                 return True
             stream.closing = True
-            await send({"type": "http.response.body", "body": close, "more_body": True})
+            await send(stream.close)
             await asyncio.wait((left,), timeout=CLOSING_SECONDS)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return False

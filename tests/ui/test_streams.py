@@ -123,6 +123,27 @@ def test_a_stream_stays_open_for_a_question_that_is_being_taken_in(monkeypatch):
     assert in_a_loop(run)[-2:] == [CLOSE, b""]
 
 
+def test_a_question_that_ends_while_gradio_ends_its_stream_is_answered(monkeypatch):
+    monkeypatch.setattr(streams, "OPEN_SECONDS", 3600)
+
+    class Slow(Gradio):
+        async def __call__(self, scope, receive, send):
+            await super().__call__(scope, receive, send)
+            if scope["method"] == "GET" and self.order.count("answered") == 1:
+                await page.ask()
+
+    async def run():
+        nonlocal page
+        page = Page(Slow())
+        listening = page.listen()
+        await page.until(b"data: answer", 2)
+        page.leave()
+        await listening
+
+    page = None
+    in_a_loop(run)
+
+
 def test_a_question_waits_until_its_page_has_closed_its_idle_stream(monkeypatch):
     """A page that asks before it has read that the stream closes would listen to nothing."""
     monkeypatch.setattr(streams, "OPEN_SECONDS", 0)
