@@ -68,7 +68,7 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
     colormaps = cycle(["turbo", "magma"])
 
     def view(aggregation: str = "mean") -> dict[str, object]:
-        drawing = {"colormap": next(colormaps), "opacity": 55, "smooth": True}
+        drawing = {"colormap": next(colormaps), "opacity": 55, "smooth": True, "cut": 0}
         return {"aggregation": aggregation, "channel": 0, "scale": "each", **drawing}
 
     page = Page(ENGLISH, Explorer(EngineProvider.serving(engine)))

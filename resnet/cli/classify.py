@@ -47,9 +47,17 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="mean, max, l2, pca or channel:N (default: mean)",
     )
     parser.add_argument("--colormap", choices=COLORMAPS, default="turbo", help="default: turbo")
-    parser.add_argument("--opacity", type=_opacity, default=0.55, help="of the map, 0 to 1 (default: 0.55)")
+    parser.add_argument("--opacity", type=_share, default=0.55, help="of the map, 0 to 1 (default: 0.55)")
     parser.add_argument(
         "--scale", choices=SCALES, default="each", help="each map's own colour scale, or one shared (default: each)"
+    )
+    parser.add_argument(
+        "--cut",
+        type=_share,
+        default=0,
+        metavar="SHARE",
+        help="show only what lies above this share of the colour scale, 0 to 1; JSON gives the box of its largest "
+        "piece (default: 0)",
     )
     parser.add_argument("--blocks", action="store_true", help="show cells as blocks instead of smooth")
     parser.add_argument(
@@ -74,7 +82,7 @@ def _top_k(text: str) -> int:
     return int(text)
 
 
-def _opacity(text: str) -> float:
+def _share(text: str) -> float:
     try:
         return ViewOptions(opacity=float(text)).opacity
     except (ValueError, OptionError):
@@ -92,7 +100,13 @@ def _map(text: str) -> tuple[str, int]:
 def _classify(options: argparse.Namespace) -> int:
     aggregation, channel = options.map
     view = ViewOptions(
-        aggregation, channel, options.colormap, options.opacity, options.scale, smooth=not options.blocks
+        aggregation,
+        channel,
+        options.colormap,
+        options.opacity,
+        options.scale,
+        smooth=not options.blocks,
+        cut=options.cut,
     )
     sources = [(given, _expand(given)) for given in options.photos]
     photos = [photo for _, found in sources for photo in found.pictures]

@@ -41,6 +41,7 @@ class ViewOptions:
         opacity: Of the map over the photo, 0 to 1.
         scale: "each" spreads every map's own range over the colours, "shared" the range of all five.
         smooth: Interpolate between cells; otherwise every cell is a block.
+        cut: Show only what lies above this share of the colour scale, 0 to 1; see `cut_level`.
 
     Raises:
         OptionError: An unknown name, or a number outside its range.
@@ -52,6 +53,7 @@ class ViewOptions:
     opacity: float = 0.55
     scale: str = "each"
     smooth: bool = True
+    cut: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -59,6 +61,7 @@ class ViewOptions:
         one_of("colormap", self.colormap, (*COLORMAPS, DIVERGING))
         one_of("scale", self.scale, SCALES)
         number("opacity", self.opacity, 0, 1)
+        number("cut", self.cut, 0, 1)
         object.__setattr__(self, "channel", whole_number("channel", self.channel, 0, HIGHEST_CHANNEL))
         flag("smoothness", self.smooth)
 
@@ -94,6 +97,11 @@ class Heatmap:
     def whole(self) -> NDArray[np.float32]:
         """The values with their signs, (height, width) float32, or those of principal components."""
         return self.values if self.signed is None else self.signed
+
+    @property
+    def is_centred(self) -> bool:
+        """Return True if the colour scale is centred on 0."""
+        return self.low == -self.high
 
 
 def aggregate(activations: NDArray[np.float32], options: ViewOptions) -> NDArray[np.float32]:
@@ -242,3 +250,17 @@ def heatmap_of(
     elif maximum - minimum <= FLAT_TOLERANCE * size:
         note = "flat"
     return Heatmap(block, values, minimum, maximum, float(values.mean()), low, high, note)
+
+
+def cut_level(heatmap: Heatmap, share: float) -> float | None:
+    """Return the value from which on a map is shown; None where nothing is cut.
+
+    Args:
+        heatmap: The map; a flat one and principal components are never cut.
+        share: Of the colour scale, 0 to 1; 0 for all of the map. On a scale that is centred on 0 it is that of the
+            half above 0, and of values below 0 the size counts.
+    """
+    if not share or heatmap.note or heatmap.values.ndim != 2:
+        return None
+    start = 0.0 if heatmap.is_centred else heatmap.low
+    return start + share * (heatmap.high - start)

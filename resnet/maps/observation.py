@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet.errors import Note
+from resnet.maps.cuts import Cut, cut_map, draw_cut
 from resnet.maps.heatmaps import Heatmap, ViewOptions, make_heatmaps
 from resnet.maps.overlays import Canvas, fitted_size, make_canvas, overlay
 from resnet.metrics import PHASES
@@ -142,7 +143,14 @@ class Observation:
             canvas = self.canvases.get(side)
             if canvas is None:
                 canvas = self.canvases[side] = make_canvas(self.picture, self.geometry, side)
-            return overlay(canvas, heatmap, view)
+            picture = overlay(canvas, heatmap, view)
+            if cut := self.cut(heatmap, view):
+                draw_cut(picture, cut, self.geometry.photo_size)
+            return picture
+
+    def cut(self, heatmap: Heatmap, view: ViewOptions) -> Cut | None:
+        """Return the part of a map that a view shows; None if it shows all of it."""
+        return cut_map(heatmap, self.geometry, view.cut, smooth=view.smooth)
 
 
 def observe(photo: Photo, engine: Engine, framing: str = "crop") -> Observation:

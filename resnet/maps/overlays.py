@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from resnet.maps.heatmaps import Heatmap, ViewOptions
+from resnet.maps.heatmaps import Heatmap, ViewOptions, cut_level
 from resnet.photo.preprocess import Geometry
 from resnet.stages import Block
 
@@ -48,7 +48,7 @@ def _cell_positions(
     return (photo * scale + offset - first) / stride
 
 
-def _interpolation(positions: NDArray[np.float64], cells: int, smooth: bool) -> NDArray[np.float32]:
+def interpolation(positions: NDArray[np.float64], cells: int, smooth: bool) -> NDArray[np.float32]:
     """(positions, cells) weights: linear between the two nearest cells, or all on the nearest.
 
     Beyond the outer cells' centres the outer cells' values go on.
@@ -72,7 +72,7 @@ def _weights(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights of a picture's rows and columns over a map's rows and columns."""
     columns, rows = (
-        _interpolation(
+        interpolation(
             _cell_positions(
                 size[axis],
                 geometry.scale[axis],
@@ -153,12 +153,12 @@ def make_canvas(photo: Image.Image, geometry: Geometry, side: int) -> Canvas:
 def overlay(canvas: Canvas, heatmap: Heatmap, options: ViewOptions) -> Image.Image:
     """The map over the photo; what the network did not see is dimmed.
 
-    A flat map has nothing to show, so the photo is left as it is.
+    A flat map has nothing to show, so the photo is left as it is. So is what a map is cut off below.
 
     Args:
         canvas: The photo at the wanted size.
         heatmap: The stage's map and scale.
-        options: Colormap, opacity and smoothness.
+        options: Colormap, opacity, smoothness and cut.
 
     Returns:
         An RGB picture of the whole photo.
@@ -173,7 +173,14 @@ def overlay(canvas: Canvas, heatmap: Heatmap, options: ViewOptions) -> Image.Ima
         if indices.ndim == 2:
             colours.putpalette(colour_table(options.colormap).tobytes())  # far faster than a look-up in numpy
             colours = colours.convert("RGB")
-        seen = Image.blend(seen, colours, options.opacity)
+        coloured = Image.blend(seen, colours, options.opacity)
+        level = cut_level(heatmap, options.cut)
+        if level is not None:
+            values = project(heatmap.values, heatmap.block, canvas.geometry, size, smooth=options.smooth)
+            sizes = np.abs(values) if heatmap.is_centred else values
+            strong = Image.fromarray((sizes >= level)[top:bottom, left:right])
+            coloured = Image.composite(coloured, seen, strong)
+        seen = coloured
     if canvas.box == (0, 0, *canvas.dimmed.size):
         return seen.copy() if heatmap.note else seen
     picture = canvas.dimmed.copy()

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from resnet import __version__
 from resnet.errors import Note
+from resnet.maps.cuts import cut_dictionary
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation, Prediction
 from resnet.maps.overlays import colour_table
@@ -76,7 +77,9 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         probability), `levels` (wnid, name, probability; from general to exact, empty for own
         classes), `unsure` (whether the likeliest class should be doubted), `stages` (name, shape,
         stride in input pixels, receptive_field in input pixels, min, max and mean of the shown
-        map, note), `input` (width, height and the box of the photo that the network saw, in photo
+        map, note, cut: None unless the view shows only the strong part, else the value `above` which
+        that begins, its share `area` of what the network saw, and the `box` of its largest piece in
+        photo pixels), `input` (width, height and the box of the photo that the network saw, in photo
         pixels), `notes` (texts about how the photo was read; mostly none), `milliseconds` of the
         forward pass, `version`.
     """
@@ -90,6 +93,7 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
             "max": heatmap.maximum,
             "mean": heatmap.mean,
             "note": str(note_of(heatmap)),
+            "cut": cut_dictionary(observation.cut(heatmap, view)),
         }
         for heatmap in observation.heatmaps(view)
     ]

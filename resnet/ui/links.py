@@ -69,6 +69,7 @@ _CONTROLS: dict[str, Callable[[str], Any]] = {
     "colormap": _word("colormap", COLORMAPS),
     "opacity": lambda text: number("opacity in percent", _number(text), 0, 100),
     "smooth": lambda text: one_of("smoothness", text, ("true", "false")) == "true",
+    "cut": lambda text: number("cut in percent", _number(text), 0, 100),
     "map": _word("map", AGGREGATIONS),
     "channel": lambda text: whole_number("channel", _number(text), 0, HIGHEST_CHANNEL),
     "scale": _word("scale", SCALES),

@@ -239,16 +239,30 @@ def large(
     words = escape(alternative(t, title or stage, name, observation.photo_name))
     width, height = observation.geometry.photo_size
     words_of_stage = stage_words(t, heatmap.block, observation.geometry.input_size[0])
+    cut = _cut(t, observation, heatmap, view)
     how = escape(t("{}. Click to ask a cell; the arrow keys move to its neighbours.", title or stage))
     cells = escape(json.dumps(_cell_centres(observation, heatmap)))
     return (
         f'<div class="large"><figure><figcaption><strong>{escape(title or stage)}</strong> · {escape(words_of_stage)}'
-        f"{scale(t, heatmap, view)}<details><summary>{escape(t('Details'))}</summary>{facts(t, heatmap)}</details>"
+        f"{scale(t, heatmap, view)}{cut}<details><summary>{escape(t('Details'))}</summary>{facts(t, heatmap)}</details>"
         f'</figcaption><button type="button" class="map" data-map="{cells}" aria-label="{how}">'
         f'<img alt="{words}" src="{data_uri(observation.overlay(heatmap, view, LARGE_SIDE))}">'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"></svg></button>'
         "</figure></div>"
     )
+
+
+def _cut(t: Language, observation: Observation, heatmap: Heatmap, view: ViewOptions) -> str:
+    """The size of the part that is shown, and the box of its largest piece; empty where all of a map is shown."""
+    cut = observation.cut(heatmap, view)
+    if cut is None:
+        return ""
+    words = t("Shown: {:.3g} and more, {:.0%} of what the network saw.", cut.level, cut.area)
+    if cut.box:
+        left, top, right, bottom = cut.box
+        where = t("Box of the largest piece: x {:.0f} to {:.0f}, y {:.0f} to {:.0f} px.", left, right, top, bottom)
+        words = t(" ").join([words, where])
+    return f'<p class="cut">{escape(words)}</p>'
 
 
 def _cell_centres(observation: Observation, heatmap: Heatmap) -> dict[str, dict[str, float]]:

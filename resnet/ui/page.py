@@ -58,7 +58,7 @@ class Page:
         local: Whether the page is for this machine alone.
         result: The answer that is shown, a `Shown` or None.
         active: Identifier of the tab that is open.
-        drawing: The controls for colormap, opacity in percent, and smoothness, by the names of `drawing_options`.
+        drawing: The controls for colormap, opacity and cut in percent, smoothness, by the names of `drawing_options`.
         top_k: Number of classes.
         figure_format: "PNG", "SVG" or "PDF".
     """

@@ -120,11 +120,14 @@ class PhotoColumn:
             with gr.Group(elem_id="drawing"):
                 colormap = gr.Dropdown(list(COLORMAPS), value="turbo", label=t("Colormap"), elem_id="colormap")
                 opacity = gr.Slider(0, 100, value=55, step=5, label=t("Opacity, %"), elem_id="opacity")
+                cut = gr.Slider(
+                    0, 95, value=0, step=5, label=t("Show only above, % of the colour scale"), elem_id="cut"
+                )
                 smooth = gr.Checkbox(True, label=t("Smooth between cells"), elem_id="smooth")
             page.figure_format = gr.Radio(
                 [kind.upper() for kind in FORMATS], value="PNG", label=t("Format of figures"), elem_id="figure-format"
             )
-            page.drawing = {"colormap": colormap, "opacity": opacity, "smooth": smooth}
+            page.drawing = {"colormap": colormap, "opacity": opacity, "smooth": smooth, "cut": cut}
         self.share = gr.Button(t("Copy a link to this view"), elem_id="share", elem_classes="with-result", size="sm")
         self.wanted = gr.Textbox(visible=False)
         # Beside the field at first: a photo that a visitor drops meanwhile must not be replaced.

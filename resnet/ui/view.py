@@ -22,14 +22,17 @@ def setting(current: Any, value: Any, **settings: Any) -> dict[str, Any]:
     return update
 
 
-def view_options(aggregation: str, channel: Any, colormap: str, scale: str, opacity: Any, smooth: bool) -> ViewOptions:
+def view_options(
+    aggregation: str, channel: Any, colormap: str, scale: str, opacity: Any, smooth: bool, cut: Any
+) -> ViewOptions:
     """The view that the page's controls describe; the channel's number counts only while it is to be seen.
 
     Raises:
         OptionError: A number is missing or outside its range.
     """
     share = number("opacity in percent", opacity, 0, 100) / 100
-    return ViewOptions(aggregation, channel if aggregation == "channel" else 0, colormap, share, scale, smooth)
+    above = number("cut in percent", cut, 0, 100) / 100
+    return ViewOptions(aggregation, channel if aggregation == "channel" else 0, colormap, share, scale, smooth, above)
 
 
 def unfinished(aggregation: str = "", channel: Any = 0, **others: Any) -> bool:
@@ -42,6 +45,6 @@ def or_initial(value: Any, control: Any) -> Any:
     return control.value if value is None else value
 
 
-def drawing_options(colormap: str, opacity: Any, smooth: bool) -> ViewOptions:
+def drawing_options(colormap: str, opacity: Any, smooth: bool, cut: Any) -> ViewOptions:
     """Return the view options of the drawing controls, for maps that do not aggregate channels."""
-    return view_options("mean", 0, colormap, "each", opacity, smooth)
+    return view_options("mean", 0, colormap, "each", opacity, smooth, cut)

@@ -142,6 +142,17 @@ def test_another_view_needs_no_new_pass(page, engine, subtests):
         page.get_by_label("Smooth between cells").uncheck()
         before = changed(page, before)
 
+    with subtests.test("a cut says what is left, and with which box"):
+        slide(page, "#cut", "End")
+        words = page.locator("#maps-large .cut")
+        # On a scale of all five the largest map alone has something left.
+        expect(words).to_contain_text("0% of what the network saw.")
+        page.get_by_label("Each map").check()
+        expect(words).to_contain_text(re.compile(r"Box of the largest piece: x \d+ to \d+, y \d+ to \d+ px\."))
+        slide(page, "#cut", "Home")
+        expect(words).to_have_count(0)
+        before = pictures(page)
+
     with subtests.test("the number of classes"):
         slide(page, "#top-k", "End")
         expect(page.locator("#classes li")).to_have_count(20)

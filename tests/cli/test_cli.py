@@ -204,6 +204,7 @@ def test_a_folder_without_photos_is_said(tmp_path, capsys):
         (["--map", "channel"], "received 'channel'"),
         (["--map", "mean:3"], "received 'mean:3'"),
         (["--opacity", "2"], "must be 0 to 1; received '2'"),
+        (["--cut", "x"], "must be 0 to 1; received 'x'"),
         (["--colormap", "jet"], "invalid choice: 'jet'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -47,6 +47,7 @@ def test_every_parameter_is_described(client):
     names = [parameter["parameter_name"] for parameter in endpoints["/explain"]["parameters"]]
     assert names == [
         "photo", "top_k", "framing", "weights", "map", "channel", "colormap", "scale", "opacity", "smooth",
+        "cut",
     ]  # fmt: skip
     for endpoint in endpoints.values():
         assert endpoint["description"]
@@ -60,6 +61,18 @@ def test_classify_answers_as_the_program_does(client, engine):
     assert without_time(result) == without_time(expected)
     assert result["predictions"][0]["label"] == "espresso"
     assert result["image"] == "espresso.jpg"
+
+
+def test_a_cut_gives_the_box_of_the_largest_piece(client):
+    result, _ = client.predict(handle_file(str(ESPRESSO)), cut=0.6, api_name="/explain")
+    left, _, right, _ = result["input"]["seen"]
+    for stage in result["stages"]:
+        cut = stage["cut"]
+        assert cut["above"] == pytest.approx(stage["min"] + 0.6 * (stage["max"] - stage["min"]), rel=1e-4)
+        assert 0 < cut["area"] < 0.9
+        assert left <= cut["box"][0] < cut["box"][2] <= right + 1e-6
+    whole, _ = client.predict(handle_file(str(ESPRESSO)), api_name="/explain")
+    assert [stage["cut"] for stage in whole["stages"]] == [None] * 5
 
 
 def test_explain_gives_five_overlays(client, engine):

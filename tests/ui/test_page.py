@@ -25,7 +25,7 @@ from resnet.ui.signed import verify
 from resnet.ui.tabs import many
 
 CAT, ROCKET = (str(ASSETS / "examples" / name) for name in ("cat.jpg", "rocket.jpg"))
-DRAWING = {"colormap": "turbo", "opacity": 55, "smooth": True}
+DRAWING = {"colormap": "turbo", "opacity": 55, "smooth": True, "cut": 0}
 VIEW = {"aggregation": "mean", "channel": 0, "scale": "each", **DRAWING}
 EVIDENCE = {"method": "hirescam", "scale": "stage", "one": None, "other": None, "chosen": None, "top_k": 5, **DRAWING}
 HIDDEN = {"source": "hirescam", "stage": "C5", "target": 0, "percent": 20, "fill": "blur"}

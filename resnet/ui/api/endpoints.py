@@ -108,6 +108,7 @@ class Endpoints:
         scale: Literal["each", "shared"] = "each",
         opacity: float = 0.55,
         smooth: bool = True,
+        cut: float = 0.0,
     ) -> tuple[Result, list[Result]]:
         """Classify a photo with a ResNet and draw its feature maps of the stages C1 to C5 over it.
 
@@ -122,11 +123,13 @@ class Endpoints:
             scale: "each" for a colour scale of each map, "shared" for one of all five.
             opacity: Of the map over the photo, 0 to 1.
             smooth: False shows each cell as a block.
+            cut: Show only what lies above this share of the colour scale, 0 to 1, with its outline and the box of its
+                largest piece, which the answer gives in pixels of the photo.
         """
 
         def work() -> tuple[Result, list[Result]]:
             number = whole_number("channel", channel, 0, HIGHEST_CHANNEL)
-            view = ViewOptions(map, number, colormap, opacity, scale, smooth)
+            view = ViewOptions(map, number, colormap, opacity, scale, smooth, cut)
             count = whole_number("number of classes", top_k, 1, MAXIMUM_TOP_K)
             _, observation = self._observe(photo, framing, weights)
             pictures = [
