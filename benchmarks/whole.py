@@ -119,11 +119,11 @@ class Visit:
         message, self._held = self.event("explain", photo, "crop", self._choice)
         if "forward pass" not in message:
             raise SystemExit(f"The photo was not answered: {message}")
-        self._check(self.event("answer", 5, self._held, *VIEW, "each", "turbo", 55, True)[1])
+        self._check(self.event("answer", 5, self._held, *VIEW, "each", "turbo", 55, True, 0)[1])
 
     def look(self, colormap: str) -> None:
         """Another view of the answer."""
-        self._check(self.event("show", self._held, *VIEW, "each", colormap, 55, True)[0])
+        self._check(self.event("show", self._held, *VIEW, "each", colormap, 55, True, 0)[0])
 
     @staticmethod
     def _check(strip: str) -> None:
