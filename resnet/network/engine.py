@@ -87,6 +87,7 @@ class Engine:
         self.passes = 0
         self.on_pass: Callable[[int, int, float | None], None] = lambda *_: None
         self._rests: dict[int, tf.types.experimental.Callable] = {}
+        self._insides: dict[int, keras.Model] = {}
         self._together = Batcher(self._run_together)
         # One pass already keeps all cores busy; two at once would only make both slower.
         self._lock = self._together.lock
@@ -224,6 +225,35 @@ class Engine:
             self._count(1)
             outputs, branches, shortcuts = self._all_blocks(tf.constant(first_map[None]))
         return Trace((first_map, *(output.numpy()[0] for output in outputs)), branches.numpy(), shortcuts.numpy())
+
+    def inside(self, place: int, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Every step of one block, each (height, width, channels) float32, by the last part of its layer's name.
+
+        Args:
+            place: Of the block among all blocks, the stem first.
+            values: What the block gets, (height, width, channels) float32: for the stem the network's input.
+        """
+        if place not in self._insides:
+            name = self._blocks[place].name
+            parts = ("1_conv", "1_relu", "2_conv", "2_relu", "3_conv", "0_conv", "add", "out")
+            layers = {part: f"{name}_{part}" for part in parts if part != "0_conv" or name.endswith("_block1")}
+            start = block_output(self._model, self._blocks[place - 1].name) if place else self._model.input
+            if not place:
+                layers = {"conv": "conv1_conv", "relu": "conv1_relu", "out": "pool1_pool"}
+            outputs = {part: self._model.get_layer(layer).output for part, layer in layers.items()}
+            self._insides[place] = keras.Model(start, outputs)
+        with self._lock:
+            found = self._insides[place](tf.constant(values[None]), training=False)
+        return {part: output.numpy()[0] for part, output in found.items()}
+
+    def convolution(self, layer: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return kernel (height, width, channels, filters) and bias (filters,), both with batch normalisation in them.
+
+        Args:
+            layer: Its name, such as `conv2_block1_2_conv`.
+        """
+        found = self._model.get_layer(layer)
+        return found.kernel.numpy(), found.bias.numpy()
 
     def gradients(self, first_map: NDArray[np.float32], classes: Sequence[int]) -> Gradients:
         """Compute the gradients of some classes' logits at every stage, with one forward and one backward pass.

@@ -17,6 +17,7 @@ from resnet.maps.comparison import check_change, digest_of_changed, observe_chan
 from resnet.maps.curves import Curves, measure_curves
 from resnet.maps.evidence import METHODS, Evidence, check_classes, find_evidence
 from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
+from resnet.maps.inside import BlockInside, Worked, look_inside, work_out
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import FILLS, Hidden, hide
 from resnet.maps.without import Without, answer_without
@@ -144,6 +145,16 @@ class Explorer:
         """Every block's output for an answer."""
         observation = self.observation(shown)
         return self.cache.get_or_make(("blocks", shown.key), lambda: trace_blocks(observation, self._engine(shown)))
+
+    def inside(self, shown: Shown, place: int) -> BlockInside:
+        """Every step of a block for an answer."""
+        observation, trace = self.observation(shown), self.blocks(shown)
+        key = ("inside", shown.key, place)
+        return self.cache.get_or_make(key, lambda: look_inside(observation, trace, place, self._engine(shown)))
+
+    def worked_out(self, shown: Shown, place: int, step: str, row: int, column: int, channel: int) -> Worked:
+        """Return how one value inside a block was computed."""
+        return work_out(self.inside(shown, place), step, row, column, channel, self._engine(shown))
 
     def evidence(self, shown: Shown, classes: Sequence[int]) -> Evidence:
         """Return the evidence of each stage for some classes; earlier ones are cached."""

@@ -75,19 +75,25 @@ class CellAnswer:
         asked: Callable[..., Asked | None],
         inputs: dict[str, Any],
         beside: Callable[[], dict[str, Any]] | None = None,
+        *,
+        tab: str = "",
+        further: Callable[..., str] | None = None,
     ) -> None:
         """Add the enlarged map, and beside it the text.
 
         Args:
             page: The page that is built.
-            name: Of the tab, and prefix of the elements' ids.
+            name: Prefix of the elements' ids, and identifier of the tab.
             asked: From the answer that is shown and `inputs` by name to what is enlarged, or None if nothing is.
             inputs: Components that say what is enlarged, by name.
             beside: Adds what stands below the text, and gives further components for `inputs`.
+            tab: Identifier of the tab, if it has another name.
+            further: From the answer that is shown, the cell's row and column as `place`, and `inputs` by name to HTML
+                that follows the facts.
         """
         self._page = page
         self._asked = asked
-        self._name = name
+        self._tab, self._further = tab or name, further
         self._draw = _DRAW % (name, name)
         self.point = gr.Textbox(visible=False)
         with gr.Row(elem_classes="asked"):
@@ -98,7 +104,7 @@ class CellAnswer:
                 inputs = {**inputs, **(beside() if beside else {})}
         self._inputs = {"point": self.point, **inputs}
         self.follow(page.on_choice(self.large, self.point))
-        page.on_cell(Part(name, self._answer, self._inputs, [self.text]), self._draw)
+        page.on_cell(Part(self._tab, self._answer, self._inputs, [self.text]), self._draw)
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Say anew what the cell is like after an event that changes the map, and draw its outline."""
@@ -114,20 +120,20 @@ class CellAnswer:
         said.then(None, None, None, js=self._draw, **PRIVATE)
 
     def _answer_if_open(self, active: str, **inputs: Any) -> Updates:
-        return self._answer(**inputs) if active == self._name else {}
+        return self._answer(**inputs) if active == self._tab else {}
 
     def _answer(self, shown: Shown | None, point: str | None, **inputs: Any) -> Updates:
         return {self.text: self._facts(shown, read_point(point), **inputs) if shown else ""}
 
     def _facts(self, shown: Shown, point: Point | None, **inputs: Any) -> str:
         t = self._page.t
-        if point is None:
-            return markup.message(t("Click the map to ask a cell: what does it hold, and what does it do?"))
 
         def say() -> str:
             asked = self._asked(shown, **inputs)
             if asked is None:
                 return ""
+            if point is None:
+                return markup.message(t("Click the map to ask a cell: what does it hold, and what does it do?"))
             observation, heatmap, name, target = asked
             place = cell_at(observation, heatmap.block, point)
             if not sees(observation, point):
@@ -142,7 +148,8 @@ class CellAnswer:
             boxes = field + markup.rectangle(observation.geometry.cell_box(heatmap.block, *place), "cell")
             content = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
             drawing = f'<div hidden><svg class="boxes">{boxes}</svg></div>'
-            return f'<div class="cell-facts" role="status">{drawing}<ul>{content}</ul></div>'
+            further = self._further(shown, place, **inputs) if self._further else ""
+            return f'<div class="cell-facts" role="status">{drawing}<ul>{content}</ul>{further}</div>'
 
         return self._page.or_error(say)
 

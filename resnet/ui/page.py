@@ -336,7 +336,11 @@ class Page:
         """
         event = answered
         for parts, options in ((self._tabs, _progress_on(self._panels)), (self._cells, {**QUICK, **NETWORK})):
-            inputs = {_of_part(part, name): component for part in parts for name, component in part.inputs.items()}
+            inputs = {
+                _of_part(place, name): component
+                for place, part in enumerate(parts)
+                for name, component in part.inputs.items()
+            }
             outputs = list(dict.fromkeys(component for part in parts for component in part.outputs))
             everything = {"active": self.active, "shown": self.result, **inputs}
             event = self.on(event.then, _of_active(parts), everything, outputs, **options)
@@ -394,18 +398,20 @@ def _progress_on(panels: list[Any]) -> dict[str, Any]:
     return {**QUICK, **NETWORK, "show_progress": "minimal", "show_progress_on": panels}
 
 
-def _of_part(part: Part, name: str) -> str:
+def _of_part(place: int, name: str) -> str:
     """Return a name for a value of one of several parts."""
-    return f"{part.tab}: {name}"
+    return f"{place}: {name}"
 
 
 def _of_active(parts: Sequence[Part]) -> Callable[..., Updates]:
     """Return a handler that updates only the open tab."""
 
     def answer(active: str, shown: Shown | None, **values: Any) -> Updates:
-        for part in parts:
+        updates: Updates = {}
+        for place, part in enumerate(parts):
             if part.tab == active:
-                return part.answer(shown=shown, **{name: values[_of_part(part, name)] for name in part.inputs})
-        return {}
+                given = {name: values[_of_part(place, name)] for name in part.inputs}
+                updates |= part.answer(shown=shown, **given)
+        return updates
 
     return answer

@@ -24,6 +24,7 @@ from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices
 from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
 from resnet.ui.flight import Flight
+from resnet.ui.inside import Inside
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, setting, unfinished
@@ -72,6 +73,8 @@ class BlocksTab:
                     min_width=220,
                 )
             self.changes = html(elem_id="changes")
+            of_block = {"stage": self.stage, "block": self.block}
+            self.inside = Inside(page, of_block)
             self.flight = Flight(page)
             self.grid = html(
                 markup.panel(t("Channels"), markup.empty(t("Choose a photo first; its channels appear here."))),
@@ -80,7 +83,6 @@ class BlocksTab:
             )
             # What the grid is about: in the browser, so that each event tells it as it was with its channel.
             self.drawn = gr.Textbox(visible=False)
-            of_block = {"stage": self.stage, "block": self.block}
             self.cell = CellAnswer(page, "blocks", self._asked, of_block, self._of_channel)
             ordering = {**of_block, "order": self.order, "target": self.target, "count": self.count}
             grid = {"shown": page.result, **ordering, **page.drawing}
@@ -92,10 +94,17 @@ class BlocksTab:
             self.tab,
             "blocks",
             self.open,
-            {"drawn": self.drawn, "flown": self.flight.flown, "channel": self.channel, **ordering, **page.drawing},
+            {
+                "drawn": self.drawn,
+                "flown": self.flight.flown,
+                "channel": self.channel,
+                **self.inside.inputs,
+                **ordering,
+                **page.drawing,
+            },
             [
                 *(self.drawn, self.target, self.block, self.changes, self.grid, self.channel),
-                *(*channel_outputs, *self.flight.outputs),
+                *(*channel_outputs, *self.flight.outputs, *self.inside.outputs),
             ],
             panel=self.grid,
             follow=self.cell.follow,
@@ -119,6 +128,8 @@ class BlocksTab:
             [self.drawn, self.changes, self.grid, self.channel],
             **{**QUICK, **NETWORK},
         )
+        for event in redrawn[:2]:
+            self.inside.follow(event, of_block)
         enlarged, *again = page.on_each(
             [self.channel.change, *(event.then for event in redrawn)],
             self.enlarge,
@@ -158,6 +169,8 @@ class BlocksTab:
         drawn: str | None,
         flown: str | None,
         channel: Any,
+        step: str | None,
+        inside_channel: Any,
         stage: str,
         block: Any,
         order: str,
@@ -171,7 +184,8 @@ class BlocksTab:
             waiting = markup.empty(t("Choose a photo first; its channels appear here."))
             nothing = {self.drawn: "", self.changes: "", self.facts: "", self.cell.large: ""}
             grid = {self.grid: markup.panel(t("Channels"), waiting)}
-            return {**nothing, **grid, **self.flight.outdated(flown, shown)}
+            closed = self.inside.open(None, step)
+            return {**nothing, **grid, **closed, **self.flight.outdated(flown, shown)}
 
         def fill() -> Updates:
             observation = self._page.observation(shown)
@@ -194,6 +208,7 @@ class BlocksTab:
                 self.channel: setting(channel, first),
                 **self.enlarge(shown, stage, number, first, **drawing),
                 **self.flight.outdated(flown, shown),
+                **self.inside.draw(shown, step, stage, number, inside_channel, **drawing),
             }
 
         return self._page.or_error(fill)
