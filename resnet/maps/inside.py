@@ -196,7 +196,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Worked:
-    """How one value was computed.
+    """The way to one value.
 
     Attributes:
         step: The step that it belongs to.

@@ -89,7 +89,9 @@ def _as_svg(figure: Figure, description: str) -> str:
 
 @_drawn
 def changes_chart(changes: Sequence[float], blocks: Sequence[Block], current: int, axis: str, description: str) -> str:
-    """`draw_changes` as SVG.
+    """`draw_changes` as SVG, in which each bar can be chosen: a radio group for `ui.events.CHOICE_SCRIPT`.
+
+    A bar's choice is the stage and the block's number in it, such as "C4:7".
 
     Args:
         changes: Ratio per residual block.
@@ -101,7 +103,19 @@ def changes_chart(changes: Sequence[float], blocks: Sequence[Block], current: in
     figure, axes = _new_axes(7.2, 1.9)
     draw_changes(axes, changes, blocks, current)
     axes.set_ylabel(axis)
-    return _as_svg(figure, description)
+    for place in range(len(blocks)):
+        # All of the height, since a bar may be too low for a pointer.
+        axes.axvspan(place - 0.5, place + 0.5, alpha=0, zorder=3, gid=f"choice-{place}")
+    text = _as_svg(figure, description).replace('role="img"', 'role="radiogroup"', 1)
+    for place, (block, change) in enumerate(zip(blocks, changes, strict=True)):
+        number = sum(other.stage == block.stage for other in blocks[: place + 1])
+        stop = 0 if place == max(current, 0) else -1
+        radio = (
+            f'<g role="radio" data-choice="{block.stage}:{number}" aria-checked="{str(place == current).lower()}" '
+            f'tabindex="{stop}" aria-label="{block.name}: {change:.3g}">'
+        )
+        text = text.replace(f'<g id="choice-{place}">', radio, 1)
+    return text
 
 
 @_drawn

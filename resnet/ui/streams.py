@@ -19,13 +19,13 @@ from urllib.parse import parse_qs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_SECONDS = 3.0
-"""How long a stream stays open for the next question. A browser has six connections to a server, for all its tabs."""
+"""Time for which a stream stays open for the next question. A browser has six connections to a server for all tabs."""
 
 LOOK_SECONDS = 0.5
-"""How often to look whether the server is to stop, which an idle stream must not delay."""
+"""Time between two looks whether the server is to stop, which an idle stream must not delay."""
 
 CLOSING_SECONDS = 1.0
-"""How long a page may take to close a stream that it was told to close; a message there and back."""
+"""Time in which a page closes a stream that it was told to close; a message there and back."""
 
 _CLOSE = b'data: {"msg":"close_stream"'
 

@@ -12,7 +12,7 @@ from resnet.ui.language import Language
 
 
 def worked_out(t: Language, worked: Worked) -> str:
-    """How a value was computed: what is added up, the largest products, and the sums at each place of the window."""
+    """The way to a value: what is added up, the largest products, and the sums at each place of the window."""
     lines = _sentences(t, worked)
     listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
     found = worked.inner if worked.inner is not None and worked.inner.window is not None else worked
@@ -48,7 +48,7 @@ def _term(t: Language, term: Term, size: int) -> str:
     where = t("channel {}", term.channel)
     if size > 1:
         where = t("channel {} at row {}, column {} of the window", term.channel, term.row + 1, term.column + 1)
-    return t("{}: {:.3g} × {:.3g} = {:+.3g}", where, term.value, term.weight, term.product)
+    return f"{where}: {term.value:.3g} × {term.weight:.3g} = {term.product:+.3g}"
 
 
 def _window(t: Language, window: NDArray[np.float64], worked: Worked) -> str:

@@ -73,6 +73,57 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
         expect(grid).to_contain_text("4 of 64 channels of pool1")
         assert engine.passes == passes
 
+    with subtests.test("a bar chooses its block, in this stage or another"):
+        bar = page.locator("#changes [role=radio][aria-checked=true]")
+        expect(bar).to_have_count(0)  # the stem has none
+        page.locator('#changes [data-choice="C3:2"]').click()
+        expect(grid).to_contain_text("of conv3_block2")
+        expect(stage.get_by_label("C3")).to_be_checked()
+        expect(number).to_have_value("2")
+        expect(bar).to_have_attribute("data-choice", "C3:2")
+        bar.press("ArrowRight")
+        expect(grid).to_contain_text("of conv3_block3")
+        expect(number).to_have_value("3")
+        slide(page, "#block-number", "Home")
+        expect(bar).to_have_attribute("data-choice", "C3:1")
+        assert engine.passes == passes
+
+    with subtests.test("a look inside the block, and how one value was computed"):
+        steps, large = page.locator("#inside [role=radio]"), page.locator("#inside-large")
+        expect(page.locator("#inside-channel")).to_be_hidden()
+        page.get_by_role("button", name="Look inside this block").click()
+        expect(page.locator("#inside h2")).to_contain_text("Inside conv3_block1")
+        expect(steps).to_have_count(9)
+        expect(large).to_contain_text("ReLU, the block's output, mean of the channels")
+        page.get_by_role("radio", name="3×3 convolution").click()
+        expect(large).to_contain_text("3×3 convolution + batch norm, mean of the channels")
+        ends = large.locator(".scale span").all_inner_texts()
+        assert float(ends[0]) == -float(ends[1]) < 0
+        large.locator("button.map").click(position={"x": 150, "y": 60})
+        expect(page.locator("#inside-cell")).to_contain_text("Choose a channel to see how this cell was computed.")
+        page.locator("#inside-channel input").fill("7")
+        page.keyboard.press("Tab")
+        worked = page.locator("#inside-cell .worked")
+        expect(worked).to_contain_text("1,152 products of an input and a weight")
+        found = re.search(r"add up to ([-+\d.e]+), those below to ([-+\d.e]+); with the bias ([-+\d.e]+), .* makes "
+                          r"([-+\d.e]+)\.", worked.inner_text())  # fmt: skip
+        *parts, value = (float(number) for number in found.groups())
+        assert abs(sum(parts) - value) < 0.002 * max(abs(part) for part in parts)
+        expect(page.locator("#inside-cell .window td")).to_have_count(9)
+        # Another block takes its place, and keeps the channel.
+        slide(page, "#block-number", "End")
+        expect(page.locator("#inside h2")).to_contain_text("Inside conv3_block4")
+        expect(steps).to_have_count(8)
+        expect(page.locator("#inside")).to_contain_text("Shortcut: the input itself")
+        expect(large).to_contain_text("3×3 convolution + batch norm, channel 7")
+        assert engine.passes == passes
+        stage.get_by_label("C1").check()
+        expect(page.locator("#inside h2")).to_contain_text("Inside pool1")
+        expect(steps).to_have_count(4)
+        page.get_by_role("button", name="Look inside this block").click()
+        expect(steps).to_have_count(0)
+        expect(page.locator("#inside-channel")).to_be_hidden()
+
     with subtests.test("one channel enlarged"):
         large = page.locator("#blocks-large figcaption")
         expect(large).to_contain_text("C1, block 1, channel")

@@ -55,11 +55,22 @@ def test_a_chart_is_one_svg_in_the_pages_colours_with_a_description(name):
     text = CHARTS[name]()
     root = ElementTree.fromstring(text)
     assert root.tag.endswith("svg")
-    assert root.attrib["role"] == "img"
+    assert root.attrib["role"] == ("radiogroup" if name == "changes" else "img")
     assert root.attrib["aria-label"]
     assert "currentColor" in text
     assert "#010203" not in text
     assert "<metadata" not in text
+
+
+def test_each_bar_of_the_changes_can_be_chosen():
+    root = ElementTree.fromstring(CHARTS["changes"]())
+    radios = [element.attrib for element in root.iter() if element.attrib.get("role") == "radio"]
+    assert [radio["data-choice"] for radio in radios] == [
+        f"C{stage}:{number}" for stage, count in enumerate((3, 4, 23, 3), start=2) for number in range(1, count + 1)
+    ]
+    assert [place for place, radio in enumerate(radios) if radio["aria-checked"] == "true"] == [4]
+    assert [place for place, radio in enumerate(radios) if radio["tabindex"] == "0"] == [4]
+    assert radios[4]["aria-label"] == "conv3_block2: 0.125"
 
 
 def test_the_legend_of_the_comparison_covers_no_mark():

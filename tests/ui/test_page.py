@@ -129,7 +129,7 @@ def test_the_classes_of_a_link_are_those_of_its_first_photo_alone(layout):
 def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(layout):
     _, shown = explain(layout)
     blocks = layout.blocks
-    opened = blocks.open(shown, "", "", 0, "C4", 23, "contribution", None, 16, **DRAWING)
+    opened = blocks.open(shown, "", "", 0, "", -1, "C4", 23, "contribution", None, 16, **DRAWING)
     likeliest = layout._page.observation(shown).predictions(1)[0].index
     assert opened[blocks.target]["value"] == likeliest
     ranked = ("C4", 23, "contribution", likeliest)
@@ -140,10 +140,10 @@ def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(la
     drawn = opened[blocks.drawn]
     assert blocks.redraw_others(drawn, shown, *ranked, 16, **DRAWING) == {}
     assert blocks.channel in blocks.redraw_others(drawn, shown, *ranked, 32, **DRAWING)
-    again = blocks.open(shown, drawn, "", 5, *ranked, 16, **DRAWING)
+    again = blocks.open(shown, drawn, "", 5, "", -1, *ranked, 16, **DRAWING)
     assert again[blocks.channel] == gr.skip()
     assert "Channel 5 of" in again[blocks.facts]
-    wrong = blocks.open(shown, drawn, "", 1024, *ranked, 16, **DRAWING)  # C4 has 1,024
+    wrong = blocks.open(shown, drawn, "", 1024, "", -1, *ranked, 16, **DRAWING)  # C4 has 1,024
     assert wrong[blocks.channel]["value"] == redrawn[blocks.channel]
 
 

@@ -72,7 +72,9 @@ class BlocksTab:
                     elem_id="channels-shown",
                     min_width=220,
                 )
-            self.changes = html(elem_id="changes")
+            self.changes = html(elem_id="changes", js_on_load=CHOICE_SCRIPT)
+            # Stage and number of the block, as its bar has it.
+            self.picked = gr.Textbox(visible=False)
             of_block = {"stage": self.stage, "block": self.block}
             self.inside = Inside(page, of_block)
             self.flight = Flight(page)
@@ -103,7 +105,7 @@ class BlocksTab:
                 **page.drawing,
             },
             [
-                *(self.drawn, self.target, self.block, self.changes, self.grid, self.channel),
+                *(self.drawn, self.target, self.block, self.changes, self.picked, self.grid, self.channel),
                 *(*channel_outputs, *self.flight.outputs, *self.inside.outputs),
             ],
             panel=self.grid,
@@ -118,17 +120,29 @@ class BlocksTab:
             show_progress="hidden",
         )
         staged = page.on(
-            self.stage.change, self.choose_stage, {"shown": page.result, "stage": self.stage}, self.block, **QUICK
+            self.stage.change,
+            self.choose_stage,
+            {"shown": page.result, "stage": self.stage, "picked": self.picked},
+            self.block,
+            **QUICK,
+        )
+        page.on_choice(self.changes, self.picked)
+        picked = page.on(
+            self.picked.change,
+            self.pick,
+            {"shown": page.result, "picked": self.picked, **of_block},
+            [self.stage, self.block],
+            **QUICK,
         )
         # Only an order by contribution to a class that was not asked before needs the network.
         redrawn = page.on_each(
-            [staged.then, self.block.input, self.order.change, self.target.change, self.count.input],
+            [staged.then, picked.then, self.block.input, self.order.change, self.target.change, self.count.input],
             self.redraw_others,
             {"drawn": self.drawn, **grid},
-            [self.drawn, self.changes, self.grid, self.channel],
+            [self.drawn, self.changes, self.picked, self.grid, self.channel],
             **{**QUICK, **NETWORK},
         )
-        for event in redrawn[:2]:
+        for event in redrawn[:3]:
             self.inside.follow(event, of_block)
         enlarged, *again = page.on_each(
             [self.channel.change, *(event.then for event in redrawn)],
@@ -182,7 +196,7 @@ class BlocksTab:
         t = self._page.t
         if shown is None:
             waiting = markup.empty(t("Choose a photo first; its channels appear here."))
-            nothing = {self.drawn: "", self.changes: "", self.facts: "", self.cell.large: ""}
+            nothing = {self.drawn: "", self.changes: "", self.picked: "", self.facts: "", self.cell.large: ""}
             grid = {self.grid: markup.panel(t("Channels"), waiting)}
             closed = self.inside.open(None, step)
             return {**nothing, **grid, **closed, **self.flight.outdated(flown, shown)}
@@ -213,12 +227,25 @@ class BlocksTab:
 
         return self._page.or_error(fill)
 
-    def choose_stage(self, shown: Shown | None, stage: str) -> Any:
-        """The slider's range for a stage; its last block is what the maps show."""
+    def choose_stage(self, shown: Shown | None, stage: str, picked: str | None) -> Any:
+        """The slider's range for a stage; its last block is what the maps show, unless another one's bar was picked."""
         if shown is None:
             return gr.skip()
         blocks = len(self._page.or_error(lambda: self._page.explorer.blocks(shown).of_stage(stage)))
-        return _block_slider(blocks, None, blocks)
+        wanted, number = _picked(picked)
+        return _block_slider(blocks, None, min(number, blocks) if wanted == stage else blocks)
+
+    def pick(self, shown: Shown | None, picked: str | None, stage: str, block: Any) -> Updates:
+        """Stage and block of the bar that was picked, unless the controls say them already."""
+        wanted, number = _picked(picked)
+        if shown is None or (wanted, number) in (("", 0), (stage, block)):
+            return {}
+
+        def choose() -> Updates:
+            blocks = len(self._page.explorer.blocks(shown).of_stage(wanted))
+            return {self.stage: wanted, self.block: _block_slider(blocks, block, min(number, blocks))}
+
+        return self._page.or_error(choose)
 
     def redraw(
         self,
@@ -240,8 +267,10 @@ class BlocksTab:
             place = self._place(trace, stage, block)
             channels, _ = self._ranked(shown, trace, place, order, target, count)
             first = channels[0] if channel is None else channel
+            number = place - trace.of_stage(stage)[0] + 1
             return {
                 self.changes: self._changes(trace, place),
+                self.picked: f"{stage}:{number}",
                 self.grid: self._grid(shown, trace, place, channels, first, drawing_options(**drawing)),
                 self.channel: first,
             }
@@ -281,7 +310,8 @@ class BlocksTab:
         if active != "blocks":
             return {}
         updates = self.redraw(shown, stage, block, order, target, count, channel, **drawing)
-        updates.pop(self.channel, None)
+        for control in (self.channel, self.picked):
+            updates.pop(control, None)
         return {**updates, **self.enlarge(shown, stage, block, channel, **drawing)}
 
     def enlarge(self, shown: Shown | None, stage: str, block: Any, channel: Any, **drawing: Any) -> Updates:
@@ -330,7 +360,10 @@ class BlocksTab:
             t("branch ÷ shortcut"),
             t("How much each of the {} residual blocks changes its shortcut", len(trace.blocks) - 1),
         )
-        hint = t("Norm of what the branch adds, divided by the norm of its shortcut; the chosen block is orange.")
+        hint = t(
+            "Norm of what the branch adds, divided by the norm of its shortcut; the chosen block is orange. Click a "
+            "bar to choose its block."
+        )
         return markup.panel(t("What each block changes"), chart, hint)
 
     def _grid(
@@ -420,6 +453,12 @@ class BlocksTab:
 def _block_slider(blocks: int, current: Any, number: int) -> Any:
     """The slider for a stage of so many blocks; for the one of C1 it stands still, since Gradio wants a range."""
     return setting(current, number, maximum=max(blocks, 2), interactive=blocks > 1)
+
+
+def _picked(picked: str | None) -> tuple[str, int]:
+    """Return stage and number of the block whose bar was picked; an empty stage and 0 if none was."""
+    stage, _, number = (picked or "").partition(":")
+    return (stage, int(number)) if stage in STAGE_NAMES and number.isdecimal() and len(number) < 3 else ("", 0)
 
 
 def _drawn(shown: Shown, stage: str, block: Any, order: str, target: int | None, count: Any) -> str:
