@@ -15,10 +15,12 @@ from resnet.cli.arguments import add_framing, add_weights, json_text, leave_outp
 from resnet.errors import OptionError, ResNetError
 from resnet.maps.channels import trace_blocks
 from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
+from resnet.maps.inside import MEAN, look_inside
 from resnet.maps.observation import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
 from resnet.network.levels import is_unsure, named_levels, percent
 from resnet.output.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
 from resnet.output.flight import fly_through, gif
+from resnet.output.inside import inside_figure
 from resnet.output.report import as_dictionary, result_figure, safe_stem, stage_caption
 from resnet.photo.folders import Found, find_pictures, left_out_of
 from resnet.progress import progress
@@ -67,6 +69,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--flight", action="store_true", help="with --heatmaps: also write <photo>.flight.gif, the map after each block"
     )
     parser.add_argument(
+        "--inside",
+        type=_block,
+        metavar="BLOCK",
+        help="with --heatmaps: also write <photo>.inside.png, every step of a block, such as C4:7",
+    )
+    parser.add_argument(
         "--export",
         type=Path,
         metavar="DIR",
@@ -95,6 +103,13 @@ def _map(text: str) -> tuple[str, int]:
     if numbered or (name in AGGREGATIONS and name != "channel" and not channel):
         return name, int(channel or 0)
     raise argparse.ArgumentTypeError(f"must be mean, max, l2, pca or channel:N; received {text!r}")
+
+
+def _block(text: str) -> tuple[str, int]:
+    stage, _, number = text.partition(":")
+    if stage in STAGE_NAMES and number.isdecimal():
+        return stage, int(number)
+    raise argparse.ArgumentTypeError(f"must be a stage and the number of its block, such as C4:7; received {text!r}")
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -176,11 +191,14 @@ def _check_targets(options: argparse.Namespace, photos: Sequence[Path]) -> None:
     Raises:
         OptionError: They would.
     """
-    if options.flight and not options.heatmaps:
-        raise OptionError("--flight needs --heatmaps, the folder to write to.")
+    for name in ("flight", "inside"):
+        if getattr(options, name) and not options.heatmaps:
+            raise OptionError("--{} needs --heatmaps, the folder to write to.", name)
     written: dict[Path, Sequence[str]] = {}
     if options.heatmaps:
-        written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [".figure.png", ".flight.gif"]
+        written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [
+            *(".figure.png", ".flight.gif", ".inside.png"),
+        ]
     if options.export:
         written[options.export / "figures"] = [".png"]
     if not written:
@@ -225,9 +243,13 @@ def _write_pictures(
             picture = observation.overlay(heatmap, view, DISPLAY_SIDE)
             picture.save(folder / f"{stem}.{heatmap.block.stage}.jpg", quality=JPEG_QUALITY)
         (folder / f"{stem}.figure.png").write_bytes(result_figure(observation, view, options.top_k))
+        if options.flight or options.inside:
+            trace = trace_blocks(observation, engine)
         if options.flight:
-            frames = fly_through(observation, trace_blocks(observation, engine), view)
-            (folder / f"{stem}.flight.gif").write_bytes(gif(frames))
+            (folder / f"{stem}.flight.gif").write_bytes(gif(fly_through(observation, trace, view)))
+        if options.inside:
+            inside = look_inside(observation, trace, trace.place(*options.inside), engine)
+            (folder / f"{stem}.inside.png").write_bytes(inside_figure(observation, inside, MEAN, view))
     except OSError as error:
         raise OptionError(
             "The pictures of {} cannot be written to {}: {}.", observation.photo_name, folder, error.strerror

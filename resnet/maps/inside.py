@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace
@@ -170,6 +171,26 @@ def _stem(block: Block, pixels: NDArray[np.float32], values: Mapping[str, NDArra
         Step("out", "pooling", block, values["out"], ("relu",), 3, 2, (first[0], first[1])),
     )  # fmt: skip
     return {step.name: step for step in steps}
+
+
+def kernel_pictures(engine: Engine, side: int) -> tuple[Image.Image, ...]:
+    """Draw the kernels of the first convolution as squares: grey is a weight of 0, each kernel on its own scale.
+
+    Args:
+        engine: The network.
+        side: Of the pictures in pixels.
+
+    Returns:
+        RGB pictures, one a channel of the first convolution. A colour is that to which the kernel answers most.
+    """
+    kernels, _ = engine.convolution("conv1_conv")
+    ordered = kernels[:, :, ::-1] if engine.manifest.input.channels == "BGR" else kernels
+    unit = 0.5 + 0.5 * ordered / np.abs(ordered).max(axis=(0, 1, 2))
+    pixels = np.rint(unit * 255).astype(np.uint8)
+    return tuple(
+        Image.fromarray(np.ascontiguousarray(pixels[..., channel])).resize((side, side), Image.Resampling.NEAREST)
+        for channel in range(pixels.shape[-1])
+    )
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace, trace_blocks
 from resnet.maps.comparison import check_change, digest_of_changed, observe_changed
 from resnet.maps.curves import Curves, measure_curves
 from resnet.maps.evidence import METHODS, Evidence, check_classes, find_evidence
 from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
-from resnet.maps.inside import BlockInside, Worked, look_inside, work_out
+from resnet.maps.inside import BlockInside, Worked, kernel_pictures, look_inside, work_out
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import FILLS, Hidden, hide
 from resnet.maps.without import Without, answer_without
@@ -151,6 +153,10 @@ class Explorer:
         observation, trace = self.observation(shown), self.blocks(shown)
         key = ("inside", shown.key, place)
         return self.cache.get_or_make(key, lambda: look_inside(observation, trace, place, self._engine(shown)))
+
+    def kernels(self, shown: Shown, side: int) -> tuple[Image.Image, ...]:
+        """Return pictures of the first convolution's kernels."""
+        return kernel_pictures(self._engine(shown), side)
 
     def worked_out(self, shown: Shown, place: int, step: str, row: int, column: int, channel: int) -> Worked:
         """Return how one value inside a block was computed."""

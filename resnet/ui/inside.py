@@ -12,6 +12,8 @@ from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.inside import MEAN, BlockInside, Step
 from resnet.maps.observation import Observation
 from resnet.options import whole_number
+from resnet.output.inside import inside_dictionary, inside_figure
+from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
@@ -23,6 +25,8 @@ from resnet.ui.worked import worked_out
 
 LAST = "out"
 """The step that is enlarged at first: what the block gives."""
+
+KERNEL_SIDE = 84
 
 LANES = (("input",), ("1_conv", "1_relu", "2_conv", "2_relu", "3_conv"), ("0_conv",), ("add", "out"))
 """Steps of a residual block as they stand on the page: before it parts, its branch, its shortcut, and the end."""
@@ -42,6 +46,7 @@ class Inside:
         t = page.t
         button = gr.Button(t("Look inside this block"), elem_id="look-inside", elem_classes="with-result")
         self.panel = html(elem_id="inside", js_on_load=CHOICE_SCRIPT)
+        self.kernels = html(elem_id="kernels", js_on_load=CHOICE_SCRIPT)
         # The step that is enlarged; empty while the block is closed.
         self.step = gr.Textbox(visible=False)
         everything = {"step": self.step, **of_block}
@@ -49,10 +54,14 @@ class Inside:
             page, "inside", self._asked, everything, self._controls, tab="blocks", further=self._worked
         )
         self.inputs = {"step": self.step, "inside_channel": self.channel}
-        self.outputs = [self.panel, self.step, self.channel, self.cell.large]
+        with gr.Column(visible=False) as self.files:
+            choices = {"shown": page.result, **everything, **self.inputs, **page.drawing}
+            page.downloads("inside", {"figure": self.figure, "data": self.data}, choices, **NETWORK)
+        self.outputs = [self.panel, self.step, self.channel, self.files, self.kernels, self.cell.large]
         asked = {"shown": page.result, **everything, **self.inputs, **page.drawing}
         opened = page.on(button.click, self.open, {"shown": page.result, "step": self.step}, self.outputs, **QUICK)
         page.on_choice(self.panel, self.step)
+        page.on_choice(self.kernels, self.channel)
         drawn = page.on_each(
             [self.step.change, self.channel.change, *(change_of(control) for control in page.drawing.values())],
             self.draw,
@@ -85,9 +94,9 @@ class Inside:
     def open(self, shown: Shown | None, step: str | None) -> Updates:
         """Open the block, which its step draws, or close it again."""
         if shown is None or step:
-            closed = {self.panel: "", self.step: "", self.cell.large: ""}
-            return {**closed, self.channel: gr.update(visible=False)}
-        return {self.step: LAST, self.channel: gr.update(visible=True)}
+            closed = {self.panel: "", self.step: "", self.kernels: "", self.cell.large: ""}
+            return {**closed, self.channel: gr.update(visible=False), self.files: gr.update(visible=False)}
+        return {self.step: LAST, self.channel: gr.update(visible=True), self.files: gr.update(visible=True)}
 
     def draw(
         self, shown: Shown | None, step: str | None, stage: str, block: Any, inside_channel: Any, **drawing: Any
@@ -96,7 +105,7 @@ class Inside:
         if not step or None in (block, inside_channel) or unfinished(**drawing):
             return {}
         if shown is None:
-            return {self.panel: "", self.cell.large: ""}
+            return {self.panel: "", self.kernels: "", self.cell.large: ""}
 
         def fill() -> Updates:
             t, view = self._page.t, drawing_options(**drawing)
@@ -117,9 +126,39 @@ class Inside:
                 name = self._channel_name(channel)
                 words = f"{self._name(inside, chosen)}, {name}"
                 large = markup.large(t, observation, chosen.heatmap(channel), chosen.view(view), name, words)
-            return {self.panel: markup.panel(title, lanes, hint), self.cell.large: large}
+            kernels = self._kernels(shown, observation, inside, channel, view) if stage == "C1" else ""
+            return {self.panel: markup.panel(title, lanes, hint), self.kernels: kernels, self.cell.large: large}
 
         return self._page.or_error(fill)
+
+    def figure(
+        self,
+        shown: Shown | None,
+        kind: str,
+        stage: str,
+        block: Any,
+        inside_channel: Any,
+        step: str,  # noqa: ARG002
+        **drawing: Any,
+    ) -> str:
+        """All steps as a picture."""
+
+        def encode(observation: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
+            inside, view = self._inside(shown, stage, block), drawing_options(**drawing)
+            channel = whole_number("channel", inside_channel, MEAN, 10**6)
+            return inside_figure(observation, inside, channel, view, kind.lower())
+
+        return self._page.file(shown, f"{{}}.inside.{kind.lower()}".format, encode)
+
+    def data(self, shown: Shown | None, stage: str, block: Any, **choices: Any) -> str:  # noqa: ARG002
+        """All steps in numbers."""
+
+        def encode(observation: Observation) -> bytes:
+            assert shown is not None  # `Page.file` has seen to it
+            return json_file(origin(observation, ViewOptions()), inside_dictionary(self._inside(shown, stage, block)))
+
+        return self._page.file(shown, "{}.inside.json".format, encode)
 
     def _inside(self, shown: Shown, stage: str, block: Any) -> BlockInside:
         trace: BlockTrace = self._page.explorer.blocks(shown)
@@ -155,6 +194,25 @@ class Inside:
         if not figures:  # the shortcut of an identity block
             figures = [f"<p>{escape(t('Shortcut: the input itself'))}</p>"]
         return f'<div class="lane">{"".join(figures)}</div>'
+
+    def _kernels(
+        self, shown: Shown, observation: Observation, inside: BlockInside, chosen: int, view: ViewOptions
+    ) -> str:
+        """The kernels of the first convolution, each with the map that it gives after ReLU."""
+        t, step = self._page.t, inside.steps["relu"]
+        figures = []
+        for channel, kernel in enumerate(self._page.explorer.kernels(shown, KERNEL_SIDE)):
+            overlay = observation.overlay(step.heatmap(channel), view, markup.SMALL_SIDE)
+            pictures = "".join(f'<img alt="" src="{markup.data_uri(picture)}">' for picture in (kernel, overlay))
+            is_stop = channel == 0 and not 0 <= chosen < step.values.shape[-1]
+            button = markup.radio(
+                channel, t("Channel {}", channel), pictures, is_chosen=channel == chosen, is_stop=is_stop
+            )
+            figures.append(f"<figure>{button}<figcaption>{channel}</figcaption></figure>")
+        label, title = escape(t("Channel of each step")), t("The {} kernels of the first convolution", len(figures))
+        hint = t("Grey is a weight of 0. Beside each kernel is its map after ReLU. Click one to choose its channel.")
+        grid = f'<div class="grid kernels" role="radiogroup" aria-label="{label}">{"".join(figures)}</div>'
+        return markup.panel(title, grid, hint)
 
     def _name(self, inside: BlockInside, step: Step) -> str:
         t = self._page.t

@@ -6,7 +6,7 @@ import pytest
 
 from resnet.errors import OptionError
 from resnet.maps.channels import trace_blocks
-from resnet.maps.inside import look_inside, work_out
+from resnet.maps.inside import kernel_pictures, look_inside, work_out
 from resnet.maps.observation import observe
 from resnet.network.labels import ASSETS
 from resnet.network.weights import assign, network_of, read_arrays
@@ -113,6 +113,20 @@ def test_values_with_a_sign_are_drawn_on_a_scale_that_is_centred_on_zero(insides
         assert heatmap.high == np.abs(heatmap.values).max()
     assert steps["2_relu"].heatmap().values == pytest.approx(steps["2_relu"].values.mean(axis=-1))
     assert steps["2_relu"].zeros == (steps["2_relu"].values == 0).mean()
+
+
+def test_a_kernel_is_drawn_in_the_colours_that_it_answers_to(engine):
+    kernel, _ = engine.convolution("conv1_conv")
+    pictures = kernel_pictures(engine, 70)
+    assert len(pictures) == 64
+    order = "RGB" if engine.manifest.input.channels == "RGB" else "BGR"
+    for channel in (0, 63):
+        picture = np.asarray(pictures[channel], float)
+        assert picture.shape == (70, 70, 3)
+        weights = kernel[..., channel]
+        for colour, name in enumerate("RGB"):
+            expected = 127.5 + 127.5 * weights[:, :, order.index(name)] / np.abs(weights).max()
+            assert np.abs(picture[5::10, 5::10, colour] - expected).max() <= 0.51
 
 
 def test_what_there_is_not_is_named(engine, insides):

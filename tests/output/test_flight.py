@@ -1,6 +1,7 @@
 """A flight through the blocks, compared with the network's own maps."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -55,9 +56,17 @@ def test_the_gif_has_a_frame_a_block_in_its_colours(frames):
             assert np.abs(shown - np.asarray(frames[place].picture, float)).mean() < 12
 
 
-def test_the_command_line_writes_it(tmp_path, capsys):
+def test_the_command_line_writes_it_and_the_inside_of_a_block(tmp_path, capsys):
     assert main(["classify", str(PHOTO), "--flight"]) == 2
     assert "--flight needs --heatmaps" in capsys.readouterr().err
-    assert main(["classify", str(PHOTO), "--heatmaps", str(tmp_path), "--flight"]) == 0
+    assert main(["classify", str(PHOTO), "--inside", "C4:7"]) == 2
+    assert "--inside needs --heatmaps" in capsys.readouterr().err
+    assert main(["classify", str(PHOTO), "--heatmaps", str(tmp_path), "--flight", "--inside", "C3:1"]) == 0
+    with Image.open(tmp_path / "cat.inside.png") as picture:
+        assert picture.width == 1560
+        about = json.loads(picture.text["Description"])
+        assert about["options"]["block"] == "conv3_block1"
+    assert main(["classify", str(PHOTO), "--heatmaps", str(tmp_path), "--inside", "C3:9"]) == 1
+    assert "The block must be 1 to 4; received 9." in capsys.readouterr().err
     with Image.open(tmp_path / "cat.flight.gif") as picture:
         assert picture.n_frames == 34

@@ -37,7 +37,7 @@ def without_time(result):
 def test_only_the_public_endpoints_are_listed(client):
     endpoints = client.view_api(return_format="dict", print_info=False)
     assert sorted(endpoints["named_endpoints"]) == [
-        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hold",
+        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hold", "/inside",
     ]  # fmt: skip
     assert endpoints["unnamed_endpoints"] == {}
 
@@ -61,6 +61,24 @@ def test_classify_answers_as_the_program_does(client, engine):
     assert without_time(result) == without_time(expected)
     assert result["predictions"][0]["label"] == "espresso"
     assert result["image"] == "espresso.jpg"
+
+
+def test_the_inside_of_a_block(client):
+    options = {"stage": "C3", "block": 1, "channel": 5, "step": "2_relu", "row": 3, "column": 4}
+    result, pictures = client.predict(handle_file(str(ESPRESSO)), api_name="/inside", **options)
+    names = ["input", "1_conv", "1_relu", "2_conv", "2_relu", "3_conv", "0_conv", "add", "out"]
+    assert [step["name"] for step in result["steps"]] == [picture["caption"] for picture in pictures] == names
+    assert result["block"] == "conv3_block1"
+    worked = result["worked_out"]
+    before = worked["before_relu"]
+    assert worked["value"] == pytest.approx(max(before["value"], 0))
+    assert sum(before["parts"]) == pytest.approx(before["value"], abs=1e-3 * abs(before["parts"][0]))
+    assert (before["products"], len(before["largest"]), len(before["window"])) == (9 * 128, 5, 3)
+    with pytest.raises(AppError, match="The step must be one of input, 1_conv"):
+        client.predict(handle_file(str(ESPRESSO)), step="4_conv", api_name="/inside")
+    result, pictures = client.predict(handle_file(str(ESPRESSO)), stage="C1", api_name="/inside")
+    assert [step["kind"] for step in result["steps"]] == ["input", "convolution", "relu", "pooling"]
+    assert result["worked_out"] is None
 
 
 def test_a_cut_gives_the_box_of_the_largest_piece(client):

@@ -3,79 +3,39 @@
 # Annotations are no strings here: Gradio reads what each endpoint returns from them.
 
 import io
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import gradio as gr
-from anyio import CapacityLimiter, to_thread
 from PIL import Image
 
 from resnet.errors import OptionError
-from resnet.maps.channels import rank_channels
 from resnet.maps.comparison import similarities
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
-from resnet.maps.observation import MAXIMUM_TOP_K, Observation
+from resnet.maps.observation import MAXIMUM_TOP_K
 from resnet.maps.occlusion import HIDING_MAPS
-from resnet.network.batching import MOST_TOGETHER
 from resnet.options import flag, one_of, whole_number
-from resnet.output.blocks import channels_dictionary
 from resnet.output.data import comparison_dictionary, evidence_dictionary
 from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_figure
-from resnet.output.flight import fly_through, gif
 from resnet.output.hiding import Trial
 from resnet.output.report import as_dictionary
-from resnet.service.explorer import Explorer, Shown, Source
+from resnet.service.explorer import Explorer
 from resnet.service.many import exported, temporary_export
 from resnet.stages import STAGE_NAMES
+from resnet.ui.api.base import Colormap, Framing, Stage
+from resnet.ui.api.blocks import BlockEndpoints
 from resnet.ui.api.results import Result, file_of, origin_of, pictures_of, refused
-from resnet.ui.files import store, store_file, store_picture
+from resnet.ui.files import store_file, store_picture
 from resnet.ui.handlers import faults_counted
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 from resnet.ui.uploads import fetched, photo_path
 
-MOST_LONG = 2
-"""Requests of many passes that are answered at a time; between their passes others get their turn."""
-
-MOST_WAITING = 200
-"""Requests that may wait; more are refused."""
-
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
-FLOWN_MAPS = ("mean", "max", "l2")
-Stage = Literal["C1", "C2", "C3", "C4", "C5"]
-Framing = Literal["crop", "whole"]
-Answer = TypeVar("Answer")
 
 
-class Endpoints:
-    """The work of the endpoints. The docstrings are shown to programs and language models."""
-
-    def __init__(self, explorer: Explorer, *, fetch: bool) -> None:
-        """Remember what to ask, and whether addresses of photos are fetched."""
-        self._explorer = explorer
-        self._fetch = fetch
-        # They do not go through Gradio's queue, whose waiting calls would hold all of its threads.
-        self._short, self._long = CapacityLimiter(MOST_TOGETHER), CapacityLimiter(MOST_LONG)
-
-    async def _answer(self, work: Callable[[], Answer], limiter: CapacityLimiter | None = None) -> Answer:
-        """Run `work` in a thread, when it is its turn.
-
-        Raises:
-            gr.Error: What the caller can fix.
-        """
-        limiter = limiter or self._short
-        with faults_counted(refused):
-            waiting = limiter.statistics().tasks_waiting
-            if waiting >= MOST_WAITING:
-                raise OptionError("The server is busy: {} requests are waiting. Please try again later.", waiting)
-            return await to_thread.run_sync(work, limiter=limiter)
-
-    def _observe(self, photo: gr.FileData | None, framing: str, weights: str) -> tuple[Shown, Observation]:
-        path = photo_path(photo)
-        if path is None:
-            raise OptionError("A photo is needed; received none.")
-        return self._explorer.observe(Source(path, framing, weights))
+class Endpoints(BlockEndpoints):
+    """All endpoints. Their docstrings are shown to programs and language models."""
 
     async def classify(
         self, photo: gr.FileData | None, top_k: int = 5, framing: Framing = "crop", weights: str = "server"
@@ -104,7 +64,7 @@ class Endpoints:
         weights: str = "server",
         map: Literal["mean", "max", "l2", "channel", "pca"] = "mean",  # noqa: A002 - the endpoint's public parameter
         channel: int = 0,
-        colormap: Literal["turbo", "viridis", "magma", "inferno", "cividis", "gray"] = "turbo",
+        colormap: Colormap = "turbo",
         scale: Literal["each", "shared"] = "each",
         opacity: float = 0.55,
         smooth: bool = True,
@@ -137,95 +97,6 @@ class Endpoints:
                 for heatmap in observation.heatmaps(view)
             ]
             return as_dictionary(observation, view, count), pictures_of(pictures)
-
-        return await self._answer(work)
-
-    async def channels(
-        self,
-        photo: gr.FileData | None,
-        stage: Stage = "C5",
-        block: int | None = None,
-        order: Literal["mean", "max", "contribution"] = "mean",
-        class_name: str = "",
-        count: int = 16,
-        framing: Framing = "crop",
-        weights: str = "server",
-    ) -> tuple[Result, list[Result]]:
-        """Show the most active channels of any block of a ResNet for a photo, and what each block changes.
-
-        Args:
-            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
-            stage: C1 to C5.
-            block: Block of the stage from 1; empty for its last block.
-            order: Most active by "mean" or "max" activation, or by "contribution" to a class.
-            class_name: Name or WordNet id of that class; empty for the likeliest.
-            count: Number of channels, 4 to 64.
-            framing: "crop" for the centre square, "whole" for all of the photo.
-            weights: "server" for the server's own choice, "bundled" or "imagenet".
-        """
-
-        def work() -> tuple[Result, list[Result]]:
-            one_of("stage", stage, STAGE_NAMES)
-            shown, observation = self._observe(photo, framing, weights)
-            trace = self._explorer.blocks(shown)
-            place = trace.place(stage, len(trace.of_stage(stage)) if block is None else block)
-            contributions, target = None, None
-            if order == "contribution":
-                target = self._class(observation, class_name)
-                contributions = self._explorer.evidence(shown, (target,)).contributions[place][0]
-            ranked = [int(channel) for channel in rank_channels(trace.outputs[place], order, count, contributions)]
-            result = {
-                **origin_of(observation),
-                "order": order,
-                "class": None if target is None else observation.manifest.labels[target].name,
-                **channels_dictionary(trace, place, ranked, contributions),
-            }
-            view = ViewOptions()
-            pictures = [
-                (observation.overlay(trace.heatmap(place, channel), view, STRIP_SIDE), f"channel {channel}")
-                for channel in ranked
-            ]
-            return result, pictures_of(pictures)
-
-        return await self._answer(work)
-
-    async def flight(
-        self,
-        photo: gr.FileData | None,
-        map: Literal["mean", "max", "l2"] = "mean",  # noqa: A002 - the endpoint's public parameter
-        colormap: Literal["turbo", "viridis", "magma", "inferno", "cividis", "gray"] = "turbo",
-        framing: Framing = "crop",
-        weights: str = "server",
-    ) -> tuple[Result, gr.FileData]:
-        """Fly through a ResNet: the feature map after each of its blocks over a photo, as an animated GIF.
-
-        Args:
-            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
-            map: How the channels of a block become one map: "mean", "max" or "l2".
-            colormap: "turbo", "viridis", "magma", "inferno", "cividis" or "gray".
-            framing: "crop" for the centre square, "whole" for all of the photo.
-            weights: "server" for the server's own choice, "bundled" or "imagenet".
-        """
-
-        def work() -> tuple[Result, Any]:
-            view = ViewOptions(one_of("map", map, FLOWN_MAPS), colormap=colormap)
-            shown, observation = self._observe(photo, framing, weights)
-            frames = fly_through(observation, self._explorer.blocks(shown), view)
-            result = {
-                **origin_of(observation),
-                "map": map,
-                "blocks": [
-                    {
-                        "name": frame.heatmap.block.name,
-                        "stage": frame.heatmap.block.stage,
-                        "shape": list(frame.heatmap.block.shape),
-                        "min": frame.heatmap.minimum,
-                        "max": frame.heatmap.maximum,
-                    }
-                    for frame in frames
-                ],
-            }
-            return result, file_of(store(gif(frames), "flight.gif"))
 
         return await self._answer(work)
 
@@ -402,13 +273,8 @@ class Endpoints:
         is_address = isinstance(photo, str) and photo.startswith(("http://", "https://"))
         return {"path": await fetched(str(photo))} if is_address and self._fetch else photo
 
-    @staticmethod
-    def _class(observation: Observation, name: Any) -> int:
-        wanted = str(name or "").strip()
-        return observation.manifest.class_named(wanted) if wanted else observation.likeliest_indices(1)[0]
 
-
-NAMES = ("classify", "explain", "channels", "flight", "evidence", "hold", "compare", "batch")
+NAMES = ("classify", "explain", "channels", "flight", "inside", "evidence", "hold", "compare", "batch")
 """Of all endpoints."""
 
 
