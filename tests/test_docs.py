@@ -120,7 +120,7 @@ def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, c
     commands = re.findall(
         r"^python -m resnet (classify|evidence|compare|info)(.*?)(?:#|$)", block_with("classify cat.jpg holiday/"), re.M
     )
-    assert len(commands) == 10
+    assert len(commands) == 11
     for command, words in commands:
         assert cli.main([command, *words.split()]) == 0
 

@@ -17,10 +17,12 @@ from resnet.maps.channels import trace_blocks
 from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, SCALES, ViewOptions
 from resnet.maps.inside import MEAN, look_inside
 from resnet.maps.observation import DISPLAY_SIDE, MAXIMUM_TOP_K, Observation
+from resnet.maps.parts import find_parts
 from resnet.network.levels import is_unsure, named_levels, percent
 from resnet.output.export import Answer, Export, answer_many, check_outside, make_folder, unused_stem
 from resnet.output.flight import fly_through, gif
 from resnet.output.inside import inside_figure
+from resnet.output.parts import parts_figure
 from resnet.output.report import as_dictionary, result_figure, safe_stem, stage_caption
 from resnet.photo.folders import Found, find_pictures, left_out_of
 from resnet.progress import progress
@@ -75,6 +77,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="with --heatmaps: also write <photo>.inside.png, every step of a block, such as C4:7",
     )
     parser.add_argument(
+        "--parts",
+        type=_block,
+        metavar="PARTS",
+        help="with --heatmaps: also write <photo>.parts.png, a stage split into 2 to 8 parts, such as C5:4",
+    )
+    parser.add_argument(
         "--export",
         type=Path,
         metavar="DIR",
@@ -109,7 +117,9 @@ def _block(text: str) -> tuple[str, int]:
     stage, _, number = text.partition(":")
     if stage in STAGE_NAMES and number.isdecimal():
         return stage, int(number)
-    raise argparse.ArgumentTypeError(f"must be a stage and the number of its block, such as C4:7; received {text!r}")
+    raise argparse.ArgumentTypeError(
+        f"must be a stage and the number of its block, or of its parts, such as C4:7; received {text!r}"
+    )
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -191,13 +201,13 @@ def _check_targets(options: argparse.Namespace, photos: Sequence[Path]) -> None:
     Raises:
         OptionError: They would.
     """
-    for name in ("flight", "inside"):
+    for name in ("flight", "inside", "parts"):
         if getattr(options, name) and not options.heatmaps:
             raise OptionError("--{} needs --heatmaps, the folder to write to.", name)
     written: dict[Path, Sequence[str]] = {}
     if options.heatmaps:
         written[options.heatmaps] = [f".{stage}.jpg" for stage in STAGE_NAMES] + [
-            *(".figure.png", ".flight.gif", ".inside.png"),
+            *(".figure.png", ".flight.gif", ".inside.png", ".parts.png"),
         ]
     if options.export:
         written[options.export / "figures"] = [".png"]
@@ -250,6 +260,10 @@ def _write_pictures(
         if options.inside:
             inside = look_inside(observation, trace, trace.place(*options.inside), engine)
             (folder / f"{stem}.inside.png").write_bytes(inside_figure(observation, inside, MEAN, view))
+        if options.parts:
+            stage, count = options.parts
+            parts = find_parts(observation, STAGE_NAMES.index(stage), count, engine)
+            (folder / f"{stem}.parts.png").write_bytes(parts_figure(observation, parts, view))
     except OSError as error:
         raise OptionError(
             "The pictures of {} cannot be written to {}: {}.", observation.photo_name, folder, error.strerror

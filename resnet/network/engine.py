@@ -246,6 +246,11 @@ class Engine:
             found = self._insides[place](tf.constant(values[None]), training=False)
         return {part: output.numpy()[0] for part, output in found.items()}
 
+    def head(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of pooled values of C5: (batch, channels) float32 → (batch, classes) float32."""
+        hidden, last = (self._model.get_layer(name) for name in ("dense_1024", "predictions"))
+        return tempered(np.asarray(last(hidden(pooled))), self.manifest.temperature)
+
     def convolution(self, layer: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return kernel (height, width, channels, filters) and bias (filters,), both with batch normalisation in them.
 

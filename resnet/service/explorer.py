@@ -22,6 +22,7 @@ from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
 from resnet.maps.inside import BlockInside, Worked, kernel_pictures, look_inside, work_out
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import FILLS, Hidden, hide
+from resnet.maps.parts import Parts, find_parts
 from resnet.maps.without import Without, answer_without
 from resnet.metrics import PHASES, PHOTOS
 from resnet.network.sources import SERVER
@@ -153,6 +154,12 @@ class Explorer:
         observation, trace = self.observation(shown), self.blocks(shown)
         key = ("inside", shown.key, place)
         return self.cache.get_or_make(key, lambda: look_inside(observation, trace, place, self._engine(shown)))
+
+    def parts(self, shown: Shown, stage: int, count: int) -> Parts:
+        """Return the parts of a stage for an answer."""
+        observation = self.observation(shown)
+        key = ("parts", shown.key, stage, count)
+        return self.cache.get_or_make(key, lambda: find_parts(observation, stage, count, self._engine(shown)))
 
     def kernels(self, shown: Shown, side: int) -> tuple[Image.Image, ...]:
         """Return pictures of the first convolution's kernels."""

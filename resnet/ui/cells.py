@@ -127,13 +127,13 @@ class CellAnswer:
 
     def _facts(self, shown: Shown, point: Point | None, **inputs: Any) -> str:
         t = self._page.t
+        if point is None:
+            return markup.message(t("Click the map to ask a cell: what does it hold, and what does it do?"))
 
         def say() -> str:
             asked = self._asked(shown, **inputs)
             if asked is None:
                 return ""
-            if point is None:
-                return markup.message(t("Click the map to ask a cell: what does it hold, and what does it do?"))
             observation, heatmap, name, target = asked
             place = cell_at(observation, heatmap.block, point)
             if not sees(observation, point):

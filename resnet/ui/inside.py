@@ -50,14 +50,14 @@ class Inside:
         # The step that is enlarged; empty while the block is closed.
         self.step = gr.Textbox(visible=False)
         everything = {"step": self.step, **of_block}
-        self.cell = CellAnswer(
-            page, "inside", self._asked, everything, self._controls, tab="blocks", further=self._worked
-        )
-        self.inputs = {"step": self.step, "inside_channel": self.channel}
-        with gr.Column(visible=False) as self.files:
+        with gr.Column(visible=False) as self._more:
+            self.cell = CellAnswer(
+                page, "inside", self._asked, everything, self._controls, tab="blocks", further=self._worked
+            )
+            self.inputs = {"step": self.step, "inside_channel": self.channel}
             choices = {"shown": page.result, **everything, **self.inputs, **page.drawing}
             page.downloads("inside", {"figure": self.figure, "data": self.data}, choices, **NETWORK)
-        self.outputs = [self.panel, self.step, self.channel, self.files, self.kernels, self.cell.large]
+        self.outputs = [self.panel, self.step, self._more, self.kernels, self.cell.large]
         asked = {"shown": page.result, **everything, **self.inputs, **page.drawing}
         opened = page.on(button.click, self.open, {"shown": page.result, "step": self.step}, self.outputs, **QUICK)
         page.on_choice(self.panel, self.step)
@@ -86,7 +86,6 @@ class Inside:
             minimum=MEAN,
             label=t("Channel of each step"),
             info=t("From 0; -1 is the mean of all"),
-            visible=False,
             elem_id="inside-channel",
         )
         return {"inside_channel": self.channel, **self._page.drawing}
@@ -95,8 +94,8 @@ class Inside:
         """Open the block, which its step draws, or close it again."""
         if shown is None or step:
             closed = {self.panel: "", self.step: "", self.kernels: "", self.cell.large: ""}
-            return {**closed, self.channel: gr.update(visible=False), self.files: gr.update(visible=False)}
-        return {self.step: LAST, self.channel: gr.update(visible=True), self.files: gr.update(visible=True)}
+            return {**closed, self._more: gr.update(visible=False)}
+        return {self.step: LAST, self._more: gr.update(visible=True)}
 
     def draw(
         self, shown: Shown | None, step: str | None, stage: str, block: Any, inside_channel: Any, **drawing: Any

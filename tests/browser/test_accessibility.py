@@ -24,6 +24,9 @@ def test_nobody_is_shut_out(open_page, scheme, locale, subtests):
             page.locator(f"#tab-{tab}-button").click()
             if tab in ABOUT_THE_PHOTO:
                 settle(page)
+            if tab == "blocks":
+                page.locator("#look-inside").click()
+                page.locator("#inside-large img").wait_for()
             page.wait_for_function(AT_REST)
             found = axe.run(page).response
             assert len(found["passes"]) > 10

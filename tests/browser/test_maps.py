@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import EXAMPLES, changed, choose, open_tab, pictures, upload
+from tests.browser.steps import EXAMPLES, changed, choose, open_tab, pictures, saved, slide, upload
 
 
 def frame_lies_around(page, x, y):
@@ -123,3 +123,27 @@ def test_a_channel_number_that_cannot_be_keeps_nothing_else_from_a_new_photo(ans
         before = pictures(answered)
         choose(answered, "#colormap", "magma" if wrong else "viridis")
         changed(answered, before)
+
+
+def test_a_stage_is_split_into_parts(page, engine):
+    passes, parts = engine.passes, page.locator("#parts")
+    expect(page.locator("#part-count")).to_be_hidden()
+    page.get_by_role("button", name="Split this stage into parts").click()
+    expect(parts.locator("h2")).to_contain_text("C5 as a sum of 4 parts")
+    expect(parts.locator("li")).to_have_count(4)
+    expect(parts.locator("li").first).to_contain_text(re.compile(r"the head calls it: espresso \d+%"))
+    slide(page, "#part-count", "Home")
+    expect(parts.locator("li")).to_have_count(2)
+    page.get_by_role("radio", name="Enlarge C3").click()
+    expect(parts.locator("h2")).to_contain_text("C3 as a sum of 2 parts")
+    expect(parts).not_to_contain_text("the head calls it")
+    assert engine.passes == passes
+    for what, suffix in (("figure", "png"), ("data", "json")):
+        with page.expect_download() as waiting:
+            page.locator(f"#save-parts-{what}").click()
+        assert waiting.value.suggested_filename == f"espresso.parts.{suffix}"
+    assert len(saved(waiting)["parts"]) == 2
+    page.get_by_role("button", name="Example photo: a pagoda").click()
+    expect(parts.locator("img")).to_have_attribute("alt", re.compile("pagoda.jpg"))
+    page.get_by_role("button", name="Split this stage into parts").click()
+    expect(parts).to_be_hidden()

@@ -61,11 +61,16 @@ def test_the_command_line_writes_it_and_the_inside_of_a_block(tmp_path, capsys):
     assert "--flight needs --heatmaps" in capsys.readouterr().err
     assert main(["classify", str(PHOTO), "--inside", "C4:7"]) == 2
     assert "--inside needs --heatmaps" in capsys.readouterr().err
-    assert main(["classify", str(PHOTO), "--heatmaps", str(tmp_path), "--flight", "--inside", "C3:1"]) == 0
+    assert (
+        main(["classify", str(PHOTO), "--heatmaps", str(tmp_path), "--flight", "--inside", "C3:1", "--parts", "C5:3"])
+        == 0
+    )
     with Image.open(tmp_path / "cat.inside.png") as picture:
         assert picture.width == 1560
         about = json.loads(picture.text["Description"])
         assert about["options"]["block"] == "conv3_block1"
+    with Image.open(tmp_path / "cat.parts.png") as picture:
+        assert json.loads(picture.text["Description"])["options"]["parts"] == 3
     assert main(["classify", str(PHOTO), "--heatmaps", str(tmp_path), "--inside", "C3:9"]) == 1
     assert "The block must be 1 to 4; received 9." in capsys.readouterr().err
     with Image.open(tmp_path / "cat.flight.gif") as picture:

@@ -38,6 +38,7 @@ def test_only_the_public_endpoints_are_listed(client):
     endpoints = client.view_api(return_format="dict", print_info=False)
     assert sorted(endpoints["named_endpoints"]) == [
         "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hold", "/inside",
+        "/parts",
     ]  # fmt: skip
     assert endpoints["unnamed_endpoints"] == {}
 
@@ -61,6 +62,20 @@ def test_classify_answers_as_the_program_does(client, engine):
     assert without_time(result) == without_time(expected)
     assert result["predictions"][0]["label"] == "espresso"
     assert result["image"] == "espresso.jpg"
+
+
+def test_the_parts_of_a_stage(client):
+    result, (picture,) = client.predict(handle_file(str(ESPRESSO)), count=3, api_name="/parts")
+    assert len(result["parts"]) == 3
+    assert 0.5 < result["explained"] < 1
+    assert sum(part["area"] for part in result["parts"]) == pytest.approx(1, abs=0.02)
+    assert [len(part["predictions"]) for part in result["parts"]] == [3, 3, 3]
+    assert "espresso" in [part["predictions"][0]["label"] for part in result["parts"]]
+    assert Image.open(picture["image"]).width == 600
+    result, _ = client.predict(handle_file(str(ESPRESSO)), stage="C2", count=2, api_name="/parts")
+    assert [part["predictions"] for part in result["parts"]] == [None, None]
+    with pytest.raises(AppError, match="number of parts must be 2 to 8; received 1"):
+        client.predict(handle_file(str(ESPRESSO)), count=1, api_name="/parts")
 
 
 def test_the_inside_of_a_block(client):

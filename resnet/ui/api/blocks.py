@@ -1,4 +1,4 @@
-"""The endpoints about blocks: their channels, a flight through them, a look inside one."""
+"""The endpoints about blocks and stages: channels, a flight through all, a look inside one, the parts of a stage."""
 
 # Annotations are no strings here: Gradio reads what each endpoint returns from them.
 
@@ -9,15 +9,17 @@ import gradio as gr
 from resnet.maps.channels import rank_channels
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.inside import MEAN
+from resnet.maps.parts import draw_parts
 from resnet.options import one_of, whole_number
 from resnet.output.blocks import channels_dictionary
 from resnet.output.flight import fly_through, gif
 from resnet.output.inside import inside_dictionary, worked_dictionary
+from resnet.output.parts import parts_dictionary
 from resnet.stages import STAGE_NAMES
 from resnet.ui.api.base import Base, Colormap, Framing, Stage
 from resnet.ui.api.results import Result, file_of, origin_of, pictures_of
 from resnet.ui.files import store
-from resnet.ui.markup import STRIP_SIDE
+from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
 
 FLOWN_MAPS = ("mean", "max", "l2")
 
@@ -158,5 +160,36 @@ class BlockEndpoints(Base):
                 if drawn < one.values.shape[-1]
             ]
             return result, pictures_of(pictures)
+
+        return await self._answer(work)
+
+    async def parts(
+        self,
+        photo: gr.FileData | None,
+        stage: Stage = "C5",
+        count: int = 4,
+        opacity: float = 0.55,
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, list[Result]]:
+        """Split the activations of a ResNet's stage for a photo into parts, and name those of C5 by their classes.
+
+        Args:
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
+            stage: C1 to C5.
+            count: Number of parts, 2 to 8.
+            opacity: Of the parts over the photo, 0 to 1.
+            framing: "crop" for the centre square, "whole" for all of the photo.
+            weights: "server" for the server's own choice, "bundled" or "imagenet".
+        """
+
+        def work() -> tuple[Result, list[Result]]:
+            one_of("stage", stage, STAGE_NAMES)
+            view = ViewOptions(opacity=opacity)
+            shown, observation = self._observe(photo, framing, weights)
+            found = self._explorer.parts(shown, STAGE_NAMES.index(stage), count)
+            result = {**origin_of(observation), **parts_dictionary(observation, found)}
+            picture = draw_parts(observation, found, view.opacity, LARGE_SIDE)
+            return result, pictures_of([(picture, f"parts of {stage}")])
 
         return await self._answer(work)

@@ -274,7 +274,7 @@ class Endpoints(BlockEndpoints):
         return {"path": await fetched(str(photo))} if is_address and self._fetch else photo
 
 
-NAMES = ("classify", "explain", "channels", "flight", "inside", "evidence", "hold", "compare", "batch")
+NAMES = ("classify", "explain", "channels", "flight", "inside", "parts", "evidence", "hold", "compare", "batch")
 """Of all endpoints."""
 
 

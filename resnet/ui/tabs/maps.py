@@ -16,6 +16,7 @@ from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.events import CHOICE_SCRIPT, QUICK, change_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
+from resnet.ui.photo_parts import PhotoParts
 from resnet.ui.view import or_initial, unfinished, view_options
 
 WAITING = "The first answer comes as soon as the weights are loaded."
@@ -39,6 +40,7 @@ class MapsTab:
             self.cell = CellAnswer(page, "maps", self._asked, {"stage": self.stage}, self._controls)
             everything = {"shown": page.result, "top_k": page.top_k, **self.view}
             page.downloads("maps", {"figure": self.figure, "data": self.data, "maps": self.raw}, everything)
+            self.parts = PhotoParts(page, self.stage)
         restyled = page.on_each(
             [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
         )
@@ -48,7 +50,9 @@ class MapsTab:
             self.cell.follow(event)
         again = page.showing_errors(self.show, self.outputs, self.strip)
         opened = page.opened(self.tab, "maps")
-        self.cell.follow(page.on(opened.then, again, self.inputs, self.outputs, **QUICK))
+        drawn = page.on(opened.then, again, self.inputs, self.outputs, **QUICK)
+        self.cell.follow(drawn)
+        self.parts.follow(drawn)
 
     @property
     def inputs(self) -> dict[str, Any]:
