@@ -163,8 +163,10 @@ class Visitor(HttpUser):
         message, held = self.page_event(self.events["explain"], [photo, "crop", self.choice])
         if f"photo-{tag}.jpg" not in message:
             raise WrongAnswerError(f"asked about {tag}, read {message}")
-        for name, before, colormap in (("answer", [5], "turbo"), ("show", [], "gray")):
-            html = self.page_event(self.events[name], [*before, held, "C5", "mean", 0, "each", colormap, 0, True, 0])
+        for name, before, colormap, after in (("answer", [5], "turbo", []), ("show", [], "gray", ["", 4])):
+            html = self.page_event(
+                self.events[name], [*before, held, "C5", "mean", 0, "each", colormap, 0, True, 0, *after]
+            )
             pictures = re.findall(r"data:image/jpeg;base64,([\w+/=]+)", str(html))
             tags = {tag_of(base64.b64decode(picture)) for picture in pictures}
             if tags != {tag}:

@@ -94,7 +94,7 @@ class CellAnswer:
         self._page = page
         self._asked = asked
         self._tab, self._further = tab or name, further
-        self._draw = _DRAW % (name, name)
+        self.outline = _DRAW % (name, name)
         self.point = gr.Textbox(visible=False)
         with gr.Row(elem_classes="asked"):
             with gr.Column(scale=3, min_width=300):
@@ -104,7 +104,7 @@ class CellAnswer:
                 inputs = {**inputs, **(beside() if beside else {})}
         self._inputs = {"point": self.point, **inputs}
         self.follow(page.on_choice(self.large, self.point))
-        page.on_cell(Part(self._tab, self._answer, self._inputs, [self.text]), self._draw)
+        page.on_cell(Part(self._tab, self.answer, self._inputs, [self.text]), self.outline)
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Say anew what the cell is like after an event that changes the map, and draw its outline."""
@@ -117,12 +117,13 @@ class CellAnswer:
             trigger_mode="always_last",
             **NETWORK,
         )
-        said.then(None, None, None, js=self._draw, **PRIVATE)
+        said.then(None, None, None, js=self.outline, **PRIVATE)
 
     def _answer_if_open(self, active: str, **inputs: Any) -> Updates:
-        return self._answer(**inputs) if active == self._tab else {}
+        return self.answer(**inputs) if active == self._tab else {}
 
-    def _answer(self, shown: Shown | None, point: str | None, **inputs: Any) -> Updates:
+    def answer(self, shown: Shown | None, point: str | None, **inputs: Any) -> Updates:
+        """The text about the asked cell."""
         return {self.text: self._facts(shown, read_point(point), **inputs) if shown else ""}
 
     def _facts(self, shown: Shown, point: Point | None, **inputs: Any) -> str:

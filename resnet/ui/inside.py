@@ -17,7 +17,7 @@ from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
-from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
+from resnet.ui.events import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, unfinished
@@ -54,28 +54,22 @@ class Inside:
             self.cell = CellAnswer(
                 page, "inside", self._asked, everything, self._controls, tab="blocks", further=self._worked
             )
-            self.inputs = {"step": self.step, "inside_channel": self.channel}
-            choices = {"shown": page.result, **everything, **self.inputs, **page.drawing}
+            self.inputs = {"step": self.step, "inside_channel": self.channel, "inside_point": self.cell.point}
+            choices = {"shown": page.result, **of_block, **self.inputs, **page.drawing}
             page.downloads("inside", {"figure": self.figure, "data": self.data}, choices, **NETWORK)
-        self.outputs = [self.panel, self.step, self._more, self.kernels, self.cell.large]
-        asked = {"shown": page.result, **everything, **self.inputs, **page.drawing}
-        opened = page.on(button.click, self.open, {"shown": page.result, "step": self.step}, self.outputs, **QUICK)
+        self.outputs = [self.panel, self.step, self._more, self.kernels, self.cell.large, self.cell.text]
+        page.on(button.click, self.open, {"shown": page.result, "step": self.step}, self.outputs, **QUICK)
         page.on_choice(self.panel, self.step)
         page.on_choice(self.kernels, self.channel)
         drawn = page.on_each(
-            [self.step.change, self.channel.change, *(change_of(control) for control in page.drawing.values())],
-            self.draw,
-            asked,
-            self.outputs,
-            **{**QUICK, **NETWORK},
+            [self.step.change, self.channel.change], self.draw, choices, self.outputs, **{**QUICK, **NETWORK}
         )
-        for event in (opened, *drawn):
-            self.cell.follow(event)
+        for event in drawn:
+            self.outline(event)
 
-    def follow(self, event: gr.events.Dependency, of_block: dict[str, Any]) -> None:
-        """Show the steps of another block after an event that has chosen it, if they are open."""
-        asked = {"shown": self._page.result, **of_block, **self.inputs, **self._page.drawing}
-        self.cell.follow(self._page.on(event.then, self.draw, asked, self.outputs, **{**QUICK, **NETWORK}))
+    def outline(self, event: gr.events.Dependency) -> None:
+        """Draw the asked cell's outline after an event that has drawn the steps."""
+        event.then(None, None, None, js=self.cell.outline, **PRIVATE)
 
     def _controls(self) -> dict[str, Any]:
         """Add the number of the channel that is shown of each step."""
@@ -98,7 +92,14 @@ class Inside:
         return {self.step: LAST, self._more: gr.update(visible=True)}
 
     def draw(
-        self, shown: Shown | None, step: str | None, stage: str, block: Any, inside_channel: Any, **drawing: Any
+        self,
+        shown: Shown | None,
+        step: str | None,
+        stage: str,
+        block: Any,
+        inside_channel: Any,
+        inside_point: str | None,
+        **drawing: Any,
     ) -> Updates:
         """Draw all steps, and one of them enlarged; nothing while the block is closed."""
         if not step or None in (block, inside_channel) or unfinished(**drawing):
@@ -126,7 +127,13 @@ class Inside:
                 words = f"{self._name(inside, chosen)}, {name}"
                 large = markup.large(t, observation, chosen.heatmap(channel), chosen.view(view), name, words)
             kernels = self._kernels(shown, observation, inside, channel, view) if stage == "C1" else ""
-            return {self.panel: markup.panel(title, lanes, hint), self.kernels: kernels, self.cell.large: large}
+            about = {"step": step, "stage": stage, "block": block, "inside_channel": inside_channel, **drawing}
+            return {
+                self.panel: markup.panel(title, lanes, hint),
+                self.kernels: kernels,
+                self.cell.large: large,
+                **self.cell.answer(shown, inside_point, **about),
+            }
 
         return self._page.or_error(fill)
 
@@ -138,6 +145,7 @@ class Inside:
         block: Any,
         inside_channel: Any,
         step: str,  # noqa: ARG002
+        inside_point: str,  # noqa: ARG002
         **drawing: Any,
     ) -> str:
         """All steps as a picture."""

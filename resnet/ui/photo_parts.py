@@ -15,7 +15,7 @@ from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
-from resnet.ui.events import NETWORK, QUICK, change_of
+from resnet.ui.events import NETWORK, QUICK
 from resnet.ui.page import Page, Part, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, unfinished
@@ -44,7 +44,7 @@ class PhotoParts:
             about = {"shown": page.result, "stage": stage, "count": self._count, **page.drawing}
             page.downloads("parts", {"figure": self.figure, "data": self.data}, about)
         inputs = {"is_open": self._is_open, "stage": stage, "count": self._count, **page.drawing}
-        self._inputs, self._outputs = {"shown": page.result, **inputs}, [self._panel]
+        self._inputs, self.outputs = {"shown": page.result, **inputs}, [self._panel]
         page.on(
             button.click,
             self.toggle,
@@ -52,19 +52,15 @@ class PhotoParts:
             [self._is_open, self._more],
             **QUICK,
         )
-        controls = [self._is_open, stage, self._count, *page.drawing.values()]
+        self.inputs = {"is_open": self._is_open, "count": self._count}
         page.on_each(
-            [change_of(control) for control in controls],
-            self.draw,
-            self._inputs,
-            self._outputs,
-            **{**QUICK, **NETWORK},
+            [self._is_open.change, self._count.input], self.draw, self._inputs, self.outputs, **{**QUICK, **NETWORK}
         )
-        page.on_cell(Part("maps", self.draw, inputs, self._outputs), "() => {}")
+        page.on_cell(Part("maps", self.draw, inputs, self.outputs), "() => {}")
 
     def follow(self, event: gr.events.Dependency) -> None:
         """Draw the parts anew after an event, if they are open."""
-        self._page.on(event.then, self.draw, self._inputs, self._outputs, **{**QUICK, **NETWORK})
+        self._page.on(event.then, self.draw, self._inputs, self.outputs, **{**QUICK, **NETWORK})
 
     def toggle(self, shown: Shown | None, is_open: str | None) -> Updates:
         """Open the panel, or close it again."""

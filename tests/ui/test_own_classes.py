@@ -39,7 +39,7 @@ def test_every_tab_names_ones_own_classes_and_takes_them_for_no_markup(layout):
     evidence = layout.evidence.draw(shown, about(shown), None, classes=[first, (first + 1) % 200], **EVIDENCE)
     hidden = layout.hold.hide(shown, about(shown), "", None, **{**HIDDEN, "target": first})
     compared = layout.compare.compare(shown, None, "grey", 100, 5, **VIEW)
-    blocks = layout.blocks.open(shown, "", "", 0, "C5", 3, "contribution", first, 16, **DRAWING)
+    blocks = layout.blocks.open(shown, "", "", 0, "", -1, None, "C5", 3, "contribution", first, 16, **DRAWING)
     for part in (
         evidence[layout.evidence.matrix],
         hidden[layout.hold.result],

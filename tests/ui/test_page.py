@@ -62,7 +62,7 @@ def test_a_result_that_left_the_cache_is_computed_again(engine):
     layout = build(engine, ResultCache(10))
     _, shown = explain(layout, framing="whole")
     passes = engine.passes
-    strip, large = layout.maps.restyle(shown, "C1", **VIEW).values()
+    strip, large = layout.maps.restyle(shown, "C1", "", 4, **VIEW).values()
     assert engine.passes == passes + 1
     assert strip.count("<img") == 5
     assert "C1" in large
@@ -79,8 +79,8 @@ def test_emptied_fields_wait_for_a_number(layout):
     _, shown = explain(layout)
     assert layout.column.classes(shown, None) == gr.skip()
     no_channel = {**VIEW, "channel": None}
-    assert layout.maps.restyle(shown, "C5", **{**no_channel, "aggregation": "channel"}) == {}
-    assert layout.maps.restyle(shown, "C5", **no_channel) == layout.maps.show(shown, "C5", **VIEW)
+    assert layout.maps.restyle(shown, "C5", "", 4, **{**no_channel, "aggregation": "channel"}) == {}
+    assert layout.maps.restyle(shown, "C5", "", 4, **no_channel) == layout.maps.show(shown, "C5", **VIEW)
     assert layout.blocks.redraw(shown, "C4", None, "mean", None, 16, **DRAWING) == {}
     assert layout.blocks.enlarge(shown, "C4", 1, None, **DRAWING) == {}
     assert layout.hold.hide(shown, about(shown), "", None, **{**HIDDEN, "percent": None}) == {}
@@ -129,7 +129,7 @@ def test_the_classes_of_a_link_are_those_of_its_first_photo_alone(layout):
 def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(layout):
     _, shown = explain(layout)
     blocks = layout.blocks
-    opened = blocks.open(shown, "", "", 0, "", -1, "C4", 23, "contribution", None, 16, **DRAWING)
+    opened = blocks.open(shown, "", "", 0, "", -1, None, "C4", 23, "contribution", None, 16, **DRAWING)
     likeliest = layout._page.observation(shown).predictions(1)[0].index
     assert opened[blocks.target]["value"] == likeliest
     ranked = ("C4", 23, "contribution", likeliest)
@@ -138,12 +138,12 @@ def test_opening_the_blocks_again_keeps_the_channel_that_a_visitor_has_chosen(la
     assert f"Channel {opened[blocks.channel]['value']} of" in opened[blocks.facts]
     # The page tells of the controls that this has set.
     drawn = opened[blocks.drawn]
-    assert blocks.redraw_others(drawn, shown, *ranked, 16, **DRAWING) == {}
-    assert blocks.channel in blocks.redraw_others(drawn, shown, *ranked, 32, **DRAWING)
-    again = blocks.open(shown, drawn, "", 5, "", -1, *ranked, 16, **DRAWING)
+    assert blocks.redraw_others(drawn, shown, *ranked, 16, "", -1, None, **DRAWING) == {}
+    assert blocks.channel in blocks.redraw_others(drawn, shown, *ranked, 32, "", -1, None, **DRAWING)
+    again = blocks.open(shown, drawn, "", 5, "", -1, None, *ranked, 16, **DRAWING)
     assert again[blocks.channel] == gr.skip()
     assert "Channel 5 of" in again[blocks.facts]
-    wrong = blocks.open(shown, drawn, "", 1024, "", -1, *ranked, 16, **DRAWING)  # C4 has 1,024
+    wrong = blocks.open(shown, drawn, "", 1024, "", -1, None, *ranked, 16, **DRAWING)  # C4 has 1,024
     assert wrong[blocks.channel]["value"] == redrawn[blocks.channel]
 
 
@@ -173,7 +173,7 @@ def test_an_emptied_channel_is_not_taken_for_the_first_one(layout):
 def test_a_slider_whose_range_has_changed_meanwhile_gives_what_it_shows(layout):
     _, shown = explain(layout)
     for wrong in (lambda: layout.column.classes(shown, 21),
-                  lambda: layout.maps.restyle(shown, "C5", **{**VIEW, "opacity": -5}),
+                  lambda: layout.maps.restyle(shown, "C5", "", 4, **{**VIEW, "opacity": -5}),
                   lambda: layout.blocks.redraw(shown, "C4", 0, "mean", None, 16, **DRAWING),
                   lambda: layout.blocks.redraw(shown, "C4", 3, "mean", None, 65, **DRAWING)):  # fmt: skip
         with pytest.raises(gr.Error, match=r"must be .*; received"):
@@ -204,7 +204,7 @@ def test_classes_of_other_weights_are_refused_with_a_sentence(layout):
 def test_wrong_values_get_a_sentence(layout, view, sentence):
     _, shown = explain(layout)
     with pytest.raises(gr.Error, match=sentence):
-        layout.maps.restyle(shown, "C5", **{**VIEW, **view})
+        layout.maps.restyle(shown, "C5", "", 4, **{**VIEW, **view})
 
 
 def test_an_example_is_a_new_file_so_that_it_is_not_removed_as_old(tmp_path, monkeypatch):

@@ -81,9 +81,11 @@ def test_no_field_of_any_event_opens_a_file_of_the_server(server, config, secret
 
 ENDPOINTS = {
     "classify": [1, "crop", "server"],
-    "explain": [1, "whole", "server", "mean", 0, "turbo", "each", 0.0, True],
+    "explain": [1, "whole", "server", "mean", 0, "turbo", "each", 0.0, True, 0.0],
     "channels": ["C5", None, "mean", "", 4, "crop", "server"],
     "flight": ["mean", "turbo", "crop", "server"],
+    "inside": ["C2", None, -1, "", 0, 0, "crop", "server"],
+    "parts": ["C5", 2, 0.5, "crop", "server"],
     "evidence": ["", "hirescam", "stage", 2, "crop", "server"],
     "hold": ["hirescam", "C5", "", 20, "blur", False, "crop", "server"],
     "compare": [None, "rotate", 30, "mean", 1, "crop", "server"],

@@ -22,7 +22,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices
-from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
+from resnet.ui.events import CHOICE_SCRIPT, CHOSEN_SCRIPT, IN_BROWSER, NETWORK, QUICK, change_of, chosen_script
 from resnet.ui.flight import Flight
 from resnet.ui.inside import Inside
 from resnet.ui.page import Page, Updates
@@ -126,24 +126,26 @@ class BlocksTab:
             self.block,
             **QUICK,
         )
-        page.on_choice(self.changes, self.picked)
+        # A picked bar is told of by its event; the field also follows what is shown, which only marks the bar.
+        self.picked.change(None, self.picked, None, js=CHOSEN_SCRIPT % "changes", **IN_BROWSER)
         picked = page.on(
-            self.picked.change,
+            self.changes.select,
             self.pick,
-            {"shown": page.result, "picked": self.picked, **of_block},
-            [self.stage, self.block],
+            {"picked": self.picked, "shown": page.result, **of_block},
+            [self.picked, self.stage, self.block],
+            js=f"(picked, ...others) => [({chosen_script(self.changes)})(), ...others.slice(0, 3)]",
             **QUICK,
         )
         # Only an order by contribution to a class that was not asked before needs the network.
         redrawn = page.on_each(
             [staged.then, picked.then, self.block.input, self.order.change, self.target.change, self.count.input],
             self.redraw_others,
-            {"drawn": self.drawn, **grid},
-            [self.drawn, self.changes, self.picked, self.grid, self.channel],
+            {"drawn": self.drawn, **grid, **self.inside.inputs},
+            [self.drawn, self.changes, self.picked, self.grid, self.channel, *self.inside.outputs],
             **{**QUICK, **NETWORK},
         )
-        for event in redrawn[:3]:
-            self.inside.follow(event, of_block)
+        for event in redrawn:
+            self.inside.outline(event)
         enlarged, *again = page.on_each(
             [self.channel.change, *(event.then for event in redrawn)],
             self.enlarge,
@@ -154,8 +156,8 @@ class BlocksTab:
         restyled = page.on(
             [change_of(control) for control in page.drawing.values()],
             self.restyle,
-            {"active": page.active, "channel": self.channel, **grid},
-            [self.changes, self.grid, *channel_outputs],
+            {"active": page.active, "channel": self.channel, **grid, **self.inside.inputs},
+            [self.changes, self.grid, *channel_outputs, *self.inside.outputs],
             **QUICK,
         )
         page.on_choice(self.grid, self.channel)
@@ -185,6 +187,7 @@ class BlocksTab:
         channel: Any,
         step: str | None,
         inside_channel: Any,
+        inside_point: str | None,
         stage: str,
         block: Any,
         order: str,
@@ -222,7 +225,7 @@ class BlocksTab:
                 self.channel: setting(channel, first),
                 **self.enlarge(shown, stage, number, first, **drawing),
                 **self.flight.outdated(flown, shown),
-                **self.inside.draw(shown, step, stage, number, inside_channel, **drawing),
+                **self.inside.draw(shown, step, stage, number, inside_channel, inside_point, **drawing),
             }
 
         return self._page.or_error(fill)
@@ -243,7 +246,8 @@ class BlocksTab:
 
         def choose() -> Updates:
             blocks = len(self._page.explorer.blocks(shown).of_stage(wanted))
-            return {self.stage: wanted, self.block: _block_slider(blocks, block, min(number, blocks))}
+            slider = _block_slider(blocks, block, min(number, blocks))
+            return {self.picked: f"{wanted}:{min(number, blocks)}", self.stage: wanted, self.block: slider}
 
         return self._page.or_error(choose)
 
@@ -286,13 +290,20 @@ class BlocksTab:
         order: str,
         target: int | None,
         count: Any,
+        step: str | None,
+        inside_channel: Any,
+        inside_point: str | None,
         **drawing: Any,
     ) -> Updates:
-        """Chart and grid for another block or order, unless `open` has set it, and with it the channel."""
+        """Chart, grid and steps for another block or order, unless `open` has set it, and with it the channel."""
         wanted = "" if shown is None else _drawn(shown, stage, block, order, target, count)
         if drawn == wanted:
             return {}
-        return {self.drawn: wanted, **self.redraw(shown, stage, block, order, target, count, **drawing)}
+        return {
+            self.drawn: wanted,
+            **self.redraw(shown, stage, block, order, target, count, **drawing),
+            **self.inside.draw(shown, step, stage, block, inside_channel, inside_point, **drawing),
+        }
 
     def restyle(
         self,
@@ -304,15 +315,19 @@ class BlocksTab:
         target: int | None,
         count: Any,
         channel: Any,
+        step: str | None,
+        inside_channel: Any,
+        inside_point: str | None,
         **drawing: Any,
     ) -> Updates:
-        """The same channels in other colours."""
+        """The same channels and steps in other colours."""
         if active != "blocks":
             return {}
         updates = self.redraw(shown, stage, block, order, target, count, channel, **drawing)
         for control in (self.channel, self.picked):
             updates.pop(control, None)
-        return {**updates, **self.enlarge(shown, stage, block, channel, **drawing)}
+        inside = self.inside.draw(shown, step, stage, block, inside_channel, inside_point, **drawing)
+        return {**updates, **inside, **self.enlarge(shown, stage, block, channel, **drawing)}
 
     def enlarge(self, shown: Shown | None, stage: str, block: Any, channel: Any, **drawing: Any) -> Updates:
         """One channel: its numbers and its map."""

@@ -41,10 +41,16 @@ class MapsTab:
             everything = {"shown": page.result, "top_k": page.top_k, **self.view}
             page.downloads("maps", {"figure": self.figure, "data": self.data, "maps": self.raw}, everything)
             self.parts = PhotoParts(page, self.stage)
+        with_parts = {**self.inputs, **self.parts.inputs}
         restyled = page.on_each(
-            [change_of(control) for control in self.view.values()], self.restyle, self.inputs, self.outputs, **QUICK
+            [change_of(control) for control in self.view.values()],
+            self.restyle,
+            with_parts,
+            [*self.outputs, *self.parts.outputs],
+            **QUICK,
         )
-        enlarged = page.on(self.stage.change, self.enlarge, self.inputs, self.cell.large, **QUICK)
+        large = [self.cell.large, *self.parts.outputs]
+        enlarged = page.on(self.stage.change, self.enlarge, with_parts, large, **QUICK)
         page.on_choice(self.strip, self.stage)
         for event in (*restyled, enlarged):
             self.cell.follow(event)
@@ -139,23 +145,26 @@ class MapsTab:
 
         return self._page.or_error(draw)
 
-    def restyle(self, shown: Shown | None, stage: str, **view: Any) -> Updates:
+    def restyle(self, shown: Shown | None, stage: str, is_open: str | None, count: Any, **view: Any) -> Updates:
         """Another view of the same answer, without the network."""
         if shown is None or unfinished(**view):
             return {}
-        return self.show(shown, stage, **view)
+        return {**self.show(shown, stage, **view), **self._parts(shown, stage, is_open, count, **view)}
 
-    def enlarge(self, shown: Shown | None, stage: str, **view: Any) -> Any:
+    def enlarge(self, shown: Shown | None, stage: str, is_open: str | None, count: Any, **view: Any) -> Updates:
         """Another stage enlarged."""
         if shown is None:
-            return gr.skip()
+            return {}
 
         def draw() -> str:
             observation, options = self._page.observation(shown), view_options(**view)
             heatmap = observation.heatmaps(options)[STAGE_NAMES.index(stage)]
             return markup.large(self._page.t, observation, heatmap, options, markup.map_name(self._page.t, options))
 
-        return self._page.or_error(draw)
+        return {self.cell.large: self._page.or_error(draw), **self._parts(shown, stage, is_open, count, **view)}
+
+    def _parts(self, shown: Shown, stage: str, is_open: str | None, count: Any, **view: Any) -> Updates:
+        return self.parts.draw(shown, is_open, stage, count, **{name: view[name] for name in self._page.drawing})
 
     def _asked(self, shown: Shown, stage: str, **view: Any) -> Asked:
         observation, options = self._page.observation(shown), view_options(**view)
