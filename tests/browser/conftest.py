@@ -49,7 +49,14 @@ def open_page(browser, contexts, server):
     def note(fault):
         # A page that is left, as by the switch of languages, aborts what it was still waiting for.
         if not any(
-            words in fault for words in ("AbortError", "Connection errored out", "404: Not Found", "network error")
+            words in fault
+            for words in (
+                "AbortError",
+                "Connection errored out",
+                "404: Not Found",
+                "network error",
+                "INCOMPLETE_CHUNKED",
+            )
         ):
             faults.append(fault)
 
