@@ -20,13 +20,16 @@ from resnet.maps.comparison import similarities
 from resnet.maps.curves import measure_curves
 from resnet.maps.evidence import find_evidence
 from resnet.maps.heatmaps import ViewOptions
+from resnet.maps.inside import look_inside, work_out
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import hide
+from resnet.maps.parts import find_parts
 from resnet.network.engine import Engine
 from resnet.network.imagenet import IMAGENET_MANIFEST, move_from_keras
 from resnet.network.labels import ASSETS
 from resnet.network.model import block_output
 from resnet.network.sources import load_bundled
+from resnet.output.flight import fly_through
 from resnet.photo.images import read_photo
 from resnet.stages import block_table, stage_table
 
@@ -57,7 +60,10 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
     photos = [read_photo(ASSETS / "examples" / name) for name in ("espresso.jpg", "cat.jpg")]
     observation, other = (observe(photo, engine) for photo in photos)
     classes = [prediction.index for prediction in observation.predictions(CLASSES)]
-    heatmap = observation.heatmaps(ViewOptions())[4]
+    heatmaps = observation.heatmaps(ViewOptions())
+    heatmap = heatmaps[4]
+    trace = trace_blocks(observation, engine)
+    inside = look_inside(observation, trace, 20, engine)
     by_tape = tape(engine)
     pixels = observation.pixels[None]
     found = medians(
@@ -69,6 +75,12 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
                 part.numpy() for part in by_tape(observation, classes)
             ],
             "all 33 blocks": lambda: trace_blocks(observation, engine),
+            "the flight through them, drawn": lambda: fly_through(observation, trace, ViewOptions()),
+            "inside one block": lambda: look_inside(observation, trace, 20, engine),
+            "one value of it worked out": lambda: work_out(inside, "2_conv", 1, 1, 7, engine),
+            "C5 in 4 parts": lambda: find_parts(observation, 4, 4, engine),
+            "C2 in 8 parts": lambda: find_parts(observation, 1, 8, engine),
+            "five maps cut at 60 %": lambda: [observation.cut(one, ViewOptions(cut=0.6)) for one in heatmaps],
             "a part hidden": lambda: hide(observation, engine, heatmap, 20, "blur"),
             "similarity of two answers": lambda: similarities(observation, other),
         },

@@ -181,6 +181,7 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
             assert waiting.value.path().stat().st_size > 1000
 
     with subtests.test("a block stays that is chosen while the grid of another stage is drawn"):
+        settle(page)  # what is still to be drawn must not be what is held back
         late = Late(blocks.changes_chart, 1)
         with monkeypatch.context() as patch:
             patch.setattr(blocks, "changes_chart", late)
@@ -198,6 +199,7 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
     with subtests.test("so does one that is chosen while the grid of a new photo is drawn"):
         stage.get_by_label("C4").check()
         expect(grid).to_contain_text("of conv4_block23")
+        settle(page)
         late = Late(blocks.changes_chart, 1)
         with monkeypatch.context() as patch:
             patch.setattr(blocks, "changes_chart", late)
