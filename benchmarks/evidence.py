@@ -87,7 +87,7 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
         rounds,
     )
     curves = medians({"curves": lambda: list(measure_curves(observation, engine, heatmap, classes[0]))}, 1)
-    return {**found, "deletion and insertion curves, 136 photos": curves["curves"]}
+    return {**found, "deletion and insertion curves, 32 photos": curves["curves"]}
 
 
 def measure(rounds: int) -> Tables:
