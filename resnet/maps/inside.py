@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace
 from resnet.maps.heatmaps import DIVERGING, Heatmap, ViewOptions, heatmap_of
 from resnet.maps.observation import Observation
-from resnet.options import repr_of, whole_number
+from resnet.options import one_of, whole_number
 from resnet.stages import Block
 
 if TYPE_CHECKING:
@@ -105,9 +104,7 @@ class BlockInside:
         Raises:
             OptionError: The block has no such step.
         """
-        if name not in self.steps:
-            raise OptionError("The step must be one of {}; received {}.", ", ".join(self.steps), repr_of(name))
-        return self.steps[name]
+        return self.steps[one_of("step", name, tuple(self.steps))]
 
 
 def look_inside(observation: Observation, trace: BlockTrace, place: int, engine: Engine) -> BlockInside:

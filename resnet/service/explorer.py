@@ -22,11 +22,11 @@ from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
 from resnet.maps.inside import BlockInside, Worked, kernel_pictures, look_inside, work_out
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import FILLS, Hidden, hide
-from resnet.maps.parts import Parts, find_parts
+from resnet.maps.parts import LEAST, MOST, Parts, find_parts
 from resnet.maps.without import Without, answer_without
 from resnet.metrics import PHASES, PHOTOS
 from resnet.network.sources import SERVER
-from resnet.options import number, one_of
+from resnet.options import number, one_of, whole_number
 from resnet.photo.images import Photo, read_photo
 from resnet.photo.preprocess import FRAMINGS
 from resnet.service.cache import ResultCache
@@ -158,6 +158,7 @@ class Explorer:
     def parts(self, shown: Shown, stage: int, count: int) -> Parts:
         """Return the parts of a stage for an answer."""
         observation = self.observation(shown)
+        count = whole_number("number of parts", count, LEAST, MOST)
         key = ("parts", shown.key, stage, count)
         return self.cache.get_or_make(key, lambda: find_parts(observation, stage, count, self._engine(shown)))
 
