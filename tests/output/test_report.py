@@ -31,6 +31,8 @@ def test_json_holds_what_is_promised(observation):
         assert stage["shape"] == list(values.shape)
         assert (stage["min"], stage["max"], stage["mean"]) == pytest.approx((norms.min(), norms.max(), norms.mean()))
         assert {"stride", "receptive_field", "note"} <= stage.keys()
+    assert [stage["stride"] for stage in result["stages"]] == [4, 4, 8, 16, 32]
+    assert [stage["receptive_field"] for stage in result["stages"]] == [11, 35, 99, 835, 1027]
     assert result["milliseconds"] > 0
     assert result["map"] == "L2 norm of the channels"
 

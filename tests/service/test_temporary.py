@@ -100,3 +100,16 @@ def test_a_file_that_is_used_is_no_longer_old(tmp_path, monkeypatch):
     touch(str(photo), str(example), str(tmp_path / "page" / "gone.jpg"))
     assert remove_old(tmp_path / "page") == 10_000
     assert time.time() - example.stat().st_mtime > 3000
+
+
+def test_a_file_that_is_used_while_old_ones_are_looked_for_stays(tmp_path, monkeypatch):
+    photo, other = aged(tmp_path / "photo.jpg", 4000), aged(tmp_path / "other.jpg", 4000)
+    now = time.time()
+
+    def used_meanwhile():  # the folder has been read by then
+        os.utime(photo)
+        return now
+
+    monkeypatch.setattr(temporary.time, "time", used_meanwhile)
+    remove_old(tmp_path)
+    assert (photo.exists(), other.exists()) == (True, False)

@@ -13,8 +13,9 @@ CLOSE = b'data: {"msg":"close_stream","event_id":null}\n\n'
 
 
 def in_a_loop(run):
+    """Run to the end; what hangs fails."""
     with start_blocking_portal() as portal:
-        return portal.call(run)
+        return portal.call(asyncio.wait_for, run(), 30)
 
 
 class Gradio:
