@@ -21,7 +21,6 @@ from resnet.photo.preprocess import Box, Geometry
 EDGE = 1e-6
 """Width of the step between two cells that are shown as blocks, as a share of a cell."""
 
-
 LINE = 400
 """A line is as wide as the longer side of the picture divided by this, in pixels."""
 
@@ -62,7 +61,7 @@ def cut_map(heatmap: Heatmap, geometry: Geometry, share: float, *, smooth: bool 
     values = down @ heatmap.values.astype(np.float64) @ across.T
     largest = float(np.abs(values).max())
     # What the scale ends with belongs to the part, also where rounding has taken a little from it.
-    level -= EDGE * abs(largest)
+    level -= EDGE * largest
     parts = []
     for side in (values, -values) if heatmap.is_centred else (values,):
         generator = contourpy.contour_generator(columns, rows, side, fill_type="OuterOffset")

@@ -140,13 +140,17 @@ class Observation:
     def overlay(self, heatmap: Heatmap, view: ViewOptions, side: int) -> Image.Image:
         """One map over the photo, at most `side` pixels on its longer side."""
         with PHASES.labels("overlay").time():
-            canvas = self.canvases.get(side)
-            if canvas is None:
-                canvas = self.canvases[side] = make_canvas(self.picture, self.geometry, side)
-            picture = overlay(canvas, heatmap, view)
+            picture = overlay(self.canvas(side), heatmap, view)
             if cut := self.cut(heatmap, view):
                 draw_cut(picture, cut, self.geometry.photo_size)
             return picture
+
+    def canvas(self, side: int) -> Canvas:
+        """Return the picture made ready for overlays of at most `side` pixels on the longer side."""
+        canvas = self.canvases.get(side)
+        if canvas is None:
+            canvas = self.canvases[side] = make_canvas(self.picture, self.geometry, side)
+        return canvas
 
     def cut(self, heatmap: Heatmap, view: ViewOptions) -> Cut | None:
         """Return the part of a map that a view shows; None if it shows all of it."""

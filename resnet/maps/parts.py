@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from resnet.maps.observation import Observation
-from resnet.maps.overlays import make_canvas, project
+from resnet.maps.overlays import project
 from resnet.options import whole_number
 from resnet.stages import STAGE_NAMES, Block
 
@@ -152,7 +152,7 @@ def draw_parts(
     Returns:
         An RGB picture of the whole photo.
     """
-    canvas = make_canvas(observation.picture, observation.geometry, side)
+    canvas = observation.canvas(side)
     left, top, right, bottom = canvas.box
     picture = canvas.dimmed.copy()
     spread = _spread(observation, parts, picture.size, smooth=smooth)[:, top:bottom, left:right]
@@ -162,7 +162,7 @@ def draw_parts(
         largest = parts.strengths.max(axis=(1, 2))
         shares = spread.max(axis=0) / np.maximum(largest[strongest], NEGLIGIBLE)
         alpha = opacity * np.sqrt(np.clip(shares, 0, 1))[..., None]
-        table = np.array([_rgb(colour) for colour in COLOURS], np.float32)
+        table = np.array([ImageColor.getrgb(colour) for colour in COLOURS], np.float32)
         seen = seen * (1 - alpha) + table[strongest] * alpha
     picture.paste(Image.fromarray(np.rint(seen).astype(np.uint8)), (left, top))
     return picture
@@ -176,7 +176,7 @@ def areas(observation: Observation, parts: Parts, side: int = 256) -> list[float
         parts: Of the same photo.
         side: Longer side of the picture that is counted, in pixels.
     """
-    canvas = make_canvas(observation.picture, observation.geometry, side)
+    canvas = observation.canvas(side)
     left, top, right, bottom = canvas.box
     spread = _spread(observation, parts, canvas.dimmed.size, smooth=True)[:, top:bottom, left:right]
     if not len(spread):
@@ -188,7 +188,3 @@ def areas(observation: Observation, parts: Parts, side: int = 256) -> list[float
 def _spread(observation: Observation, parts: Parts, size: tuple[int, int], *, smooth: bool) -> NDArray[np.float32]:
     maps = [project(values, parts.block, observation.geometry, size, smooth=smooth) for values in parts.strengths]
     return np.stack(maps) if maps else np.zeros((0, size[1], size[0]), np.float32)
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
