@@ -27,14 +27,23 @@ os.environ.update(
     # TensorFlow turns it on where the processor has AVX512-VNNI; there the eager gradient of a convolution of
     # the tiny test network aborts the process (TensorFlow 2.21), and results would depend on the processor.
     TF_ENABLE_ONEDNN_OPTS="0",
+    # Tests run side by side: threads that wait for each other would only take the others' time.
+    OPENBLAS_NUM_THREADS="1",
+    TF_NUM_INTRAOP_THREADS="1",
 )
 
+import certifi
 import numpy as np
 import pytest
 from PIL import Image
 
 from resnet.photo.preprocess import InputSpec
 from tests.spaces import free_port
+
+# Every client of HTTP reads the file of certificates anew, and no test has a connection that needs one of them.
+_CERTIFICATE = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----")
+(_SCRATCH / "certificate.pem").write_text("".join(_CERTIFICATE[:2]), "utf-8")
+os.environ["SSL_CERT_FILE"] = str(_SCRATCH / "certificate.pem")
 
 LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 
@@ -72,6 +81,14 @@ def engine():
     from resnet.network.sources import load_bundled
 
     return load_bundled()
+
+
+@pytest.fixture
+def loaded(engine, monkeypatch):
+    """The session's network instead of a new one for each command."""
+    from resnet.cli import arguments
+
+    monkeypatch.setattr(arguments, "load_engine", lambda choice: engine)
 
 
 @pytest.fixture

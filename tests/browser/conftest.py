@@ -12,8 +12,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 
 def chromium():
-    """Path of the browser; None if there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    """Path of the browser, its variant without windows first, which takes a tenth less time; None if there is none."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 

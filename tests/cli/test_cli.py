@@ -21,10 +21,7 @@ EXAMPLES = ASSETS / "examples"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def loaded(engine, monkeypatch):
-    """The session's network instead of a new one for each command."""
-    monkeypatch.setattr(arguments, "load_engine", lambda choice: engine)
+pytestmark = pytest.mark.usefixtures("loaded")
 
 
 def test_table_names_classes_and_stages(capsys):

@@ -14,7 +14,7 @@ from resnet.stages import STAGE_NAMES
 CAT, ROCKET = (ASSETS / "examples" / name for name in ("cat.jpg", "rocket.jpg"))
 
 
-def test_two_photos_are_compared_stage_by_stage(engine, make_photo, capsys):
+def test_two_photos_are_compared_stage_by_stage(engine, loaded, make_photo, capsys):
     paths = [make_photo(f"{name}.png", seed=seed) for seed, name in enumerate(("one", "other"))]
     assert main(["compare", *map(str, paths)]) == 0
     printed = capsys.readouterr().out

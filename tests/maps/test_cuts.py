@@ -63,13 +63,12 @@ def test_area_and_box_are_those_of_the_map_as_it_is_drawn(framing, smooth, signe
             mask = np.zeros(dense.shape, bool)
             mask[top:bottom, left:right] = (np.abs(dense) >= level)[top:bottom, left:right]
             assert cut.area == pytest.approx(mask.sum() / ((right - left) * (bottom - top)), abs=0.02)
-            boxes = [
-                (*piece.min(axis=0)[::-1], *(piece.max(axis=0)[::-1] + 1))
-                for neighbours in (BESIDE, AT_CORNERS)  # blocks that touch at a corner may count as one piece
+            assert any(  # blocks that touch at a corner may count as one piece
+                np.abs(np.subtract(cut.box, (*piece.min(axis=0)[::-1], *(piece.max(axis=0)[::-1] + 1)))).max() <= 2
+                for neighbours in (BESIDE, AT_CORNERS)
                 for side in (dense > 0, dense < 0)
                 for piece in pieces(mask & side, neighbours)
-            ]
-            assert min(np.abs(np.subtract(cut.box, box)).max() for box in boxes) <= 2, (block.name, share)
+            ), (block.name, share)
 
 
 def test_the_box_is_that_of_the_largest_piece_and_holes_do_not_count():

@@ -19,12 +19,20 @@ from resnet.photo.preprocess import InputSpec
 from tests.networks import TINY_FILTERS, randomise, tiny_network
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    """A tiny network where the manifest's would be built."""
-    monkeypatch.setattr(weights, "network_of", lambda manifest, folded=False: tiny_network(folded=folded))
+@pytest.fixture(scope="module")
+def built():
+    """A tiny network, and its numbers."""
     model = tiny_network()
     randomise(model, 0)
+    return model, model.get_weights()
+
+
+@pytest.fixture
+def tiny(built, monkeypatch):
+    """A tiny network where the manifest's would be built."""
+    monkeypatch.setattr(weights, "network_of", lambda manifest, folded=False: tiny_network(folded=folded))
+    model, numbers = built
+    model.set_weights(numbers)  # whatever a test before has made of them
     return model
 
 

@@ -56,7 +56,7 @@ def test_the_gif_has_a_frame_a_block_in_its_colours(frames):
             assert np.abs(shown - np.asarray(frames[place].picture, float)).mean() < 12
 
 
-def test_the_command_line_writes_it_and_the_inside_of_a_block(tmp_path, capsys):
+def test_the_command_line_writes_it_and_the_inside_of_a_block(loaded, tmp_path, capsys):
     assert main(["classify", str(PHOTO), "--flight"]) == 2
     assert "--flight needs --heatmaps" in capsys.readouterr().err
     assert main(["classify", str(PHOTO), "--inside", "C4:7"]) == 2

@@ -160,7 +160,7 @@ def test_a_block_and_a_trial_are_stored_as_they_are(observation, engine, trial):
     assert "deletion" not in replace(trial, curves=None).dictionary()
 
 
-def test_the_name_of_a_file_chooses_its_format(tmp_path, capsys):
+def test_the_name_of_a_file_chooses_its_format(loaded, tmp_path, capsys):
     assert [format_of(Path(name)) for name in ("a.png", "b.SVG", "c.d.pdf")] == ["png", "svg", "pdf"]
     for name in ("figure", "figure.jpeg", "png"):
         with pytest.raises(OptionError, match=re.escape("must end in .png, .svg or .pdf; received")):

@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path):
     assert found.unreadable == [f"The folder {tmp_path / 'none'} cannot be read: No such file or directory."]
 
 
-def test_the_command_line_says_what_it_leaves_out(tmp_path, make_photo, capsys):
+def test_the_command_line_says_what_it_leaves_out(loaded, tmp_path, make_photo, capsys):
     (tmp_path / "photos").mkdir()
     make_photo("photos/a.jfif", format="JPEG")
     (tmp_path / "photos" / "notes.txt").write_text("no photo")
