@@ -9,6 +9,7 @@ gives medians and their ratio to one forward pass of the same photo with all fiv
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import cos, sin
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from benchmarks.tables import Tables, main, medians
 from resnet.maps.channels import trace_blocks
 from resnet.maps.comparison import similarities
 from resnet.maps.curves import measure_curves
+from resnet.maps.drawn import Drawing, Line, hide_drawn
 from resnet.maps.evidence import find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.inside import look_inside, work_out
@@ -65,6 +67,9 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
     trace = trace_blocks(observation, engine)
     inside = look_inside(observation, trace, 20, engine)
     by_tape = tape(engine)
+    width, height = observation.geometry.photo_size
+    places = [(width * (0.5 + 0.3 * sin(step / 9)), height * (0.5 + 0.3 * cos(step / 7))) for step in range(300)]
+    drawing = Drawing(lines=(Line(tuple(places), 0.08 * min(width, height)),))
     pixels = observation.pixels[None]
     found = medians(
         {
@@ -82,6 +87,7 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
             "C2 in 8 parts": lambda: find_parts(observation, 1, 8, engine),
             "five maps cut at 60 %": lambda: [observation.cut(one, ViewOptions(cut=0.6)) for one in heatmaps],
             "a part hidden": lambda: hide(observation, engine, heatmap, 20, "blur"),
+            "a drawing of 300 points hidden": lambda: hide_drawn(observation, engine, drawing, "blur"),
             "similarity of two answers": lambda: similarities(observation, other),
         },
         rounds,

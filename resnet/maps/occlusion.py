@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from resnet.maps.evidence import METHODS
-from resnet.maps.heatmaps import Heatmap
+from resnet.errors import OptionError
+from resnet.maps.evidence import METHODS, Evidence
+from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
 from resnet.maps.observation import Observation
 from resnet.maps.overlays import project
 from resnet.options import number, one_of
 from resnet.photo.preprocess import Geometry, denormalise, normalise
-from resnet.stages import Block
+from resnet.stages import STAGE_NAMES, Block
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
@@ -48,10 +50,39 @@ class Hidden:
         return self.picture.width * self.picture.height * 4 + self.probabilities.nbytes
 
 
-def _photo_box(observation: Observation) -> tuple[int, int, int, int]:
+def photo_box(observation: Observation) -> tuple[int, int, int, int]:
     """The part of the input that shows the photo, without padding: left, top, right, bottom."""
     left, top, right, bottom = observation.geometry.to_input(observation.geometry.seen)
     return round(left), round(top), round(right), round(bottom)
+
+
+def hiding_map(
+    observation: Observation, source: str, stage: int, target: int, evidence: Callable[[], Evidence]
+) -> Heatmap:
+    """Return the map that decides what is hidden.
+
+    Args:
+        observation: Of the photo.
+        source: One of `HIDING_MAPS`: a method of class evidence, or how channels become one map.
+        stage: 0 for C1 to 4 for C5.
+        target: Index of the class.
+        evidence: Finds that for the class alone; called where it is needed.
+
+    Raises:
+        OptionError: The map is flat, so that no part of it is hotter than another.
+    """
+    if source in METHODS:
+        found = evidence()
+        # With its sign, so that what speaks against the class is hidden last.
+        heatmap = heatmap_of(found.blocks[stage], found.maps[source][0][stage])
+        if heatmap.maximum <= 0 and not heatmap.note:
+            name = observation.manifest.labels[target].name
+            raise OptionError("Nothing in {} speaks for “{}”, so there is nothing to hide.", STAGE_NAMES[stage], name)
+    else:
+        heatmap = observation.heatmaps(ViewOptions(source))[stage]
+    if heatmap.note:
+        raise OptionError("This map of {} is flat: no part of it is hotter than another.", STAGE_NAMES[stage])
+    return heatmap
 
 
 def order_pixels(values: NDArray[np.float32], observation: Observation, block: Block) -> NDArray[np.int64]:
@@ -65,7 +96,7 @@ def order_pixels(values: NDArray[np.float32], observation: Observation, block: B
     size = observation.geometry.input_size
     itself = Geometry(size, size, (1.0, 1.0), (0.0, 0.0))
     heat = project(values, block, itself, size, smooth=True)
-    left, top, right, bottom = _photo_box(observation)
+    left, top, right, bottom = photo_box(observation)
     inside = np.zeros(heat.shape, bool)
     inside[top:bottom, left:right] = True
     # Pixels of equal heat come in random order; row by row they would make a region of their own.
@@ -88,7 +119,7 @@ def replacement(observation: Observation, fill: str) -> NDArray[np.float32]:
         OptionError: An unknown fill.
     """
     one_of("fill", fill, FILLS)
-    left, top, right, bottom = _photo_box(observation)
+    left, top, right, bottom = photo_box(observation)
     filled = observation.pixels.copy()
     inner = filled[top:bottom, left:right]
     if fill == "mean":
@@ -134,10 +165,23 @@ def hide(observation: Observation, engine: Engine, heatmap: Heatmap, percent: fl
         OptionError: A percentage or fill that is none.
     """
     share = number("hidden part in percent", percent, 0, 100) / 100
-    other = replacement(observation, fill)
     order = order_pixels(heatmap.values, observation, heatmap.block)
-    count = round(share * len(order))
-    pixels = mixed(observation, other, order, count)
-    left, top, right, bottom = _photo_box(observation)
+    return hide_pixels(observation, engine, order[: round(share * len(order))], fill)
+
+
+def hide_pixels(observation: Observation, engine: Engine, chosen: NDArray[np.int64], fill: str) -> Hidden:
+    """Hide some pixels and classify again: one forward pass.
+
+    Args:
+        observation: Of the photo, made by the same engine.
+        engine: The network.
+        chosen: Flat indices of the input's pixels, without padding.
+        fill: "blur" or "mean" colour of the photo.
+
+    Raises:
+        OptionError: No such fill.
+    """
+    pixels = mixed(observation, replacement(observation, fill), chosen, len(chosen))
+    left, top, right, bottom = photo_box(observation)
     picture = denormalise(pixels[top:bottom, left:right], observation.manifest.input)
-    return Hidden(picture, engine.scores(pixels[None])[0], count / len(order))
+    return Hidden(picture, engine.scores(pixels[None])[0], len(chosen) / ((right - left) * (bottom - top)))

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from resnet.errors import OptionError
 from resnet.maps.channels import BlockTrace, trace_blocks
 from resnet.maps.comparison import check_change, digest_of_changed, observe_changed
 from resnet.maps.curves import Curves, measure_curves
-from resnet.maps.evidence import METHODS, Evidence, check_classes, find_evidence
-from resnet.maps.heatmaps import Heatmap, ViewOptions, heatmap_of
+from resnet.maps.drawn import Drawing, hide_drawn
+from resnet.maps.evidence import Evidence, check_classes, find_evidence
+from resnet.maps.heatmaps import Heatmap
 from resnet.maps.inside import BlockInside, Worked, kernel_pictures, look_inside, work_out
 from resnet.maps.observation import Observation, observe
-from resnet.maps.occlusion import FILLS, Hidden, hide
+from resnet.maps.occlusion import FILLS, Hidden, hide, hiding_map
 from resnet.maps.parts import LEAST, MOST, Parts, find_parts
 from resnet.maps.without import Without, answer_without
 from resnet.metrics import PHASES, PHOTOS
@@ -33,7 +33,6 @@ from resnet.service.cache import ResultCache
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import remove, touch
 from resnet.service.viewers import Viewers
-from resnet.stages import STAGE_NAMES
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
@@ -212,20 +211,7 @@ class Explorer:
         Raises:
             OptionError: The map is flat, so that no part of it is hotter than another.
         """
-        if source in METHODS:
-            # With its sign, so that what speaks against the class is hidden last.
-            evidence = self.evidence(shown, (target,))
-            heatmap = heatmap_of(evidence.blocks[stage], evidence.maps[source][0][stage])
-            if heatmap.maximum <= 0 and not heatmap.note:
-                name = self.observation(shown).manifest.labels[target].name
-                raise OptionError(
-                    "Nothing in {} speaks for “{}”, so there is nothing to hide.", STAGE_NAMES[stage], name
-                )
-        else:
-            heatmap = self.observation(shown).heatmaps(ViewOptions(source))[stage]
-        if heatmap.note:
-            raise OptionError("This map of {} is flat: no part of it is hotter than another.", STAGE_NAMES[stage])
-        return heatmap
+        return hiding_map(self.observation(shown), source, stage, target, lambda: self.evidence(shown, (target,)))
 
     def hidden(self, shown: Shown, heatmap: Heatmap, percent: float, fill: str) -> Hidden:
         """The answer with the hottest part of a map hidden."""
@@ -234,6 +220,12 @@ class Explorer:
         one_of("fill", fill, FILLS)
         key = ("hidden", shown.key, heatmap.values.tobytes(), heatmap.block, percent, fill)
         return self.cache.get_or_make(key, lambda: hide(observation, self._engine(shown), heatmap, percent, fill))
+
+    def hidden_drawn(self, shown: Shown, drawing: Drawing, fill: str) -> Hidden:
+        """The answer with hidden what somebody drew."""
+        observation = self.observation(shown)
+        key = ("drawn", shown.key, drawing, one_of("fill", fill, FILLS))
+        return self.cache.get_or_make(key, lambda: hide_drawn(observation, self._engine(shown), drawing, fill))
 
     def curves(
         self,

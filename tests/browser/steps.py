@@ -71,6 +71,17 @@ def slide(page, field, key):
     page.keyboard.press(key)
 
 
+def drag(page, element, start, end):
+    """Draw on an element from one place to another, both as shares of its width and height."""
+    element.scroll_into_view_if_needed()
+    box = element.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=4)
+    page.mouse.up()
+
+
 def click_quickly(page, selectors):
     """Click one after the other as quickly as a hand can, whatever becomes of the clicks before."""
     page.evaluate(

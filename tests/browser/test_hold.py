@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from resnet.errors import OptionError
 from resnet.service import explorer
 from resnet.service.explorer import Explorer
-from tests.browser.steps import EXAMPLES, Late, choose, open_tab, shown, slide, upload
+from tests.browser.steps import EXAMPLES, Late, choose, drag, open_tab, shown, slide, upload
 
 
 def test_does_it_hold(page, engine, monkeypatch, subtests):
@@ -23,6 +23,48 @@ def test_does_it_hold(page, engine, monkeypatch, subtests):
         expect(result).to_contain_text("with 0% hidden")
         before, after = re.search(r"([\d.]+)% before, ([\d.]+)% with", result.inner_text()).groups()
         assert before == after
+
+    with subtests.test("what a visitor draws is hidden, and as much of the map"):
+        surface, drawn = page.locator("#hold-surface svg"), page.locator("#hold-drawn")
+        expect(drawn).to_contain_text("Draw on the photo above")
+        passes = engine.passes
+        drag(page, surface, (0.4, 0.3), (0.6, 0.7))
+        expect(surface.locator("rect")).to_have_count(1)
+        expect(drawn).to_contain_text(re.compile(r"“espresso”: [\d.]+% before, [\d.]+% without what you drew"))
+        expect(drawn.locator(".bars")).to_have_count(1)
+        assert engine.passes == passes + 1
+        page.get_by_role("button", name="Brush").click()
+        before = drawn.inner_text()
+        drag(page, surface, (0.3, 0.2), (0.5, 0.3))
+        expect(surface.locator("polyline")).to_have_count(1)
+        page.wait_for_function("before => document.querySelector('#hold-drawn').innerText !== before", arg=before)
+        page.get_by_label("You versus the network").check()
+        expect(drawn.locator(".bars")).to_have_count(2)
+        expect(drawn).to_contain_text(re.compile("part matters more to this class|Both parts matter as much"))
+        for what, name in (("figure", "drawn.png"), ("data", "drawn.json")):
+            with page.expect_download() as waiting:
+                page.locator(f"#save-drawn-{what}").click()
+            assert waiting.value.suggested_filename == f"espresso.{name}"
+        numbers = json.loads(waiting.value.path().read_text(encoding="utf-8"))
+        assert [sorted(shape) for shape in numbers["drawing"]] == [["box"], ["line", "width"]]
+        assert re.search(r", ([\d.]+)% of what", drawn.inner_text())[1] == f"{100 * numbers['hidden_share']:.1f}"
+        # By keyboard: a frame is moved, and hidden by Enter.
+        page.get_by_role("button", name="Clear").click()
+        expect(drawn).to_contain_text("Draw on the photo above")
+        surface.focus()
+        for key in ("ArrowLeft", "Shift+ArrowDown"):
+            surface.press(key)
+        expect(surface.locator("rect.frame")).to_have_count(1)
+        expect(drawn).to_contain_text("Draw on the photo above")
+        surface.press("Enter")
+        expect(drawn.locator(".bars")).to_have_count(2)
+        # Another framing keeps what is drawn.
+        page.get_by_label("Whole photo").check()
+        expect(page.locator("#message")).to_contain_text("seen at 192×128 px")
+        expect(drawn.locator(".bars")).to_have_count(2)
+        expect(surface.locator("rect:not(.frame)")).to_have_count(1)
+        page.get_by_label("Centre").check()
+        expect(page.locator("#message")).to_contain_text("seen at 128×128 px")
 
     with subtests.test("curves are of what the controls say when they are asked for"):
         choose(page, "#hold-class", "goldfish")
@@ -110,6 +152,8 @@ def test_does_it_hold(page, engine, monkeypatch, subtests):
         page.locator("#hold-percent input[type=number]").fill("")
         upload(page, EXAMPLES / "rocket.jpg")
         shown(page, "rocket.jpg")
+        expect(page.locator("#hold-surface rect")).to_have_count(0)
+        expect(page.locator("#hold-drawn")).to_contain_text("Draw on the photo above")
         expect(result).not_to_contain_text("“espresso”")
         expect(result).to_contain_text("with 20% hidden")
 

@@ -52,6 +52,26 @@ def test_a_bad_photo_is_reported_and_the_rest_go_on(capsys, tmp_path):
     assert "Traceback" not in captured.err
 
 
+def test_a_box_is_hidden_against_as_much_of_a_map(tmp_path, capsys):
+    photo, figure = str(EXAMPLES / "espresso.jpg"), tmp_path / "hidden.png"
+    box = ["--box", "200,100,400,300", "--against", "hirescam"]
+    assert main(["hide", photo, *box, "--figure", str(figure)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "espresso.jpg  (tiny-imagenet-200): 25.0% of what the network sees is hidden"
+    assert [line.split("  ")[1] for line in lines[1:]] == [
+        "before", "without what is drawn", "without as much of hirescam, C5"
+    ]  # fmt: skip
+    with Image.open(figure) as picture:
+        assert json.loads(picture.text["Description"])["options"]["drawing"] == [{"box": [200, 100, 400, 300]}]
+    assert main(["hide", photo, "--box", "4000,0,5000,9"]) == 2
+    assert (
+        "The network sees nothing of what is to be hidden: the photo has 600 × 400 pixels." in capsys.readouterr().err
+    )
+    with pytest.raises(SystemExit):
+        main(["hide", photo, "--box", "1,2,3"])
+    assert "must be LEFT,TOP,RIGHT,BOTTOM; received '1,2,3'" in capsys.readouterr().err
+
+
 def test_heatmaps_are_written(tmp_path, capsys):
     assert main(["classify", str(EXAMPLES / "astronaut.jpg"), "--heatmaps", str(tmp_path / "new" / "folder")]) == 0
     names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())

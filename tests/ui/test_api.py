@@ -37,8 +37,8 @@ def without_time(result):
 def test_only_the_public_endpoints_are_listed(client):
     endpoints = client.view_api(return_format="dict", print_info=False)
     assert sorted(endpoints["named_endpoints"]) == [
-        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hold", "/inside",
-        "/parts",
+        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hide", "/hold",
+        "/inside", "/parts",
     ]  # fmt: skip
     assert endpoints["unnamed_endpoints"] == {}
 
@@ -267,6 +267,40 @@ def test_hiding_and_curves(client):
     assert 0 <= moved["hides_more_than"] <= len(moved["copies"]) == 20
     assert moved["hides_more_than"] == sum(copy > moved["probability"] for copy in moved["copies"])
     assert Image.open(picture).size == (128, 128)
+
+
+def test_a_drawing_is_hidden_against_as_much_of_a_map(client):
+    drawing = [{"box": [150, 100, 450, 300]}, {"line": [[160, 320], [300, 340]], "width": 30}]
+    result, pictures = client.predict(
+        handle_file(str(ESPRESSO)), drawing, against="hirescam", class_name="espresso", api_name="/hide"
+    )
+    assert result["drawing"] == drawing
+    assert result["class"] == "espresso"
+    with Image.open(ESPRESSO) as photo:
+        seen = min(photo.size) ** 2  # of the centre square
+    assert result["hidden_share"] == pytest.approx(300 * 200 / seen, rel=0.12)  # the line adds about a tenth
+    assert result["predictions_after"][0]["probability"] >= result["probability_after"]
+    takes = result["map"]["probability_after"] - result["probability_after"]
+    assert result["takes_more"] == ("none" if abs(takes) <= 0.005 else "you" if takes > 0 else "map")
+    assert [picture["caption"] for picture in pictures] == ["drawing", "hirescam, C5"]
+    hidden, _ = client.predict(handle_file(str(ESPRESSO)), percent=100 * result["hidden_share"], api_name="/hold")
+    assert hidden["probability_after"] == pytest.approx(result["map"]["probability_after"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("drawing", "options", "sentence"),
+    [
+        ([], {}, "Draw at least one shape to hide; received none"),
+        ([{"box": [1, 2]}], {}, "A shape is a box"),
+        ([{"box": [0, 0, 9, 9]}], {"against": "pca"}, "map must be one of , gradcam"),
+        ([{"box": [0, 0, 9, 9]}], {"fill": "black"}, "fill must be one of blur, mean; received 'black'"),
+        ([{"box": [0, 0, 9, 9]}], {"class_name": "unicorn"}, "have no class 'unicorn'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_hidden_is_named(client, drawing, options, sentence):
+    with pytest.raises(AppError, match=sentence):
+        client.predict(handle_file(str(ESPRESSO)), drawing, api_name="/hide", **options)
 
 
 def test_a_comparison_with_a_change_and_with_another_photo(client):

@@ -16,7 +16,7 @@ from resnet.network.labels import ASSETS
 from tests.conftest import serve
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
-TOOLS = ["batch", "channels", "classify", "compare", "evidence", "explain", "flight", "hold", "inside", "parts"]
+TOOLS = ["batch", "channels", "classify", "compare", "evidence", "explain", "flight", "hide", "hold", "inside", "parts"]
 
 
 def photo(name):

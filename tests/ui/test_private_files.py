@@ -88,6 +88,7 @@ ENDPOINTS = {
     "parts": ["C5", 2, 0.5, "crop", "server"],
     "evidence": ["", "hirescam", "stage", 2, "crop", "server"],
     "hold": ["hirescam", "C5", "", 20, "blur", False, "crop", "server"],
+    "hide": [[{"box": [0, 0, 9, 9]}], "", "C5", "", "blur", "crop", "server"],
     "compare": [None, "rotate", 30, "mean", 1, "crop", "server"],
     "batch": [1, "crop", "server", False, False],
 }

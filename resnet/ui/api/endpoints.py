@@ -13,18 +13,16 @@ from resnet.maps.comparison import similarities
 from resnet.maps.evidence import MAXIMUM_CLASSES
 from resnet.maps.heatmaps import HIGHEST_CHANNEL, ViewOptions
 from resnet.maps.observation import MAXIMUM_TOP_K
-from resnet.maps.occlusion import HIDING_MAPS
 from resnet.options import flag, one_of, whole_number
 from resnet.output.data import comparison_dictionary, evidence_dictionary
 from resnet.output.export import MOST_PHOTOS
 from resnet.output.figures import comparison_figure
-from resnet.output.hiding import Trial
 from resnet.output.report import as_dictionary
 from resnet.service.explorer import Explorer
 from resnet.service.many import exported, temporary_export
-from resnet.stages import STAGE_NAMES
-from resnet.ui.api.base import Colormap, Framing, Stage
+from resnet.ui.api.base import Colormap, Framing
 from resnet.ui.api.blocks import BlockEndpoints
+from resnet.ui.api.hiding import HidingEndpoints
 from resnet.ui.api.results import Result, file_of, origin_of, pictures_of, refused
 from resnet.ui.files import store_file, store_picture
 from resnet.ui.handlers import faults_counted
@@ -34,7 +32,7 @@ from resnet.ui.uploads import fetched, photo_path
 COMPARED_MAPS = ("mean", "max", "l2", "pca")
 
 
-class Endpoints(BlockEndpoints):
+class Endpoints(BlockEndpoints, HidingEndpoints):
     """All endpoints. Their docstrings are shown to programs and language models."""
 
     async def classify(
@@ -142,48 +140,6 @@ class Endpoints(BlockEndpoints):
 
         return await self._answer(work)
 
-    async def hold(
-        self,
-        photo: gr.FileData | None,
-        map: Literal["gradcam", "gradcam++", "hirescam", "layercam", "mean", "max", "l2"] = "hirescam",  # noqa: A002 - the endpoint's public parameter
-        stage: Stage = "C5",
-        class_name: str = "",
-        percent: float = 20,
-        fill: Literal["blur", "mean"] = "blur",
-        curves: bool = False,
-        framing: Framing = "crop",
-        weights: str = "server",
-    ) -> tuple[Result, gr.FileData]:
-        """Hide the hottest part of a map from a ResNet and classify again: does the explanation hold?
-
-        Args:
-            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
-            map: A method ("gradcam", "gradcam++", "hirescam", "layercam") or "mean", "max", "l2" of the channels.
-            stage: C1 to C5.
-            class_name: Name or WordNet id of the class; empty for the likeliest.
-            percent: Part of the network's input to hide, 0 to 100: of the centre square, or of the whole photo.
-            fill: "blur" or "mean", the photo's mean colour.
-            curves: Also measure deletion and insertion curves, and compare the map with 20 moved copies of itself.
-            framing: "crop" for the centre square, "whole" for all of the photo.
-            weights: "server" for the server's own choice, "bundled" or "imagenet".
-        """
-
-        def work() -> tuple[Result, Any]:
-            one_of("map", map, HIDING_MAPS)
-            place = STAGE_NAMES.index(one_of("stage", stage, STAGE_NAMES))
-            shown, observation = self._observe(photo, framing, weights)
-            target = self._class(observation, class_name)
-            heatmap = self._explorer.hiding_map(shown, map, place, target)
-            hidden = self._explorer.hidden(shown, heatmap, percent, fill)
-            measured = None
-            if flag("curves", curves):
-                *_, measured = self._explorer.curves(shown, heatmap, target, fill)
-            trial = Trial(observation, map, heatmap, target, fill, hidden, measured)
-            result = {**origin_of(observation), **trial.dictionary()}
-            return result, file_of(store_picture(hidden.picture))
-
-        return await self._answer(work, self._long)
-
     async def compare(
         self,
         photo: gr.FileData | None,
@@ -274,7 +230,7 @@ class Endpoints(BlockEndpoints):
         return {"path": await fetched(str(photo))} if is_address and self._fetch else photo
 
 
-NAMES = ("classify", "explain", "channels", "flight", "inside", "parts", "evidence", "hold", "compare", "batch")
+NAMES = ("classify", "explain", "channels", "flight", "inside", "parts", "evidence", "hold", "hide", "compare", "batch")
 """Of all endpoints."""
 
 

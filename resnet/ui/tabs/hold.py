@@ -20,6 +20,7 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about, class_choices, classes_to_show
+from resnet.ui.drawn import Drawn
 from resnet.ui.events import LONG, NETWORK, PRIVATE, QUICK
 from resnet.ui.handlers import Running
 from resnet.ui.page import Page, Updates
@@ -76,12 +77,14 @@ class HoldTab:
             trial = {"source": self.source, "stage": self.stage, "target": self.target, "fill": self.fill}
             tested = {"shown": page.result, **trial, "percent": self.percent}
             page.downloads("hold", {"figure": self.figure, "data": self.data, "maps": self.raw}, tested, **NETWORK)
+            self.drawn = Drawn(page, trial)
             self.made_for = gr.Textbox(visible=False)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
         self._wanted, self._running = wanted, Running()
         told = {"made_for": self.made_for, "measured": self.measured, "wanted": wanted}
-        inputs = {**told, "percent": self.percent, **trial}
+        inputs = {**told, "percent": self.percent, **trial, **self.drawn.inputs}
         outputs = [self.made_for, self.answer, wanted, self.target, self.result, self.progress, self.curves]
+        outputs += self.drawn.outputs
         page.on_tab(self.tab, "hold", self.hide, inputs, outputs, panel=self.result)
         page.on_each(
             [self.source.change, self.stage.change, self.target.input, self.percent.input, self.fill.change],
@@ -128,6 +131,7 @@ class HoldTab:
         target: int | None,
         percent: Any,
         fill: str,
+        **drawn: Any,
     ) -> Updates:
         """All of the tab for an answer: of a new one about its likeliest class, or the one that a link names.
 
@@ -141,6 +145,7 @@ class HoldTab:
                 self.result: self._waiting(),
                 self.progress: "",
                 self.curves: "",
+                **self.drawn.update(shown, **drawn),
             }
         if percent is None:  # an emptied field waits for its number
             return {}
@@ -162,6 +167,7 @@ class HoldTab:
                 self._wanted: still,
                 self.target: setting(target, goal, **known),
                 self.result: result,
+                **self.drawn.update(shown, **drawn, source=source, stage=stage, target=goal, fill=fill),
             }
             if measured and measured != f"{_answer(shown)} {source} {stage} {goal} {fill}":
                 updates |= {self.curves: "", self.progress: ""}
