@@ -20,6 +20,7 @@ from resnet.maps.channels import trace_blocks
 from resnet.maps.comparison import similarities
 from resnet.maps.curves import measure_curves
 from resnet.maps.drawn import Drawing, Line, hide_drawn
+from resnet.maps.elsewhere import find_elsewhere
 from resnet.maps.evidence import find_evidence
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.inside import look_inside, work_out
@@ -85,6 +86,7 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
             "one value of it worked out": lambda: work_out(inside, "2_conv", 1, 1, 7, engine),
             "C5 in 4 parts": lambda: find_parts(observation, 4, 4, engine),
             "C2 in 8 parts": lambda: find_parts(observation, 1, 8, engine),
+            "cells like one of C2, in two photos": lambda: find_elsewhere(observation, 1, 9, 9, [other]),
             "five maps cut at 60 %": lambda: [observation.cut(one, ViewOptions(cut=0.6)) for one in heatmaps],
             "a part hidden": lambda: hide(observation, engine, heatmap, 20, "blur"),
             "a drawing of 300 points hidden": lambda: hide_drawn(observation, engine, drawing, "blur"),

@@ -118,11 +118,11 @@ def test_command_line_examples_are_accepted(beside_a_cat, engine, monkeypatch, c
     (beside_a_cat / "holiday").mkdir()
     shutil.copy("cat.jpg", "holiday")
     commands = re.findall(
-        r"^python -m resnet (classify|evidence|hide|compare|info)(.*?)(?:#|$)",
+        r"^python -m resnet (classify|evidence|hide|elsewhere|compare|info)(.*?)(?:#|$)",
         block_with("classify cat.jpg holiday/"),
         re.M,
     )
-    assert len(commands) == 12
+    assert len(commands) == 13
     for command, words in commands:
         assert cli.main([command, *words.split()]) == 0
 

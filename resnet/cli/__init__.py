@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from resnet import __version__
-from resnet.cli import batch, classify, compare, evaluate, evidence, export, hide, info, train
+from resnet.cli import batch, classify, compare, elsewhere, evaluate, evidence, export, hide, info, train
 from resnet.cli.arguments import leave_output
 from resnet.errors import ImageError, ResNetError
 from resnet.logs import write_logs
@@ -61,6 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (classify, evidence, hide, compare, batch, train, evaluate, export, info):
+    for command in (classify, evidence, hide, elsewhere, compare, batch, train, evaluate, export, info):
         command.add_command(commands)
     return parser

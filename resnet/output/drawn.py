@@ -1,4 +1,4 @@
-"""The part of a photo that somebody drew, hidden from the network, as JSON and figure: alone, or beside as much of a map."""
+"""The part of a photo that somebody drew, hidden from the network, as JSON and figure; also beside as much of a map."""
 
 from __future__ import annotations
 

@@ -96,6 +96,14 @@ class Geometry:
         width, height = self.photo_size
         return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
 
+    def cell_at(self, block: Block, x: float, y: float) -> tuple[int, int]:
+        """Row and column of the cell whose centre is nearest to a point of the photo, in photo pixels."""
+        left, top, _, _ = self.to_input((x, y, x, y))
+        rows, columns, _ = block.shape
+        row = round((top - block.centre[0]) / block.stride)
+        column = round((left - block.centre[1]) / block.stride)
+        return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+
     def cell_box(self, block: Block, row: int, column: int) -> Box:
         """The square of one stride around a cell's centre, in photo pixels.
 

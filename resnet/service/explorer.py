@@ -17,6 +17,7 @@ from resnet.maps.channels import BlockTrace, trace_blocks
 from resnet.maps.comparison import check_change, digest_of_changed, observe_changed
 from resnet.maps.curves import Curves, measure_curves
 from resnet.maps.drawn import Drawing, hide_drawn
+from resnet.maps.elsewhere import Resemblance, find_elsewhere
 from resnet.maps.evidence import Evidence, check_classes, find_evidence
 from resnet.maps.heatmaps import Heatmap
 from resnet.maps.inside import BlockInside, Worked, kernel_pictures, look_inside, work_out
@@ -160,6 +161,16 @@ class Explorer:
         count = whole_number("number of parts", count, LEAST, MOST)
         key = ("parts", shown.key, stage, count)
         return self.cache.get_or_make(key, lambda: find_parts(observation, stage, count, self._engine(shown)))
+
+    def elsewhere(
+        self, shown: Shown, stage: int, row: int, column: int, paths: Sequence[str]
+    ) -> tuple[Resemblance, ...]:
+        """Return the cells that resemble one, in its own photo and in others; a pass for each that is not held."""
+        observation = self.observation(shown)
+        sources = [Source(path, shown.source.framing, shown.source.weights) for path in paths]
+        others = [other for found, other in (self.observe(source, like=shown) for source in sources)
+                  if found.key != shown.key]  # fmt: skip
+        return find_elsewhere(observation, stage, row, column, others)
 
     def kernels(self, shown: Shown, side: int) -> tuple[Image.Image, ...]:
         """Return pictures of the first convolution's kernels."""

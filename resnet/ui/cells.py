@@ -243,12 +243,7 @@ def read_point(text: str | None) -> Point | None:
 def cell_at(observation: Observation, block: Block, point: Point) -> tuple[int, int]:
     """Row and column of the cell whose centre is nearest to a point of the photo."""
     width, height = observation.geometry.photo_size
-    x, y = point[0] * width, point[1] * height
-    left, top, _, _ = observation.geometry.to_input((x, y, x, y))
-    rows, columns, _ = block.shape
-    row = round((top - block.centre[0]) / block.stride)
-    column = round((left - block.centre[1]) / block.stride)
-    return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+    return observation.geometry.cell_at(block, point[0] * width, point[1] * height)
 
 
 def sees(observation: Observation, point: Point) -> bool:

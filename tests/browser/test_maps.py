@@ -69,6 +69,48 @@ def test_a_cell_can_be_asked_by_click_and_by_keyboard(answered):
         expect(facts).to_contain_text(f"column {column - 1} of 16")
 
 
+def test_the_same_is_found_elsewhere(page, engine):
+    panel, large = page.locator("#elsewhere"), page.locator("#maps-large .map")
+    page.get_by_role("button", name="Find the same elsewhere").click()
+    expect(panel).to_contain_text("Click the map above to ask a cell.")
+    page.get_by_role("radio", name="C4").check()
+    expect(page.locator("#maps-large figcaption")).to_contain_text("C4")
+    large.click(position={"x": 300, "y": 150})
+    figures = panel.locator("figure")
+    expect(figures).to_have_count(len(list(EXAMPLES.glob("*.jpg"))))
+    expect(figures.first).to_contain_text(re.compile(r"this photo\s*most similar: 0\.\d\d"))
+    cell = re.search(r"row \d, column \d", panel.inner_text())[0]
+    expect(page.locator("#maps-cell")).to_contain_text(re.sub(r"(\d)", r"\1 of 8", cell))
+    shown = [float(best) for best in re.findall(r"most similar: ([\d.]+)", panel.inner_text())]
+    assert shown[1:] == sorted(shown[1:], reverse=True)
+    # Another cell, stage or view needs no further pass.
+    passes = engine.passes
+    large.press("ArrowLeft")
+    expect(panel).not_to_contain_text(cell)
+    page.get_by_role("radio", name="C5").check()
+    expect(panel).to_contain_text("channels in C5")
+    before = figures.first.locator("img").get_attribute("src")
+    choose(page, "#colormap", "magma")
+    expect(figures.first.locator("img")).not_to_have_attribute("src", before)
+    assert engine.passes <= passes + 1  # of the answer without the cell, which was asked for in C5
+    page.set_input_files("#elsewhere-photo input[type=file]", str(EXAMPLES / "cat.jpg"))
+    expect(figures).to_have_count(2)
+    expect(figures.last).to_contain_text("cat.jpg")
+    with page.expect_download() as waiting:
+        page.locator("#save-elsewhere-data").click()
+    assert waiting.value.suggested_filename == "espresso.elsewhere.json"
+    assert [photo["image"] for photo in saved(waiting)["photos"]] == ["espresso.jpg", "cat.jpg"]
+    with page.expect_download() as waiting:
+        page.locator("#save-elsewhere-figure").click()
+    assert waiting.value.suggested_filename == "espresso.elsewhere.png"
+    # The cell is asked anew of another photo.
+    upload(page, EXAMPLES / "rocket.jpg")
+    expect(page.locator("#message")).to_contain_text("rocket.jpg")
+    expect(figures.first.locator("img")).to_have_attribute("alt", re.compile("rocket.jpg"))
+    page.get_by_role("button", name="Find the same elsewhere").click()
+    expect(panel).to_be_hidden()
+
+
 def test_a_request_that_was_overtaken_on_its_way_turns_nothing_back(answered):
     held = []
 

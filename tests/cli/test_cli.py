@@ -72,6 +72,23 @@ def test_a_box_is_hidden_against_as_much_of_a_map(tmp_path, capsys):
     assert "must be LEFT,TOP,RIGHT,BOTTOM; received '1,2,3'" in capsys.readouterr().err
 
 
+def test_like_cells_are_listed_and_drawn(tmp_path, capsys):
+    photos, figure = [str(EXAMPLES / name) for name in ("espresso.jpg", "rocket.jpg", "cat.jpg")], tmp_path / "like.png"
+    assert main(["elsewhere", *photos, "--at", "290,140", "--figure", str(figure)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "espresso.jpg  (tiny-imagenet-200): C4, row 4, column 5"
+    found = [line.split() for line in lines[1:]]
+    assert [words[1] for words in found] == ["espresso.jpg"] * 3 + ["cat.jpg"] * 3 + ["rocket.jpg"] * 3
+    assert all(0 < float(words[0]) < 1 for words in found)
+    with Image.open(figure) as picture:
+        assert json.loads(picture.text["Description"])["options"]["others"] == ["cat.jpg", "rocket.jpg"]
+    assert main(["elsewhere", photos[0], "--at", "20,150"]) == 2
+    assert "The network saw x 100 to 500, y 0 to 400 px; received 20,150." in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["elsewhere", photos[0], "--at", "middle"])
+    assert "must be X,Y; received 'middle'" in capsys.readouterr().err
+
+
 def test_heatmaps_are_written(tmp_path, capsys):
     assert main(["classify", str(EXAMPLES / "astronaut.jpg"), "--heatmaps", str(tmp_path / "new" / "folder")]) == 0
     names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())

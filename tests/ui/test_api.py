@@ -37,8 +37,8 @@ def without_time(result):
 def test_only_the_public_endpoints_are_listed(client):
     endpoints = client.view_api(return_format="dict", print_info=False)
     assert sorted(endpoints["named_endpoints"]) == [
-        "/batch", "/channels", "/classify", "/compare", "/evidence", "/explain", "/flight", "/hide", "/hold",
-        "/inside", "/parts",
+        "/batch", "/channels", "/classify", "/compare", "/elsewhere", "/evidence", "/explain", "/flight", "/hide",
+        "/hold", "/inside", "/parts",
     ]  # fmt: skip
     assert endpoints["unnamed_endpoints"] == {}
 
@@ -303,6 +303,23 @@ def test_what_cannot_be_hidden_is_named(client, drawing, options, sentence):
         client.predict(handle_file(str(ESPRESSO)), drawing, api_name="/hide", **options)
 
 
+def test_like_cells_are_found_in_the_examples_and_in_another_photo(client):
+    result, pictures = client.predict(handle_file(str(ESPRESSO)), 290, 150, stage="C5", api_name="/elsewhere")
+    left, top, right, bottom = result["cell"]["box"]
+    assert left <= 290 <= right
+    assert top <= 150 <= bottom
+    names = [photo["image"] for photo in result["photos"]]
+    assert names[0] == "espresso.jpg"
+    assert sorted(names) == sorted(path.name for path in (ASSETS / "examples").glob("*.jpg"))
+    best = [photo["matches"][0]["cosine"] for photo in result["photos"][1:]]
+    assert best == sorted(best, reverse=True)
+    assert [picture["caption"] for picture in pictures] == names
+    other = handle_file(str(ASSETS / "examples" / "cat.jpg"))
+    again, _ = client.predict(handle_file(str(ESPRESSO)), 290, 150, stage="C5", other=other, api_name="/elsewhere")
+    assert [photo["image"] for photo in again["photos"]] == ["espresso.jpg", "cat.jpg"]
+    assert again["photos"][1]["cosines"] == result["photos"][names.index("cat.jpg")]["cosines"]
+
+
 def test_a_comparison_with_a_change_and_with_another_photo(client):
     result, picture = client.predict(handle_file(str(ESPRESSO)), change="grey", amount=0, api_name="/compare")
     assert result["change"] == {"name": "grey", "amount": 0}
@@ -336,6 +353,9 @@ def test_a_batch_with_a_bad_photo(client, tmp_path):
         ("/evidence", {"method": "cam"}, "method must be one of gradcam, "),
         ("/evidence", {"classes": "espresso;" * 12}, "Evidence takes 1 to 10 classes; received 13"),
         ("/evidence", {"top_k": 11}, "number of classes must be 1 to 10; received 11"),
+        ("/elsewhere", {"x": 5, "y": 5}, "x coordinate must be 100 to 500; received 5"),
+        ("/elsewhere", {"x": 300, "y": 900}, "y coordinate must be 0 to 400; received 900"),
+        ("/elsewhere", {"x": 300, "y": 200, "stage": "C6"}, "stage must be one of C1"),
         ("/hold", {"percent": -1}, "hidden part in percent must be 0 to 100; received -1"),
         ("/hold", {"map": "pca"}, "map must be one of gradcam, "),
         ("/hold", {"curves": 1}, "curves must be true or false; received 1"),

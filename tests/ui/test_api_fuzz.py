@@ -42,7 +42,7 @@ def ask(web, endpoint, values):
 @pytest.mark.slow
 def test_no_endpoint_ends_in_silence_or_a_traceback(web, photo, capfd):
     endpoints = web.get("gradio_api/info").json()["named_endpoints"]
-    assert len(endpoints) == 11
+    assert len(endpoints) == 12
     tried = 0
     for endpoint, described in endpoints.items():
         usual = [parameter["parameter_default"] for parameter in described["parameters"]]

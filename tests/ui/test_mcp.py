@@ -16,7 +16,20 @@ from resnet.network.labels import ASSETS
 from tests.conftest import serve
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
-TOOLS = ["batch", "channels", "classify", "compare", "evidence", "explain", "flight", "hide", "hold", "inside", "parts"]
+TOOLS = [
+    "batch",
+    "channels",
+    "classify",
+    "compare",
+    "elsewhere",
+    "evidence",
+    "explain",
+    "flight",
+    "hide",
+    "hold",
+    "inside",
+    "parts",
+]
 
 
 def photo(name):

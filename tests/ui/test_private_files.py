@@ -86,6 +86,7 @@ ENDPOINTS = {
     "flight": ["mean", "turbo", "crop", "server"],
     "inside": ["C2", None, -1, "", 0, 0, "crop", "server"],
     "parts": ["C5", 2, 0.5, "crop", "server"],
+    "elsewhere": [300, 200, "C4", None, "turbo", "crop", "server"],
     "evidence": ["", "hirescam", "stage", 2, "crop", "server"],
     "hold": ["hirescam", "C5", "", 20, "blur", False, "crop", "server"],
     "hide": [[{"box": [0, 0, 9, 9]}], "", "C5", "", "blur", "crop", "server"],

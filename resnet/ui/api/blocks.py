@@ -1,4 +1,4 @@
-"""The endpoints about blocks and stages: channels, a flight through all, a look inside one, the parts of a stage."""
+"""The endpoints about blocks, stages and cells: channels, a flight, a look inside, parts, the same elsewhere."""
 
 # Annotations are no strings here: Gradio reads what each endpoint returns from them.
 
@@ -10,8 +10,9 @@ from resnet.maps.channels import rank_channels
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.inside import MEAN
 from resnet.maps.parts import draw_parts
-from resnet.options import one_of, whole_number
+from resnet.options import number, one_of, whole_number
 from resnet.output.blocks import channels_dictionary
+from resnet.output.elsewhere import elsewhere_dictionary
 from resnet.output.flight import fly_through, gif
 from resnet.output.inside import inside_dictionary, worked_dictionary
 from resnet.output.parts import parts_dictionary
@@ -20,6 +21,8 @@ from resnet.ui.api.base import Base, Colormap, Framing, Stage
 from resnet.ui.api.results import Result, file_of, origin_of, pictures_of
 from resnet.ui.files import store
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
+from resnet.ui.photo import EXAMPLES
+from resnet.ui.uploads import photo_path
 
 FLOWN_MAPS = ("mean", "max", "l2")
 
@@ -191,5 +194,46 @@ class BlockEndpoints(Base):
             result = {**origin_of(observation), **parts_dictionary(observation, found)}
             picture = draw_parts(observation, found, view.opacity, LARGE_SIDE)
             return result, pictures_of([(picture, f"parts of {stage}")])
+
+        return await self._answer(work)
+
+    async def elsewhere(
+        self,
+        photo: gr.FileData | None,
+        x: float,
+        y: float,
+        stage: Stage = "C4",
+        other: gr.FileData | None = None,
+        colormap: Colormap = "turbo",
+        framing: Framing = "crop",
+        weights: str = "server",
+    ) -> tuple[Result, list[Result]]:
+        """Find the cells of a ResNet's stage whose channels resemble one cell's, in its photo and in others.
+
+        Args:
+            photo: A photo as a file or a data URL; as a public address only where the server fetches those.
+            x: A point of the photo in its pixels, from the left, which says which cell is asked.
+            y: The same point, from the top.
+            stage: C1 to C5.
+            other: The photo to look in; without one, the page's examples.
+            colormap: turbo, viridis, magma, inferno, cividis or gray.
+            framing: "crop" for the centre square, "whole" for all of each photo.
+            weights: "server" for the server's own choice, "bundled" or "imagenet".
+        """
+
+        def work() -> tuple[Result, list[Result]]:
+            index = STAGE_NAMES.index(one_of("stage", stage, STAGE_NAMES))
+            view = ViewOptions(colormap=colormap)
+            shown, observation = self._observe(photo, framing, weights)
+            left, top, right, bottom = observation.geometry.seen
+            place = number("x coordinate", x, left, right), number("y coordinate", y, top, bottom)
+            row, column = observation.geometry.cell_at(observation.blocks[index], *place)
+            second = photo_path(other)
+            paths = [second] if second else [str(example) for example in EXAMPLES]
+            found = self._explorer.elsewhere(shown, index, row, column, paths)
+            pictures = [
+                (one.observation.overlay(one.heatmap, view, STRIP_SIDE), one.observation.photo_name) for one in found
+            ]
+            return {**origin_of(observation), **elsewhere_dictionary(found, row, column)}, pictures_of(pictures)
 
         return await self._answer(work)

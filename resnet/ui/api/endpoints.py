@@ -230,7 +230,20 @@ class Endpoints(BlockEndpoints, HidingEndpoints):
         return {"path": await fetched(str(photo))} if is_address and self._fetch else photo
 
 
-NAMES = ("classify", "explain", "channels", "flight", "inside", "parts", "evidence", "hold", "hide", "compare", "batch")
+NAMES = (
+    "classify",
+    "explain",
+    "channels",
+    "flight",
+    "inside",
+    "parts",
+    "elsewhere",
+    "evidence",
+    "hold",
+    "hide",
+    "compare",
+    "batch",
+)
 """Of all endpoints."""
 
 

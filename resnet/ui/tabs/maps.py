@@ -13,6 +13,7 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_FILTERS, STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
+from resnet.ui.elsewhere import Elsewhere
 from resnet.ui.events import CHOICE_SCRIPT, QUICK, change_of
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
@@ -41,15 +42,17 @@ class MapsTab:
             everything = {"shown": page.result, "top_k": page.top_k, **self.view}
             page.downloads("maps", {"figure": self.figure, "data": self.data, "maps": self.raw}, everything)
             self.parts = PhotoParts(page, self.stage)
-        with_parts = {**self.inputs, **self.parts.inputs}
+            self.elsewhere = Elsewhere(page, self.stage, self.cell.point)
+        below = [*self.parts.outputs, *self.elsewhere.outputs]
+        with_parts = {**self.inputs, **self.parts.inputs, **self.elsewhere.inputs}
         restyled = page.on_each(
             [change_of(control) for control in self.view.values()],
             self.restyle,
             with_parts,
-            [*self.outputs, *self.parts.outputs],
+            [*self.outputs, *below],
             **QUICK,
         )
-        large = [self.cell.large, *self.parts.outputs]
+        large = [self.cell.large, *below]
         enlarged = page.on(self.stage.change, self.enlarge, with_parts, large, **QUICK)
         page.on_choice(self.strip, self.stage)
         for event in (*restyled, enlarged):
@@ -59,6 +62,7 @@ class MapsTab:
         drawn = page.on(opened.then, again, self.inputs, self.outputs, **QUICK)
         self.cell.follow(drawn)
         self.parts.follow(drawn)
+        self.elsewhere.follow(drawn)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -145,26 +149,42 @@ class MapsTab:
 
         return self._page.or_error(draw)
 
-    def restyle(self, shown: Shown | None, stage: str, is_open: str | None, count: Any, **view: Any) -> Updates:
+    def restyle(self, shown: Shown | None, stage: str, **values: Any) -> Updates:
         """Another view of the same answer, without the network."""
+        below, view = self._parted(values)
         if shown is None or unfinished(**view):
             return {}
-        return {**self.show(shown, stage, **view), **self._parts(shown, stage, is_open, count, **view)}
+        return {**self.show(shown, stage, **view), **self._below(shown, stage, below, view)}
 
-    def enlarge(self, shown: Shown | None, stage: str, is_open: str | None, count: Any, **view: Any) -> Updates:
+    def enlarge(self, shown: Shown | None, stage: str, **values: Any) -> Updates:
         """Another stage enlarged."""
         if shown is None:
             return {}
+        below, view = self._parted(values)
 
         def draw() -> str:
             observation, options = self._page.observation(shown), view_options(**view)
             heatmap = observation.heatmaps(options)[STAGE_NAMES.index(stage)]
             return markup.large(self._page.t, observation, heatmap, options, markup.map_name(self._page.t, options))
 
-        return {self.cell.large: self._page.or_error(draw), **self._parts(shown, stage, is_open, count, **view)}
+        return {self.cell.large: self._page.or_error(draw), **self._below(shown, stage, below, view)}
 
-    def _parts(self, shown: Shown, stage: str, is_open: str | None, count: Any, **view: Any) -> Updates:
-        return self.parts.draw(shown, is_open, stage, count, **{name: view[name] for name in self._page.drawing})
+    def _parted(self, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values of what stands below the maps, and those of the view."""
+        below = {**self.parts.inputs, **self.elsewhere.inputs}
+        return (
+            {name: value for name, value in values.items() if name in below},
+            {name: value for name, value in values.items() if name not in below},
+        )
+
+    def _below(self, shown: Shown, stage: str, below: dict[str, Any], view: dict[str, Any]) -> Updates:
+        """Draw the parts and the like cells, where they are open."""
+        drawing = {name: view[name] for name in self._page.drawing}
+        updates: Updates = {}
+        for part in (self.parts, self.elsewhere):
+            own = {name: below[name] for name in part.inputs}
+            updates |= part.draw(shown, stage=stage, **own, **drawing)
+        return updates
 
     def _asked(self, shown: Shown, stage: str, **view: Any) -> Asked:
         observation, options = self._page.observation(shown), view_options(**view)
