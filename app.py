@@ -56,6 +56,11 @@ def main() -> int:
         help="fetch photos from public addresses that programs and language models send, also where others reach the "
         "page; a page on this machine alone does so anyway",
     )
+    parser.add_argument(
+        "--camera",
+        action="store_true",
+        help="offer the live camera also where others reach the page; a page on this machine alone does so anyway",
+    )
     options = parser.parse_args()
     # Gradio, when it is imported, also takes this for where to look for a free port, which it can't for IPv6.
     host = os.environ.pop("GRADIO_SERVER_NAME", None)
@@ -73,7 +78,15 @@ def main() -> int:
             # Gradio decides where it keeps files when it is imported.
             from resnet.ui.lifetime import serve
 
-            serve(provider, folder, options.host, options.port, options.name, fetch=options.fetch_addresses)
+            serve(
+                provider,
+                folder,
+                options.host,
+                options.port,
+                options.name,
+                fetch=options.fetch_addresses,
+                camera=options.camera,
+            )
     except ResNetError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

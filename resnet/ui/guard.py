@@ -41,6 +41,7 @@ _ROUTES = {
     *("cancel", "reset", "login_check", "user", "token", "theme.css", "mcp"),
 }
 _CALLS = ("call", "run", "api")
+_FRAME = re.compile(r"stream/[\w-]{1,64}$|stream/[\w-]{1,64}/close$")  # of a camera
 _OPEN_STREAM = re.compile(r"/gradio_api/(heartbeat/|mcp)")
 _FILE = re.compile(r"/file[=/]")
 _FILE_ELSEWHERE = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)  # Gradio would fetch any site for anybody
@@ -69,7 +70,8 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, endpoints: Collection[str], stopping: threading.Event, *,
-                 names: Sequence[str] | None, further: Sequence[str], fetch: bool) -> None:  # fmt: skip
+                 names: Sequence[str] | None, further: Sequence[str], fetch: bool,
+                 camera: bool = True) -> None:  # fmt: skip
         """Wrap an application.
 
         Args:
@@ -79,12 +81,13 @@ class Guard:
             names: Hosts that it answers to; None for all.
             further: Hosts of a proxy among them, whose pages at the usual port may ask.
             fetch: Whether addresses of photos may be sent.
+            camera: Whether frames of a camera may be.
         """
         self._app = app
         self._zipped = GZipMiddleware(app, compresslevel=5)
         self._endpoints, self._stopping = endpoints, stopping
         self._streams = Streams(stopping)
-        self._names, self._further, self._fetch = names, further, fetch
+        self._names, self._further, self._fetch, self._camera = names, further, fetch, camera
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -147,7 +150,7 @@ class Guard:
         if route in _CALLS:
             called = name.removeprefix("v2/").partition("/")[0]
             return called in self._endpoints or (route, called) == ("run", "predict")  # the page's unqueued events
-        return route in _ROUTES or bool(_FILE.match("/" + rest))
+        return route in _ROUTES or bool(_FILE.match("/" + rest) or (self._camera and _FRAME.match(rest)))
 
     async def _receive(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         """Answer a request with a body, within its limits."""
@@ -197,7 +200,7 @@ def _say(path: str, sentence: str, status: int) -> Response:
 
 
 def middleware(endpoints: Collection[str], stopping: threading.Event, host: str | None, names: Sequence[str], *,
-               fetch: bool) -> list[Middleware]:  # fmt: skip
+               fetch: bool, camera: bool = True) -> list[Middleware]:  # fmt: skip
     """Return what stands before the page.
 
     Args:
@@ -206,10 +209,11 @@ def middleware(endpoints: Collection[str], stopping: threading.Event, host: str 
         host: Where the server listens; None for Gradio's default.
         names: Further names under which the page is reached, such as a proxy's; as such or as addresses.
         fetch: Whether addresses of photos may be sent.
+        camera: Whether frames of a camera may be.
 
     Raises:
         OptionError: A name is none.
     """
     further = further_hosts(names)
     allowed = allowed_hosts(host, further)
-    return [Middleware(Guard, endpoints, stopping, names=allowed, further=further, fetch=fetch)]
+    return [Middleware(Guard, endpoints, stopping, names=allowed, further=further, fetch=fetch, camera=camera)]

@@ -28,6 +28,7 @@ from resnet.ui.photo import FIRST_PHOTO, PhotoColumn
 from resnet.ui.preview import Preview, card_route
 from resnet.ui.probes import routes
 from resnet.ui.tabs.blocks import BlocksTab
+from resnet.ui.tabs.camera import CameraTab
 from resnet.ui.tabs.compare import CompareTab
 from resnet.ui.tabs.evidence import EvidenceTab
 from resnet.ui.tabs.hold import HoldTab
@@ -76,6 +77,7 @@ def launch_options(
     names: Sequence[str] = (),
     *,
     fetch: bool,
+    camera: bool = True,
 ) -> dict[str, Any]:
     """Return what `launch` needs for this page: looks, limits, the MCP server, and nothing that leaves the machine.
 
@@ -85,6 +87,7 @@ def launch_options(
         host: Address to listen on; None for Gradio's default.
         names: Further names under which the page is reached, such as a proxy's.
         fetch: Whether addresses of photos that programs send are fetched.
+        camera: Whether there is a tab for the live camera.
     """
     theme = gr.themes.Default(
         primary_hue="indigo",
@@ -107,29 +110,30 @@ def launch_options(
         "app_kwargs": {
             "routes": [*routes(explorer), card_route(explorer, str(FIRST_PHOTO), TITLE)],
             "middleware": [
-                *middleware(NAMES, stopping, host, names, fetch=fetch),
+                *middleware(NAMES, stopping, host, names, fetch=fetch, camera=camera),
                 Middleware(Preview, LANGUAGES, TITLE, INTRODUCTION),
             ],
         },
     }
 
 
-def build_demo(explorer: Explorer, *, fetch: bool, local: bool = True) -> gr.Blocks:
+def build_demo(explorer: Explorer, *, fetch: bool, local: bool = True, camera: bool = True) -> gr.Blocks:
     """Return the page in all languages with its endpoints, ready to launch with `launch_options`.
 
     Args:
         explorer: What asks the network.
         fetch: Whether addresses of photos that programs send are fetched.
         local: Whether the page is for this machine alone, which it says beside the photo.
+        camera: Whether there is a tab for the live camera.
     """
     options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
     demo: gr.Blocks
     with gr.Blocks(fill_width=True, **options) as demo:
         add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
-        Layout(demo, Page(LANGUAGES[0], explorer, local=local))
+        Layout(demo, Page(LANGUAGES[0], explorer, local=local, camera=camera))
     for language in LANGUAGES[1:]:
         with demo.route(language.name, language.route, show_in_navbar=False):
-            Layout(demo, Page(language, explorer, local=local))
+            Layout(demo, Page(language, explorer, local=local, camera=camera))
     # Gradio's queue would end for everybody if it told a visitor his place whom it had forgotten among many others.
     demo.queue(api_open=False, max_size=QUEUE_SIZE, status_update_rate=3600)
     return demo
@@ -141,7 +145,7 @@ class Layout:
     Attributes:
         column: The photo and what stands beside it.
         tabs: Around the tabs.
-        maps, blocks, evidence, hold, compare, many, model: The tabs.
+        maps, blocks, evidence, hold, compare, many, camera, model: The tabs; `camera` may be None.
         links: Links to a view.
         wanted: Names of the classes that a link asks for, until an answer has shown them.
     """
@@ -178,10 +182,13 @@ class Layout:
                     self.hold = HoldTab(page, self.wanted)
                     self.compare = CompareTab(page, self.maps.view)
                     self.many = ManyTab(page, self.maps.view, self.column.framing)
+                    self.camera = CameraTab(page, self.maps.view, self.column.framing) if page.camera else None
                     self.model = ModelTab(page)
                     LearnTab(page)
         html(f'<p class="small">resnet {__version__}</p>', elem_id="version")
         self.many.connect(self.model.chosen, self.column.photo, self.tabs)
+        if self.camera:
+            self.camera.connect(self.model.chosen)
 
         self._classes = page.showing_errors(
             lambda shown, top_k: {classes: self.column.classes(shown, or_initial(top_k, page.top_k))},

@@ -35,6 +35,7 @@ def serve(
     names: Sequence[str] = (),
     *,
     fetch: bool = False,
+    camera: bool = False,
 ) -> None:
     """Serve the page until the process is told to stop by Ctrl-C or SIGTERM; a second time ends at once.
 
@@ -45,6 +46,7 @@ def serve(
         port: None for Gradio's default.
         names: Further names under which the page is reached.
         fetch: Whether addresses of photos are fetched even if others reach the page.
+        camera: Whether there is a tab for the live camera even if others reach the page.
 
     Raises:
         OSError: The port is taken.
@@ -60,9 +62,9 @@ def serve(
         signal.signal(number, on_signal)
     explorer = Explorer(provider)
     local = is_loopback(host) and not names
-    fetch = fetch or local
-    demo = build_demo(explorer, fetch=fetch, local=local)
-    options = launch_options(explorer, stopping, host, names, fetch=fetch)
+    fetch, camera = fetch or local, camera or local
+    demo = build_demo(explorer, fetch=fetch, local=local, camera=camera)
+    options = launch_options(explorer, stopping, host, names, fetch=fetch, camera=camera)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's greeting, which offers a tunnel that the page lacks
         _, address, _ = demo.launch(server_port=port, prevent_thread_lock=True, **options)
     if demo.mcp_error:

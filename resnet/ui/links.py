@@ -28,7 +28,7 @@ from resnet.ui.signed import sign
 if TYPE_CHECKING:
     from resnet.ui.layout import Layout
 
-TABS = ("maps", "blocks", "evidence", "hold", "compare", "many", "model", "learn")
+TABS = ("maps", "blocks", "evidence", "hold", "compare", "many", "camera", "model", "learn")
 LONGEST_CLASS = 100
 """Characters of a class's name in a link."""
 

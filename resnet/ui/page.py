@@ -56,6 +56,7 @@ class Page:
         t: The language: call it with an English sentence.
         explorer: What asks the network.
         local: Whether the page is for this machine alone.
+        camera: Whether it has a tab for the live camera.
         result: The answer that is shown, a `Shown` or None.
         active: Identifier of the tab that is open.
         drawing: The controls for colormap, opacity and cut in percent, smoothness, by the names of `drawing_options`.
@@ -69,9 +70,9 @@ class Page:
     top_k: gr.Slider
     figure_format: gr.Radio
 
-    def __init__(self, language: Language, explorer: Explorer, *, local: bool = True) -> None:
+    def __init__(self, language: Language, explorer: Explorer, *, local: bool = True, camera: bool = True) -> None:
         """Start a page; its parts add themselves."""
-        self.local = local
+        self.local, self.camera = local, camera
         self.t = language
         self.explorer = explorer
         self._last = LastChoice()

@@ -8,7 +8,8 @@ import pytest
 from resnet.ui.photo import FIRST_EXAMPLE
 from tests.browser.steps import shown
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+             "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 
 
 def chromium():

@@ -68,7 +68,7 @@ def test_the_page_opens_with_an_example_that_is_answered(page, subtests):
         tabs = page.locator("#tabs [role=tablist] button, #tabs .overflow-dropdown button")
         for width in (1280, 700):
             page.set_viewport_size({"width": width, "height": 900})
-            expect(tabs).to_have_count(8)
+            expect(tabs).to_have_count(9)
             names = sorted(tabs.all_inner_texts())
             for name in names:
                 open_tab(page, name)

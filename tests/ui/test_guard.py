@@ -126,9 +126,16 @@ def test_every_way_into_gradio_is_known():
     }
 
 
+@pytest.mark.parametrize(("camera", "status"), [(True, 200), (False, 404)])
+def test_frames_are_taken_where_there_is_a_camera(camera, status):
+    client = TestClient(Guard(page, (), threading.Event(), names=None, further=(), fetch=False, camera=camera))
+    for path in ("stream/6bcba52b13b5", "stream/6bcba52b13b5/close"):
+        assert client.post(f"/gradio_api/{path}", json={"data": [{"url": "data:,"}]}).status_code == status
+
+
 def test_ways_in_that_the_page_has_no_use_for_are_closed(server):
     for path in (
-        *("process_recording", "component_server", "component_server/", "stream/123", "stream/123/close", "stream/"),
+        *("process_recording", "component_server", "component_server/", "stream/", "stream/a/b/playlist.m3u8"),
         *("proxy=%00", "custom_component/1/client/component/%1b[31mforged", "dev/reload", "vibe-code", "runs"),
         *(
             "run-history/records",
