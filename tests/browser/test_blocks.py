@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from resnet.ui.tabs import blocks
@@ -179,6 +180,16 @@ def test_blocks_and_channels(page, engine, monkeypatch, subtests):
                 page.locator(f"#save-blocks-{what}").click()
             assert waiting.value.suggested_filename == f"espresso.{name}"
             assert waiting.value.path().stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_block_that_is_chosen_while_something_is_drawn_stays(page, monkeypatch, subtests):
+    grid, number = page.locator("#grid h2"), page.locator("#block-number input[type=range]")
+    stage = page.locator("#block-stage")
+    open_tab(page, "Blocks and channels")
+    expect(grid).to_contain_text("of conv4_block23")
+    page.get_by_role("button", name="Fly through all blocks").click()
+    expect(page.locator("#flight figure")).to_have_count(34)
 
     with subtests.test("a block stays that is chosen while the grid of another stage is drawn"):
         settle(page)  # what is still to be drawn must not be what is held back

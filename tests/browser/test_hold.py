@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from resnet.errors import OptionError
@@ -66,46 +67,12 @@ def test_does_it_hold(page, engine, monkeypatch, subtests):
         page.get_by_label("Centre").check()
         expect(page.locator("#message")).to_contain_text("seen at 128×128 px")
 
-    with subtests.test("curves are of what the controls say when they are asked for"):
-        choose(page, "#hold-class", "goldfish")
-        expect(result).to_contain_text("“goldfish”")
-        late = []  # what the browser sends aside from the queue comes last
-        page.route("**/run/predict*", lambda route: late.append(route))
-        choose(page, "#hold-class", "espresso")
-        expect(result).to_contain_text("“espresso”")
+    with subtests.test("curves, and whether the map holds"):
         measure.click()
-        page.unroute("**/run/predict*")  # first, since what comes meanwhile would be held for good
-        for request in late:
-            request.continue_()
         expect(curves).to_contain_text("Area under", timeout=60_000)
         expect(curves).to_contain_text(re.compile(r"deletion curve: 0\.\d+ \(lower is better\)"))
         verdict = re.compile("The map (holds|cannot be told from chance) here.* moved copies of it")
         expect(curves).to_contain_text(verdict)
-
-    with subtests.test("curves show their points as they come, and can be stopped"):
-        choose(page, "#hold-class", "goldfish")
-        expect(result).to_contain_text("“goldfish”")
-        progress, stop = page.locator("#hold-progress"), page.get_by_role("button", name="Stop", exact=True)
-        expect(stop).to_be_disabled()
-        asked, late = [], Late(engine.scores, 2)
-        with monkeypatch.context() as patch:
-            patch.setattr(engine, "scores", lambda pixels: asked.append(len(pixels)) or late(pixels))
-            measure.click()
-            expect(progress).to_contain_text("8 of 32 images")
-            expect(curves.locator("svg")).to_be_visible()
-            expect(curves).not_to_contain_text("Area under")
-            assert late.begun.wait(60)
-            stop.click()
-            expect(progress).to_contain_text("Stopped. The curves show what was measured.")
-            late.let_go()
-            expect(stop).to_be_disabled()
-            measure.click()  # begins anew
-            expect(curves).to_contain_text("Area under", timeout=60_000)
-            expect(progress).to_have_text("")
-        assert asked == [8, 8, 8, 8, 8, 8]
-        choose(page, "#hold-class", "espresso")
-        measure.click()
-        expect(curves).to_contain_text("Area under")
 
     with subtests.test("downloads, with the curves"):
         for what, suffix in (("figure", "png"), ("data", "json"), ("maps", "npz")):
@@ -132,22 +99,6 @@ def test_does_it_hold(page, engine, monkeypatch, subtests):
         expect(page.locator("#message")).to_contain_text("seen at 192×128 px")
         expect(curves).not_to_contain_text("Area under")
 
-    with subtests.test("another measurement can be asked for while one is under way"):
-        late = Late(explorer.measure_curves, 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(explorer, "measure_curves", late)
-            choose(page, "#hold-class", "boa constrictor")
-            expect(result).to_contain_text("“boa constrictor”")
-            measure.click()
-            assert late.begun.wait(60)
-            choose(page, "#hold-class", "espresso")
-            expect(result).to_contain_text("“espresso”")
-            measure.click()
-            late.let_go()
-            chart = curves.locator(".panel svg")
-            about = "Deletion and insertion curves of espresso"
-            expect(chart).to_have_attribute("aria-label", about, timeout=120_000)
-
     with subtests.test("a number that is being typed keeps nothing of a former photo"):
         page.locator("#hold-percent input[type=number]").fill("")
         upload(page, EXAMPLES / "rocket.jpg")
@@ -167,3 +118,65 @@ def test_does_it_hold(page, engine, monkeypatch, subtests):
         upload(page, EXAMPLES / "cat.jpg")
         expect(result.locator("[role=alert]")).to_contain_text("This map of C5 is flat")
         expect(result).not_to_contain_text(former)
+
+
+@pytest.mark.slow
+def test_curves_are_measured_step_by_step(page, engine, monkeypatch, subtests):
+    open_tab(page, "Does it hold?")
+    result, curves = page.locator("#hold-result"), page.locator("#curves")
+    measure = page.get_by_role("button", name=re.compile("^Measure"))
+    expect(result).to_contain_text("“espresso”")
+
+    with subtests.test("curves are of what the controls say when they are asked for"):
+        choose(page, "#hold-class", "goldfish")
+        expect(result).to_contain_text("“goldfish”")
+        late = []  # what the browser sends aside from the queue comes last
+        page.route("**/run/predict*", lambda route: late.append(route))
+        choose(page, "#hold-class", "espresso")
+        expect(result).to_contain_text("“espresso”")
+        measure.click()
+        page.unroute("**/run/predict*")  # first, since what comes meanwhile would be held for good
+        for request in late:
+            request.continue_()
+        expect(curves).to_contain_text("Area under", timeout=60_000)
+
+    with subtests.test("curves show their points as they come, and can be stopped"):
+        choose(page, "#hold-class", "goldfish")
+        expect(result).to_contain_text("“goldfish”")
+        progress, stop = page.locator("#hold-progress"), page.get_by_role("button", name="Stop", exact=True)
+        expect(stop).to_be_disabled()
+        asked, late = [], Late(engine.scores, 2)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "scores", lambda pixels: asked.append(len(pixels)) or late(pixels))
+            measure.click()
+            expect(progress).to_contain_text("8 of 32 images")
+            expect(curves.locator("svg")).to_be_visible()
+            expect(curves).not_to_contain_text("Area under")
+            assert late.begun.wait(60)
+            stop.click()
+            expect(progress).to_contain_text("Stopped. The curves show what was measured.")
+            late.let_go()
+            expect(stop).to_be_disabled()
+            measure.click()  # begins anew
+            expect(curves).to_contain_text("Area under", timeout=60_000)
+            expect(progress).to_have_text("")
+        assert asked == [8, 8, 8, 8, 8, 8]
+        choose(page, "#hold-class", "espresso")
+        measure.click()
+        expect(curves).to_contain_text("Area under")
+
+    with subtests.test("another measurement can be asked for while one is under way"):
+        late = Late(explorer.measure_curves, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(explorer, "measure_curves", late)
+            choose(page, "#hold-class", "boa constrictor")
+            expect(result).to_contain_text("“boa constrictor”")
+            measure.click()
+            assert late.begun.wait(60)
+            choose(page, "#hold-class", "espresso")
+            expect(result).to_contain_text("“espresso”")
+            measure.click()
+            late.let_go()
+            chart = curves.locator(".panel svg")
+            about = "Deletion and insertion curves of espresso"
+            expect(chart).to_have_attribute("aria-label", about, timeout=120_000)

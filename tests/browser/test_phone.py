@@ -59,7 +59,7 @@ def test_a_phone_in_the_dark(open_page, subtests):
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, tab
 
     with subtests.test("tabs in further rows are tabs for the keyboard too"):
-        expect(page.get_by_role("tab")).to_have_count(8)
+        expect(page.get_by_role("tab")).to_have_count(9)
         for name in ("Learn", "Model", "Evidence"):
             chosen = page.get_by_role("tab", name=name)
             chosen.focus()

@@ -28,7 +28,17 @@ CAT, ROCKET = (str(ASSETS / "examples" / name) for name in ("cat.jpg", "rocket.j
 DRAWING = {"colormap": "turbo", "opacity": 55, "smooth": True, "cut": 0}
 VIEW = {"aggregation": "mean", "channel": 0, "scale": "each", **DRAWING}
 EVIDENCE = {"method": "hirescam", "scale": "stage", "one": None, "other": None, "chosen": None, "top_k": 5, **DRAWING}
-HIDDEN = {"source": "hirescam", "stage": "C5", "target": 0, "percent": 20, "fill": "blur"}
+HIDDEN = {
+    "source": "hirescam",
+    "stage": "C5",
+    "target": 0,
+    "percent": 20,
+    "fill": "blur",
+    "drawing": "",
+    "against": False,
+    "drawn_on": "",
+}
+BELOW = {"is_open": "", "count": 4, "look": "", "point": "", "path": None}
 
 
 def build(engine, cache=None):
@@ -62,7 +72,7 @@ def test_a_result_that_left_the_cache_is_computed_again(engine):
     layout = build(engine, ResultCache(10))
     _, shown = explain(layout, framing="whole")
     passes = engine.passes
-    strip, large = layout.maps.restyle(shown, "C1", "", 4, **VIEW).values()
+    strip, large = layout.maps.restyle(shown, "C1", **BELOW, **VIEW).values()
     assert engine.passes == passes + 1
     assert strip.count("<img") == 5
     assert "C1" in large
@@ -79,8 +89,8 @@ def test_emptied_fields_wait_for_a_number(layout):
     _, shown = explain(layout)
     assert layout.column.classes(shown, None) == gr.skip()
     no_channel = {**VIEW, "channel": None}
-    assert layout.maps.restyle(shown, "C5", "", 4, **{**no_channel, "aggregation": "channel"}) == {}
-    assert layout.maps.restyle(shown, "C5", "", 4, **no_channel) == layout.maps.show(shown, "C5", **VIEW)
+    assert layout.maps.restyle(shown, "C5", **BELOW, **{**no_channel, "aggregation": "channel"}) == {}
+    assert layout.maps.restyle(shown, "C5", **BELOW, **no_channel) == layout.maps.show(shown, "C5", **VIEW)
     assert layout.blocks.redraw(shown, "C4", None, "mean", None, 16, **DRAWING) == {}
     assert layout.blocks.enlarge(shown, "C4", 1, None, **DRAWING) == {}
     assert layout.hold.hide(shown, about(shown), "", None, **{**HIDDEN, "percent": None}) == {}
@@ -173,7 +183,7 @@ def test_an_emptied_channel_is_not_taken_for_the_first_one(layout):
 def test_a_slider_whose_range_has_changed_meanwhile_gives_what_it_shows(layout):
     _, shown = explain(layout)
     for wrong in (lambda: layout.column.classes(shown, 21),
-                  lambda: layout.maps.restyle(shown, "C5", "", 4, **{**VIEW, "opacity": -5}),
+                  lambda: layout.maps.restyle(shown, "C5", **BELOW, **{**VIEW, "opacity": -5}),
                   lambda: layout.blocks.redraw(shown, "C4", 0, "mean", None, 16, **DRAWING),
                   lambda: layout.blocks.redraw(shown, "C4", 3, "mean", None, 65, **DRAWING)):  # fmt: skip
         with pytest.raises(gr.Error, match=r"must be .*; received"):
@@ -204,7 +214,7 @@ def test_classes_of_other_weights_are_refused_with_a_sentence(layout):
 def test_wrong_values_get_a_sentence(layout, view, sentence):
     _, shown = explain(layout)
     with pytest.raises(gr.Error, match=sentence):
-        layout.maps.restyle(shown, "C5", "", 4, **{**VIEW, **view})
+        layout.maps.restyle(shown, "C5", **BELOW, **{**VIEW, **view})
 
 
 def test_an_example_is_a_new_file_so_that_it_is_not_removed_as_old(tmp_path, monkeypatch):
