@@ -85,7 +85,7 @@ def views(engine: Engine, photo: Path, rounds: int) -> dict[str, float]:
         layout.column.classes(shown, 5)
         layout.maps.show(shown, "C5", **view())
 
-    restyle = partial(layout.maps.restyle, answer(), "C5", "", 4)
+    restyle = partial(layout.maps.restyle, answer(), "C5", is_open="", count=4, look="", point="", path=None)
     return medians(
         {
             "explanation from scratch": scratch,

@@ -163,7 +163,8 @@ class Visitor(HttpUser):
         message, held = self.page_event(self.events["explain"], [photo, "crop", self.choice])
         if f"photo-{tag}.jpg" not in message:
             raise WrongAnswerError(f"asked about {tag}, read {message}")
-        for name, before, colormap, after in (("answer", [5], "turbo", []), ("show", [], "gray", ["", 4])):
+        below = ["", 4, "", "", None]  # nothing below the maps is open
+        for name, before, colormap, after in (("answer", [5], "turbo", []), ("show", [], "gray", below)):
             html = self.page_event(
                 self.events[name], [*before, held, "C5", "mean", 0, "each", colormap, 0, True, 0, *after]
             )

@@ -123,7 +123,7 @@ class Visit:
 
     def look(self, colormap: str) -> None:
         """Another view of the answer."""
-        self._check(self.event("show", self._held, *VIEW, "each", colormap, 55, True, 0, "", 4)[0])
+        self._check(self.event("show", self._held, *VIEW, "each", colormap, 55, True, 0, "", 4, "", "", None)[0])
 
     @staticmethod
     def _check(strip: str) -> None:
