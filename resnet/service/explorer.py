@@ -6,11 +6,15 @@ the same question never runs the network twice while its answer is held.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from PIL import Image
 
 from resnet.maps.channels import BlockTrace, trace_blocks
@@ -37,6 +41,9 @@ from resnet.service.viewers import Viewers
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
+
+MOST_PATHS = 256
+"""Photos of which the explorer remembers by which key their answers are held."""
 
 Key = tuple[str, str, str]
 """Digest of the photo, framing, `Manifest.identity` of the weights."""
@@ -86,6 +93,8 @@ class Explorer:
         self.provider = provider
         self.cache = cache or ResultCache()
         self.viewers = Viewers()
+        self._digests: LRUCache[str, str] = LRUCache(MOST_PATHS)  # of photos by path, whose content never changes
+        self._lock = threading.Lock()
 
     def observe(self, source: Source, like: Shown | None = None) -> tuple[Shown, Observation]:
         """Decode a photo and run the network, unless the result is still held.
@@ -167,10 +176,22 @@ class Explorer:
     ) -> tuple[Resemblance, ...]:
         """Return the cells that resemble one, in its own photo and in others; a pass for each that is not held."""
         observation = self.observation(shown)
-        sources = [Source(path, shown.source.framing, shown.source.weights) for path in paths]
-        others = [other for found, other in (self.observe(source, like=shown) for source in sources)
-                  if found.key != shown.key]  # fmt: skip
+        answers = [self._known(path, shown) for path in paths]
+        others = [other for key, other in answers if key != shown.key]
         return find_elsewhere(observation, stage, row, column, others)
+
+    def _known(self, path: str, like: Shown) -> tuple[Key, Observation]:
+        """Key and answer of a photo by the weights and framing of another; read anew only if it is not held."""
+        with self._lock:
+            digest = self._digests.get(path)
+        key = (str(digest), *like.key[1:])
+        if digest and isinstance(found := self.cache.get(("photo", key)), Observation):
+            touch(path)
+            return key, found.named(Path(path).name)
+        shown, observation = self.observe(Source(path, like.source.framing, like.source.weights), like=like)
+        with self._lock:
+            self._digests[path] = shown.key[0]
+        return shown.key, observation
 
     def kernels(self, shown: Shown, side: int) -> tuple[Image.Image, ...]:
         """Return pictures of the first convolution's kernels."""
@@ -235,7 +256,9 @@ class Explorer:
     def hidden_drawn(self, shown: Shown, drawing: Drawing, fill: str) -> Hidden:
         """The answer with hidden what somebody drew."""
         observation = self.observation(shown)
-        key = ("drawn", shown.key, drawing, one_of("fill", fill, FILLS))
+        # Not the drawing itself, of which the cache would not know how much it holds.
+        name = hashlib.blake2b(json.dumps(drawing.shapes()).encode(), digest_size=16).hexdigest()
+        key = ("drawn", shown.key, name, one_of("fill", fill, FILLS))
         return self.cache.get_or_make(key, lambda: hide_drawn(observation, self._engine(shown), drawing, fill))
 
     def curves(

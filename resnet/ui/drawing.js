@@ -1,6 +1,6 @@
 // Rectangles and strokes on a photo, by pointer or keyboard, in pixels of the photo. Each finished one is reported.
-const SHAPE = "http://www.w3.org/2000/svg", MOST_POINTS = 300, STEP = 1 / 20;
-let shapes = [], current = null, frame = null, tool = "box";
+const SHAPE = "http://www.w3.org/2000/svg", MOST_SHAPES = 100, MOST_POINTS = 1000, STEP = 1 / 20;
+let shapes = [], of = null, current = null, frame = null, tool = "box", pointer = null;
 const root = () => element.querySelector(".draw"), surface = () => element.querySelector(".draw svg");
 const size = () => surface().viewBox.baseVal;
 const drawn = ({ box, line, width }) => {
@@ -29,8 +29,10 @@ const press = () => {
   }
 };
 const load = () => {
-  current = frame = null;
-  shapes = root() ? JSON.parse(root().dataset.shapes) : [];
+  current = frame = pointer = null;
+  // Of the same photo, what is drawn here is newer than what the server has heard of.
+  if (root()?.dataset.of !== of) shapes = root() ? JSON.parse(root().dataset.shapes) : [];
+  of = root()?.dataset.of ?? null;
   if (root()) { press(); show(); }
 };
 load();
@@ -41,9 +43,12 @@ const place = ({ clientX, clientY }) => {
   return [Math.min(Math.max(x, 0), size().width), Math.min(Math.max(y, 0), size().height)].map(Math.round);
 };
 const brush = () => (Number(element.querySelector("[data-brush]").value) / 100) * Math.min(size().width, size().height);
+const points = () => shapes.reduce((sum, { line }) => sum + (line?.length ?? 0), 0);
 let start = null;
 element.addEventListener("pointerdown", (event) => {
-  if (event.button || !event.target.closest(".draw svg")) return;
+  if (event.button || pointer !== null || !event.target.closest(".draw svg")) return;
+  if (shapes.length >= MOST_SHAPES || points() >= MOST_POINTS) return;
+  pointer = event.pointerId;
   surface().setPointerCapture(event.pointerId);
   start = place(event);
   frame = null;
@@ -51,26 +56,31 @@ element.addEventListener("pointerdown", (event) => {
   show();
 });
 element.addEventListener("pointermove", (event) => {
-  if (!current) return;
+  if (!current || event.pointerId !== pointer) return;
   const [x, y] = place(event);
   if (current.box) {
     current.box = [Math.min(x, start[0]), Math.min(y, start[1]), Math.max(x, start[0]), Math.max(y, start[1])];
   } else {
     const [beforeX, beforeY] = current.line.at(-1);
-    if (Math.hypot(x - beforeX, y - beforeY) < current.width / 4 || current.line.length >= MOST_POINTS) return;
+    if (Math.hypot(x - beforeX, y - beforeY) < current.width / 4 || points() + current.line.length >= MOST_POINTS) return;
     current.line.push([x, y]);
   }
   show();
 });
-element.addEventListener("pointerup", () => {
-  if (!current) return;
+element.addEventListener("pointerup", (event) => {
+  if (!current || event.pointerId !== pointer) return;
+  pointer = null;
   const { box } = current;
   // A click alone draws no rectangle.
   if (!box || (box[2] > box[0] && box[3] > box[1])) shapes.push(current);
   current = null;
   tell();
 });
-element.addEventListener("pointercancel", () => { current = null; if (surface()) show(); });
+element.addEventListener("pointercancel", (event) => {
+  if (event.pointerId !== pointer) return;
+  current = pointer = null;
+  if (surface()) show();
+});
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.tool) { tool = button.dataset.tool; press(); }
@@ -96,6 +106,7 @@ element.addEventListener("keydown", (event) => {
     frame = [frame[0], frame[1], Math.min(frame[2], width), Math.min(frame[3], height)];
   }
   if (["Enter", " "].includes(event.key)) {
+    if (event.repeat || shapes.length >= MOST_SHAPES) return;
     shapes.push({ box: frame.map(Math.round) });
     return tell();
   }

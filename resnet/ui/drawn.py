@@ -20,6 +20,7 @@ from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
+from resnet.ui.classes import about
 from resnet.ui.events import NETWORK, QUICK
 from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
@@ -33,18 +34,19 @@ BRUSH = 2, 8, 25
 class Drawn:
     """The part of *Does it hold?* in which a visitor says what is hidden."""
 
-    def __init__(self, page: Page, trial: dict[str, Any]) -> None:
+    def __init__(self, page: Page, trial: dict[str, Any], made_for: gr.Textbox) -> None:
         """Add it to the tab that is built.
 
         Args:
             page: The page.
+            made_for: Photo and weights of which the tab names classes.
             trial: The tab's controls `source`, `stage`, `target` and `fill`.
         """
         self._page = page
         t = page.t
         self._surface = html(elem_id="hold-surface", js_on_load=SCRIPT)
         self._drawing = gr.Textbox(visible=False)  # what the browser has noted
-        self._drawn_on = gr.Textbox(visible=False)
+        self._drawn_on = gr.HTML(visible=False)  # emptied with the photo to draw on, where the tab shows an error
         self._against = gr.Checkbox(
             False,
             label=t("You versus the network"),
@@ -55,7 +57,13 @@ class Drawn:
         self._result = html(elem_id="hold-drawn")
         self.inputs = {"drawing": self._drawing, "against": self._against, "drawn_on": self._drawn_on}
         self.outputs = [self._surface, self._drawn_on, self._result]
-        everything = {"shown": page.result, "drawing": self._drawing, "against": self._against, **trial}
+        everything = {
+            "shown": page.result,
+            "drawing": self._drawing,
+            "against": self._against,
+            "made_for": made_for,
+            **trial,
+        }
         page.downloads("drawn", {"figure": self.figure, "data": self.data}, everything, **NETWORK)
         page.on_choice(self._surface, self._drawing)
         page.on_each(
@@ -71,13 +79,13 @@ class Drawn:
 
         Args:
             shown: The answer.
-            drawn_on: The photo and framing that the browser shows.
+            drawn_on: What the answer that the browser shows depends on.
             values: Those of `inputs` and of the trial, by name.
         """
         if shown is None:
             return {self._surface: "", self._drawn_on: "", self._result: ""}
-        wanted = f"{shown.key[0]} {shown.key[1]}"
-        updates: Updates = {self._result: self._answer(shown, **values)}
+        wanted = " ".join(shown.key)
+        updates: Updates = {self._result: self._answer(shown, **values, made_for=about(shown))}
         if drawn_on != wanted:
             updates |= {self._surface: self._to_draw_on(shown, values["drawing"]), self._drawn_on: wanted}
         return updates
@@ -103,7 +111,11 @@ class Drawn:
             for name, words in (("undo", t("Undo")), ("clear", t("Clear")))
         ]
         keys = t("Drawing area: the arrow keys move a frame, with Shift they resize it, Enter hides what is in it")
-        shapes = escape(json.dumps(self._read(shown, drawing).shapes()))
+        try:
+            noted = self._read(shown, drawing)
+        except ResNetError:  # which the answer says
+            noted = Drawing()
+        shapes = escape(json.dumps(noted.shapes()))
         content = (
             f'<div class="draw" data-of="{escape(shown.key[0])}" data-shapes="{shapes}">'
             f'<div class="tools" role="group" aria-label="{escape(t("Tools to draw with"))}">{"".join(tools)}</div>'
@@ -187,6 +199,7 @@ class Drawn:
         shown: Shown,
         drawing: str | None,
         against: bool,
+        made_for: str | None,
         source: str,
         stage: str,
         target: int | None,
@@ -196,7 +209,10 @@ class Drawn:
         explorer, wanted = self._page.explorer, self._read(shown, drawing)
         if wanted.is_empty:
             return None
-        goal = observation.likeliest_indices(1)[0] if target is None else target
+        # The class may still be of the weights that answered before.
+        goal = observation.likeliest_indices(1)[0]
+        if made_for == about(shown) and target is not None and 0 <= target < observation.manifest.classes:
+            goal = target
         hidden, rival = explorer.hidden_drawn(shown, wanted, fill), None
         if against and hidden.share:
             heatmap = explorer.hiding_map(shown, source, STAGE_NAMES.index(stage), goal)

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from resnet.errors import ResNetError
 from resnet.maps.elsewhere import Resemblance
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
@@ -107,7 +108,10 @@ class Elsewhere:
             content = f'<div class="elsewhere">{figures}</div>{scale}'
             return {self._panel: markup.panel(title, content, hint)}
 
-        return self._page.or_error(fill)
+        try:
+            return fill()
+        except ResNetError as error:  # it keeps nothing else of the tab from being drawn
+            return {self._panel: self._page.refused(error)}
 
     def _cell(self, shown: Shown, stage: str, point: str | None) -> tuple[int, int] | None:
         """Row and column of the asked cell; None if none is asked, or the network did not see it."""

@@ -1,7 +1,7 @@
 () => {
   // Photos on their way into a photo field. Gradio asks the browser what a file is, and few browsers know HEIC and some
   // older suffixes: what is a picture by its name is said to be one. What is no picture is found out by the server.
-  const FIELDS = "#photo, #other-photo";
+  const FIELDS = "#photo, #other-photo, #elsewhere-photo";
   const SUFFIX = /\.(heic|heif|hif|avif|jfif|pjpeg|jpe|mpo|apng|dib|tiff?)$/i;
   const isKnown = (file) => file.type.startsWith("image/") || !SUFFIX.test(file.name);
   // A photo of the visitor's own is never replaced by an example that was asked for before, see photo.py.

@@ -100,18 +100,21 @@ def make_query(values: Mapping[str, Any]) -> str:
     return "?" + urlencode(texts)
 
 
-def read_query(query: Mapping[str, str], weights: Sequence[str]) -> tuple[dict[str, Any], list[ResNetError]]:
+def read_query(
+    query: Mapping[str, str], weights: Sequence[str], tabs: Sequence[str] = TABS
+) -> tuple[dict[str, Any], list[ResNetError]]:
     """Return the valid part of what a link says, and what is wrong with the rest.
 
     Args:
         query: Name → text; names that no link has, or no longer, are left out.
         weights: What can be chosen to answer.
+        tabs: Of the page.
     """
     said: dict[str, Any] = {}
     wrong: list[ResNetError] = []
     checks = {
         "photo": _word("photo", tuple(path.stem for path in EXAMPLES)),
-        "tab": _word("tab", TABS),
+        "tab": _word("tab", tuple(tabs)),
         "class": _classes,
         "weights": _word("weights", weights),
         **_CONTROLS,
@@ -208,7 +211,8 @@ class Links:
     def _restore(self, request: gr.Request) -> tuple[Any, ...]:
         """Return what a link says; everything else stays as it is."""
         choices = [choice.identifier for choice in self._page.explorer.provider.choices]
-        said, wrong = read_query(dict(request.query_params), choices)
+        tabs = [tab for tab in TABS if tab != "camera" or self._page.camera]
+        said, wrong = read_query(dict(request.query_params), choices, tabs)
         open_questions = [self._page.t.error(error) for error in wrong]
         weights = said.get("weights")
         controls = {name: gr.update(value=said[name]) if name in said else gr.skip() for name in _CONTROLS}

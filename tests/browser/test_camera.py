@@ -36,9 +36,15 @@ def test_the_camera_is_answered_frame_by_frame_and_nothing_is_stored(open_page, 
     expect(page.locator("#camera .feather-square")).to_be_visible()
     # Where the tab is left, no more frames are sent.
     open_tab(page, "Maps")
-    expect(page.locator("#camera .feather-circle")).to_have_count(1)
+    expect(page.locator("#camera video")).to_have_count(0)
     choose(page, "#colormap", "magma")  # a step of its own, after which all that was sent has come
     count = len(sent)
     choose(page, "#colormap", "gray")
     assert len(sent) == count > 0
     assert stored() == files
+    # And it can be started again.
+    open_tab(page, "Live camera")
+    expect(answer).to_contain_text("Start the camera")
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#camera .capture-button").click()
+    expect(answer.locator(".frames img")).to_have_count(5)

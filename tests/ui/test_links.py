@@ -8,6 +8,12 @@ from resnet.ui.links import example_of, make_query
 from resnet.ui.photo import EXAMPLES
 
 
+def test_a_link_to_a_tab_that_the_page_lacks_is_said():
+    said, wrong = links.read_query({"tab": "camera"}, ("server",), ("maps", "many"))
+    assert said == {}
+    assert "tab must be one of maps, many; received 'camera'" in str(wrong[0])
+
+
 def read_query(query):
     return links.read_query(query, ("server", "bundled"))
 

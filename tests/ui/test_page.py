@@ -10,6 +10,7 @@ from PIL import Image
 
 from resnet.errors import OptionError
 from resnet.network.labels import ASSETS
+from resnet.service import explorer
 from resnet.service.cache import ResultCache
 from resnet.service.explorer import Explorer
 from resnet.service.provider import EngineProvider
@@ -370,3 +371,52 @@ def test_what_the_browser_notes_of_a_click_is_read_and_anything_else_is_no_click
         "undefined",
     ):
         assert read_point(text) is None, text
+
+
+ELSEWHERE = {"look": "open", "point": "[0.5, 0.5]"}
+
+
+def test_a_second_photo_that_cannot_be_read_stops_no_other_part_of_the_tab(layout, tmp_path):
+    _, shown = explain(layout)
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no photo")
+    updates = layout.maps.restyle(shown, "C5", **{**BELOW, **ELSEWHERE, "path": str(bad)}, **VIEW)
+    assert "bad.jpg is text, not a photo" in updates[layout.maps.elsewhere.outputs[0]]
+    assert updates[layout.maps.strip] == layout.maps.show(shown, "C5", **VIEW)[layout.maps.strip]
+
+
+def test_examples_that_are_held_are_not_read_again(layout, engine, monkeypatch):
+    _, shown = explain(layout)
+    asked = {**BELOW, **ELSEWHERE}
+    panel = layout.maps.elsewhere.outputs[0]
+    first = layout.maps.restyle(shown, "C4", **asked, **VIEW)[panel]
+    assert first.count("<figure>") == 8
+    passes = engine.passes
+    monkeypatch.setattr(explorer, "read_photo", None)
+    again = layout.maps.restyle(shown, "C4", **asked, **{**VIEW, "colormap": "gray"})[panel]
+    assert again.count("<figure>") == 8
+    assert again != first
+    assert engine.passes == passes
+
+
+def test_a_drawing_is_judged_by_a_class_of_the_weights_that_answer(layout):
+    _, shown = explain(layout)
+    drawing = json.dumps({"of": shown.key[0], "shapes": [{"box": [0, 0, 150, 300]}]})
+    values = {"drawing": drawing, "against": True, "source": "hirescam", "stage": "C5", "fill": "blur"}
+    drawn = layout.hold.drawn
+    likeliest = drawn._answer(shown, **values, made_for="other", target=3)
+    assert "without what you drew" in likeliest
+    for made_for, target in (("other", 900), (about(shown), 900), (about(shown), -5), (about(shown), None)):
+        assert drawn._answer(shown, **values, made_for=made_for, target=target) == likeliest
+    assert drawn._answer(shown, **values, made_for=about(shown), target=3) != likeliest
+
+
+@pytest.mark.parametrize("text", ["{", "7", '{"of": "HERE", "shapes": [1]}', '{"of": "HERE"}', "[" * 9999])
+def test_what_is_no_drawing_is_said_and_leaves_the_photo_to_draw_on(layout, text):
+    _, shown = explain(layout)
+    text = text.replace("HERE", shown.key[0])
+    updates = layout.hold.hide(shown, about(shown), "", None, **{**HIDDEN, "drawing": text})
+    surface, drawn_on, result = (updates[part] for part in layout.hold.drawn.outputs)
+    assert 'data-shapes="[]"' in surface
+    assert drawn_on == " ".join(shown.key)
+    assert 'role="alert"' in result

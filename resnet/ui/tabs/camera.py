@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 import time
 from collections import deque
 from html import escape
@@ -19,7 +20,7 @@ from resnet.photo.images import read_photo
 from resnet.ui import markup
 from resnet.ui.events import PRIVATE
 from resnet.ui.handlers import faults_counted
-from resnet.ui.page import Page
+from resnet.ui.page import Page, Updates
 from resnet.ui.parts import html
 from resnet.ui.view import unfinished, view_options
 
@@ -36,10 +37,7 @@ PAUSE = 3.0
 MOST_SESSIONS = 1024
 BARS = 3
 
-# Where the tab is left, no further frames are sent: as a visitor would, by Gradio's own button.
-_STOP_SCRIPT = """(active) => {
-  if (active !== "camera") document.querySelector("#camera .capture-button:has(.feather-square)")?.click();
-}"""
+_CONSTRAINTS = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
 
 
 class CameraTab:
@@ -61,7 +59,8 @@ class CameraTab:
                     type="filepath",
                     sources=["webcam"],
                     streaming=True,
-                    webcam_options=gr.WebcamOptions(mirror=False),
+                    webcam_options=gr.WebcamOptions(mirror=False, constraints=_CONSTRAINTS),
+                    visible=False,  # as long as the tab is closed
                     label=t("Camera"),
                     height=280,
                     elem_id="camera",
@@ -70,8 +69,18 @@ class CameraTab:
             with gr.Column(scale=2, min_width=300):
                 self.answer = html(self._waiting(), elem_id="camera-answer")
         page.opened(self.tab, "camera")
-        page.active.change(None, page.active, None, js=_STOP_SCRIPT, **PRIVATE)
+        # Whoever leaves the tab is not filmed any longer: a field that is not there has let go of the camera. Without
+        # its value, Gradio forgets the last frame.
+        page.on(
+            page.active.change,
+            self._opened_or_left,
+            {"active": page.active},
+            [self.camera, self.answer],
+            queue=False,
+            show_progress="hidden",
+        )
         self._times: LRUCache[str, deque[float]] = LRUCache(MOST_SESSIONS)  # of the last frames, by session
+        self._lock = threading.Lock()
         self._inputs = {"framing": framing, **maps_view}
 
     def connect(self, weights: gr.Textbox) -> None:
@@ -98,9 +107,16 @@ class CameraTab:
             **PRIVATE,
         )
 
+    def _opened_or_left(self, active: str) -> Updates:
+        return {self.camera: gr.update(visible=active == "camera", value=None), self.answer: self._waiting()}
+
     def _waiting(self) -> str:
         t = self._page.t
-        words = t("Start the camera: each frame gets its class and its five maps. Frames are not stored.")
+        words = t(
+            "Start the camera: each frame gets its class and its five maps. Frames are not stored. At most {} cameras "
+            "are answered at a time.",
+            MOST_AT_ONCE,
+        )
         return markup.panel(t("The camera's answer"), markup.empty(words))
 
     def see(self, session: str, frame: Any, weights: str, framing: str, **view: Any) -> Any:
@@ -127,11 +143,13 @@ class CameraTab:
 
     def _rate(self, session: str) -> float | None:
         """Return the frames answered a second, from the last ones; None for the first."""
-        now, times = time.monotonic(), self._times.get(session)
-        if times is None or now - times[-1] > PAUSE:
-            times = deque(maxlen=COUNTED)
-        times.append(now)
-        self._times[session] = times
+        now = time.monotonic()
+        with self._lock:
+            times = self._times.get(session)
+            if times is None or now - times[-1] > PAUSE:
+                times = deque(maxlen=COUNTED)
+            times.append(now)
+            self._times[session] = times
         return (len(times) - 1) / (now - times[0]) if now > times[0] else None
 
     def _content(self, observation: Observation, view: ViewOptions, rate: float | None) -> str:

@@ -77,8 +77,8 @@ class HoldTab:
             trial = {"source": self.source, "stage": self.stage, "target": self.target, "fill": self.fill}
             tested = {"shown": page.result, **trial, "percent": self.percent}
             page.downloads("hold", {"figure": self.figure, "data": self.data, "maps": self.raw}, tested, **NETWORK)
-            self.drawn = Drawn(page, trial)
             self.made_for = gr.Textbox(visible=False)
+            self.drawn = Drawn(page, trial, self.made_for)
             self.answer, self.measured = gr.Textbox(visible=False), gr.Textbox(visible=False)
         self._wanted, self._running = wanted, Running()
         told = {"made_for": self.made_for, "measured": self.measured, "wanted": wanted}

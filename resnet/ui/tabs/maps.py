@@ -150,7 +150,7 @@ class MapsTab:
         return self._page.or_error(draw)
 
     def restyle(self, shown: Shown | None, stage: str, **values: Any) -> Updates:
-        """Another view of the same answer, without the network."""
+        """Another view of the same answer."""
         below, view = self._parted(values)
         if shown is None or unfinished(**view):
             return {}
