@@ -8,6 +8,7 @@ gives medians and their ratio to one forward pass of the same photo with all fiv
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from math import cos, sin
 from typing import Any
@@ -35,6 +36,7 @@ from resnet.network.sources import load_bundled
 from resnet.output.flight import fly_through
 from resnet.photo.images import read_photo
 from resnet.stages import block_table, stage_table
+from resnet.ui.markup import SMALL_SIDE, data_uri
 
 CLASSES = 5
 
@@ -58,6 +60,13 @@ def tape(engine: Engine) -> Callable[[Observation, list[int]], Any]:
     return lambda observation, classes: run(tf.constant(observation.pixels[None]), tf.constant(classes, tf.int32))
 
 
+def frame(picture: bytes, engine: Engine) -> None:
+    """What the live camera does with a frame, as soon as it has come."""
+    seen = observe(read_photo(picture, "camera"), engine)
+    for heatmap in seen.heatmaps(ViewOptions()):
+        data_uri(seen.overlay(heatmap, ViewOptions(), SMALL_SIDE))
+
+
 def explanations(engine: Engine, rounds: int) -> dict[str, float]:
     """Each tab's work on one photo."""
     photos = [read_photo(ASSETS / "examples" / name) for name in ("espresso.jpg", "cat.jpg")]
@@ -68,6 +77,9 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
     trace = trace_blocks(observation, engine)
     inside = look_inside(observation, trace, 20, engine)
     by_tape = tape(engine)
+    buffer = io.BytesIO()
+    observation.picture.resize((640, 480)).save(buffer, "JPEG")
+    picture = buffer.getvalue()
     width, height = observation.geometry.photo_size
     places = [(width * (0.5 + 0.3 * sin(step / 9)), height * (0.5 + 0.3 * cos(step / 7))) for step in range(300)]
     drawing = Drawing(lines=(Line(tuple(places), 0.08 * min(width, height)),))
@@ -87,6 +99,7 @@ def explanations(engine: Engine, rounds: int) -> dict[str, float]:
             "C5 in 4 parts": lambda: find_parts(observation, 4, 4, engine),
             "C2 in 8 parts": lambda: find_parts(observation, 1, 8, engine),
             "cells like one of C2, in two photos": lambda: find_elsewhere(observation, 1, 9, 9, [other]),
+            "a camera's frame, decoded, answered and drawn": lambda: frame(picture, engine),
             "five maps cut at 60 %": lambda: [observation.cut(one, ViewOptions(cut=0.6)) for one in heatmaps],
             "a part hidden": lambda: hide(observation, engine, heatmap, 20, "blur"),
             "a drawing of 300 points hidden": lambda: hide_drawn(observation, engine, drawing, "blur"),

@@ -29,11 +29,6 @@ def test_the_camera_is_answered_frame_by_frame_and_nothing_is_stored(open_page, 
     before = answer.locator(".frames img").last.get_attribute("src")
     expect(answer.locator(".frames img").last).not_to_have_attribute("src", before)  # another frame
     assert engine.passes > passes
-    # The view of the maps holds for what comes next.
-    page.locator("#camera .capture-button").click()
-    expect(page.locator("#camera .feather-circle")).to_be_visible()
-    page.locator("#camera .capture-button").click()
-    expect(page.locator("#camera .feather-square")).to_be_visible()
     # Where the tab is left, no more frames are sent.
     open_tab(page, "Maps")
     expect(page.locator("#camera video")).to_have_count(0)
