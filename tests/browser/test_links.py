@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import EXAMPLES, changed, choose, open_tab, pictures, settle, shown, upload
@@ -39,6 +40,7 @@ def test_a_link_restores_a_tab_and_those_of_its_classes_that_the_weights_know(op
     expect(said).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_a_wrong_link_is_said_and_the_page_works(open_page, subtests):
     page = open_page(query="photo=../secret&tab=nowhere&colormap=magma")
 

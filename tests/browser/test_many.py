@@ -7,6 +7,7 @@ import re
 import threading
 import zipfile
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import EXAMPLES, open_tab, shown, upload
@@ -69,6 +70,7 @@ def test_many_photos_become_a_table_and_a_zip(page, tmp_path):
     expect(page.locator("#maps-large img")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_batch_can_be_stopped_and_gives_what_it_has(page, engine, monkeypatch, make_photo):
     run, go_on, passes = engine.run, threading.Event(), []
 

@@ -76,6 +76,7 @@ def test_the_page_opens_with_an_example_that_is_answered(page, subtests):
                 assert sorted(tabs.all_inner_texts()) == names
 
 
+@pytest.mark.slow
 def test_the_browsers_history_and_the_keyboard(page, subtests):
     def opened(name):
         expect(page.locator("#tabs [role=tab][aria-selected=true]")).to_have_text(name)
