@@ -51,7 +51,9 @@ def answer_of(client, dependency, data, session):
         return joined.text
     with client.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as stream:
         for line in stream.iter_lines():
-            if "process_completed" in line:
+            if "process_streaming" in line:  # of a camera, which would send frames for minutes
+                client.post(f"gradio_api/stream/{joined.json()['event_id']}/close")
+            if "process_completed" in line or "process_streaming" in line:
                 output = json.loads(line.removeprefix("data: "))["output"]
                 return json.dumps([output.get("data"), output.get("error")])
     raise AssertionError("no answer")
