@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import platform
 import signal
 import sys
 from urllib.request import getproxies
@@ -17,10 +18,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # This process never changes the weights of a network that runs: oneDNN then puts them in order once, not at each pass.
 os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
+# By itself TensorFlow takes oneDNN only on newer processors; with weights in order it is faster on older ones as well.
+if platform.machine() in ("x86_64", "AMD64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from resnet.errors import ResNetError
 from resnet.logs import write_logs
-from resnet.network.onnx_network import chosen_runtime
 from resnet.network.sources import check_choice
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import temporary_folder
@@ -70,9 +73,10 @@ def main() -> int:
         signal.signal(number, _leave)  # until the server is up and can end better
     write_logs(logging.WARNING)
     logging.getLogger("resnet").setLevel(logging.INFO)
+    if os.environ.get("RESNET_RUNTIME"):
+        logging.warning("RESNET_RUNTIME does nothing any more: TensorFlow computes every forward pass.")
     try:
         check_choice(options.weights)
-        chosen_runtime()
         provider = EngineProvider(options.weights, options.offer)
         with temporary_folder() as folder:
             # Gradio decides where it keeps files when it is imported.

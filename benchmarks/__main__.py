@@ -24,7 +24,6 @@ def main() -> int:
     tables: Tables = {}
     # The README's figures are of what `requirements.txt` alone gives.
     same_as_served = {
-        "RESNET_RUNTIME": "tensorflow",
         "OPENBLAS_NUM_THREADS": "1",
         "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
     }

@@ -39,7 +39,7 @@ def forward(rounds: int, images: int) -> dict[str, float]:
     """Images of 224 pixels through ResNet101 with 1,000 classes, by us and by all peers that are installed."""
     published = keras.applications.ResNet101(weights=None)
     arrays = move_from_keras(published)
-    engine = Engine(IMAGENET_MANIFEST, arrays, "tensorflow")
+    engine = Engine(IMAGENET_MANIFEST, arrays)
     peers, missing = installed_peers(engine, fold(arrays))
     for name in missing:
         print(f"not installed: {name}", file=sys.stderr)
@@ -105,7 +105,7 @@ def measure(rounds: int) -> Tables:
         with Image.open(example) as photo:
             photo.resize((4000, 3000), Image.Resampling.BICUBIC).save(large, quality=90)
         bundled = load_bundled()
-        published = Engine(IMAGENET_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)), "tensorflow")
+        published = Engine(IMAGENET_MANIFEST, move_from_keras(keras.applications.ResNet101(weights=None)))
         return {
             "forward pass, one image of 224 px, ms": forward(rounds, 1),
             "forward pass, eight images of 224 px, ms": forward(max(3, rounds // 4), 8),

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.network.engine import Engine
-from resnet.network.onnx_network import compile_onnx
 from resnet.stages import blocks_of_depth
 
 Peer = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
@@ -38,11 +37,8 @@ def installed_peers(engine: Engine, arrays: Mapping[str, NDArray[np.float32]]) -
     missing = []
     depth, stem_pool = engine.manifest.depth, engine.manifest.stem_pool
     makers: dict[str, Callable[[], Peer]] = {
-        "ours by ONNX Runtime (requirements-fast.txt)": lambda: compile_onnx(arrays, blocks_of_depth(depth), stem_pool),
         "PyTorch, eager": lambda: torch_peer(arrays, depth, stem_pool),
-        "ONNX Runtime, exported by PyTorch": lambda: onnx_peer(
-            arrays, engine.manifest.depth, engine.manifest.stem_pool
-        ),
+        "ONNX Runtime, exported by PyTorch": lambda: onnx_peer(arrays, depth, stem_pool),
         "OpenVINO": lambda: openvino_peer(engine, "f32"),
         "OpenVINO, bfloat16 allowed": lambda: openvino_peer(engine, "bf16"),
     }

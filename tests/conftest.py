@@ -15,7 +15,6 @@ _SCRATCH = Path(tempfile.mkdtemp(prefix="resnet-tests-"))
 atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 os.environ.update(
     RESNET_WEIGHTS="bundled",
-    RESNET_RUNTIME="tensorflow",
     KERAS_HOME=str(_SCRATCH / "keras"),
     GRADIO_TEMP_DIR=str(_SCRATCH / "gradio"),
     GRADIO_ANALYTICS_ENABLED="False",

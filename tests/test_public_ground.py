@@ -12,12 +12,12 @@ ASSETS = [*sorted((ROOT / "resnet").rglob("*.js")), *sorted((ROOT / "resnet").rg
 
 PACKAGES = {
     "gradio", "gradio_client", "keras", "tensorflow", "PIL", "numpy", "matplotlib", "starlette", "fastapi", "uvicorn",
-    "cachetools", "prometheus_client", "safehttpx", "anyio", "ray", "onnx", "onnxruntime", "h5py", "pi_heif", "tqdm",
+    "cachetools", "prometheus_client", "safehttpx", "anyio", "ray", "h5py", "pi_heif", "tqdm",
     "psutil", "httpx", "python_multipart", "pyarrow",
 }  # fmt: skip
 # Modules of packages that the packages' own documentation imports from.
 DOCUMENTED = {
-    "PIL", "anyio", "cachetools", "gradio", "h5py", "httpx", "keras", "matplotlib", "numpy", "onnx", "onnxruntime",
+    "PIL", "anyio", "cachetools", "gradio", "h5py", "httpx", "keras", "matplotlib", "numpy",
     "pi_heif", "prometheus_client", "ray", "safehttpx", "starlette", "tensorflow", "tqdm",
     "keras.layers", "matplotlib.axes", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "matplotlib.cm", "matplotlib.colors", "matplotlib.figure", "matplotlib.font_manager", "matplotlib.patches",

@@ -17,9 +17,8 @@ from resnet.network.calibration import tempered
 from resnet.network.gradients import BackwardPass, Gradients
 from resnet.network.manifest import Manifest
 from resnet.network.model import block_output
-from resnet.network.onnx_network import Forward, chosen_runtime, compile_onnx
 from resnet.network.weights import assign, fold, network_of, read_arrays
-from resnet.stages import STAGE_NAMES, Block, block_table, blocks_of_depth, stage_table
+from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
 
 
 def find_devices() -> list[str]:
@@ -62,28 +61,22 @@ class Engine:
 
     Attributes:
         manifest: Of the weights.
-        runtime: What runs the forward pass: "tensorflow", or "onnx" where that extra is installed.
         passes: Number of forward passes so far, without the one that warms up.
         on_pass: Called with (images, passes, seconds) of what was run, seconds None for other passes than
             `run`; does nothing by default.
     """
 
-    def __init__(
-        self, manifest: Manifest, arrays: Mapping[str, NDArray[np.float32]], runtime: str | None = None
-    ) -> None:
+    def __init__(self, manifest: Manifest, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         """Build the folded network and compile it.
 
         Args:
             manifest: Describes the network; its labels are read here, so that a fault shows early.
             arrays: The weights by layer and part, with batch normalisation.
-            runtime: "tensorflow" or "onnx"; None for `onnx_network.chosen_runtime`.
 
         Raises:
             WeightsError: The arrays do not fit the network, or the labels do not fit the classes.
-            OptionError: The runtime that is asked for is unknown or not installed.
         """
         self.manifest = manifest
-        self.runtime = runtime or chosen_runtime()
         self.passes = 0
         self.on_pass: Callable[[int, int, float | None], None] = lambda *_: None
         self._rests: dict[int, tf.types.experimental.Callable] = {}
@@ -94,12 +87,8 @@ class Engine:
         _ = manifest.labels
         self._blocks = block_table(manifest.depth)
         self._model = network_of(manifest, folded=True)
-        folded = fold(arrays)
-        assign(self._model, folded)
+        assign(self._model, fold(arrays))
         self._forward = self._compile(self._model)
-        self._run: Forward = self._run_tensorflow
-        if self.runtime == "onnx":
-            self._run = compile_onnx(folded, blocks_of_depth(manifest.depth), manifest.stem_pool)
         side = manifest.input.size
         self._run(np.zeros((1, side, side, 3), np.float32))
 
@@ -150,7 +139,7 @@ class Engine:
 
         return tf.function(run, input_signature=[tf.TensorSpec((1, None, None, stem.shape[3]), tf.float32)])
 
-    def _run_tensorflow(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def _run(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         return [output.numpy() for output in self._forward(tf.constant(pixels))]
 
     def prepare(self) -> None:

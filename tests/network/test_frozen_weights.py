@@ -34,7 +34,7 @@ json.dump([[one.probabilities[0].tolist(), float(one.maps["C3"].sum())] for one 
 
 
 def answers(frozen):
-    options = {"RESNET_RUNTIME": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": frozen}
+    options = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": frozen}
     script = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(script, cwd=ROOT, env={**os.environ, **options}, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
