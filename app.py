@@ -24,6 +24,7 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 from resnet.errors import ResNetError
 from resnet.logs import write_logs
+from resnet.network.precision import chosen_precision
 from resnet.network.sources import check_choice
 from resnet.service.provider import EngineProvider
 from resnet.service.temporary import temporary_folder
@@ -77,6 +78,7 @@ def main() -> int:
         logging.warning("RESNET_RUNTIME does nothing any more: TensorFlow computes every forward pass.")
     try:
         check_choice(options.weights)
+        chosen_precision()
         provider = EngineProvider(options.weights, options.offer)
         with temporary_folder() as folder:
             # Gradio decides where it keeps files when it is imported.

@@ -25,6 +25,7 @@ def main() -> int:
     # The README's figures are of what `requirements.txt` alone gives.
     same_as_served = {
         "OPENBLAS_NUM_THREADS": "1",
+        "TF_ENABLE_ONEDNN_OPTS": "1",
         "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
     }
     environment = {**same_as_served, **os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

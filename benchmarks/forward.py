@@ -3,7 +3,8 @@
     python -m benchmarks.forward [--rounds N] [--json]
 
 The networks have random weights: time does not depend on them. Other engines take part if they are
-installed (`requirements-peers.txt`), after a check that they compute the same.
+installed (`requirements-peers.txt`), after a check that they compute the same; ours in bfloat16 where the
+processor has instructions for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from benchmarks.tables import Tables, main, medians
 from resnet.network.engine import Engine
 from resnet.network.imagenet import IMAGENET_MANIFEST, move_from_keras
 from resnet.network.labels import ASSETS
+from resnet.network.precision import multiplies_bfloat16
 from resnet.network.sources import load_bundled
 from resnet.network.weights import fold
 from resnet.service.explorer import Explorer, Shown
@@ -44,6 +46,11 @@ def forward(rounds: int, images: int) -> dict[str, float]:
     for name in missing:
         print(f"not installed: {name}", file=sys.stderr)
     pixels = np.random.default_rng(0).uniform(-120, 130, (images, 224, 224, 3)).astype(np.float32)
+    ours = {"ours: scores and C1 to C5": partial(engine.run, pixels)}
+    if multiplies_bfloat16():
+        quick = Engine(IMAGENET_MANIFEST, arrays)
+        quick.use_bfloat16()
+        ours["ours in bfloat16: scores and C1 to C5"] = partial(quick.run, pixels)
     compiled = tf.function(lambda image: published(image, training=False))
     matrix = tf.random.normal((2048, 2048))
     multiply = tf.function(lambda: tf.matmul(matrix, matrix))
@@ -51,7 +58,7 @@ def forward(rounds: int, images: int) -> dict[str, float]:
         {
             "keras.applications.ResNet101.predict: scores only": lambda: published.predict(pixels, verbose=0),
             "tf.function of the same: scores only": lambda: compiled(pixels).numpy(),
-            "ours: scores and C1 to C5": lambda: engine.run(pixels),
+            **ours,
             **{f"{name}: scores and C1 to C5": partial(peer, pixels) for name, peer in peers.items()},
             "matrix product of 2048": lambda: multiply().numpy(),
         },

@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks.tables import Tables, main, medians
 from resnet.network.model import build_network
-from resnet.network.precision import faster_precision, policy
 from resnet.stages import blocks_of_depth
 from resnet.training.fit import compile_for
+from resnet.training.precision import faster_precision, policy
 from resnet.training.recipe import Recipe
 
 BATCH, SIZE, CLASSES = 64, 128, 200

@@ -15,6 +15,7 @@ _SCRATCH = Path(tempfile.mkdtemp(prefix="resnet-tests-"))
 atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 os.environ.update(
     RESNET_WEIGHTS="bundled",
+    RESNET_PRECISION="float32",  # else results would depend on the processor
     KERAS_HOME=str(_SCRATCH / "keras"),
     GRADIO_TEMP_DIR=str(_SCRATCH / "gradio"),
     GRADIO_ANALYTICS_ENABLED="False",

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from resnet.cli.arguments import add_outside, add_weights, positive
 from resnet.errors import OptionError
 from resnet.logs import without_greetings
+from resnet.network.precision import PRECISIONS
 from resnet.network.sources import read_weights, settled_choice
 from resnet.output.export import check_outside
 from resnet.photo.preprocess import InputSpec
 from resnet.progress import progress
 from resnet.stages import DEPTHS, STAGE_NAMES
-from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, PRECISIONS, STRATEGIES, Augmentation, Recipe
+from resnet.training.recipe import BATCH_NORMS, OPTIMIZERS, STRATEGIES, Augmentation, Recipe
 
 if TYPE_CHECKING:
     from resnet.training.start import Start

@@ -82,6 +82,7 @@ class Observation:
         blocks: The stages C1 to C5.
         maps: Per stage (height, width, channels) float32.
         forward_milliseconds: The pass alone, shared out among the photos of a batch.
+        precision: "float32" or "bfloat16", of the pass.
         notes: What a user should know of how the photo was read; mostly nothing.
         latest: The heatmaps drawn last, by aggregation, channel and scale.
         canvases: The picture made ready for overlays, by longer side; filled as they are needed.
@@ -97,6 +98,7 @@ class Observation:
     blocks: tuple[Block, ...]
     maps: tuple[NDArray[np.float32], ...]
     forward_milliseconds: float
+    precision: str = "float32"
     notes: tuple[Note, ...] = ()
     latest: dict[tuple[str, int, str], tuple[Heatmap, ...]] = field(default_factory=dict, repr=False, compare=False)
     canvases: dict[int, Canvas] = field(default_factory=dict, repr=False, compare=False)
@@ -200,6 +202,7 @@ def observe_prepared(
             blocks=engine.stages(ready.geometry.input_size),
             maps=tuple(values[place] for values in result.maps.values()),
             forward_milliseconds=result.milliseconds / len(photos),
+            precision=result.precision,
             notes=photo.notes,
         )
         for place, (photo, ready) in enumerate(photos)

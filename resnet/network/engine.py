@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import keras
@@ -13,10 +13,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from resnet.network.batching import Batcher
+from resnet.network.blocks import Insides, Trace
 from resnet.network.calibration import tempered
 from resnet.network.gradients import BackwardPass, Gradients
 from resnet.network.manifest import Manifest
-from resnet.network.model import block_output
+from resnet.network.model import block_output, in_bfloat16
+from resnet.network.precision import difference
 from resnet.network.weights import assign, fold, network_of, read_arrays
 from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
 
@@ -34,26 +36,13 @@ class PassResult:
         probabilities: (batch, classes) float32, each row sums to 1.
         maps: "C1" to "C5" → (batch, height, width, channels) float32, after ReLU, so at least 0.
         milliseconds: Time of the pass alone, for these images; where others shared it, these images' part.
+        precision: "float32" or "bfloat16": of the products in C2 to C5.
     """
 
     probabilities: NDArray[np.float32]
     maps: dict[str, NDArray[np.float32]]
     milliseconds: float
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Output of every block for one photo.
-
-    Attributes:
-        outputs: Per block, the stem first: (height, width, channels) float32, after ReLU.
-        branches: Per residual block the root of the mean square of what its branch adds.
-        shortcuts: Per residual block the same of what it is added to.
-    """
-
-    outputs: tuple[NDArray[np.float32], ...]
-    branches: NDArray[np.float32]
-    shortcuts: NDArray[np.float32]
+    precision: str = "float32"
 
 
 class Engine:
@@ -61,6 +50,7 @@ class Engine:
 
     Attributes:
         manifest: Of the weights.
+        precision: Of `run`: "float32", or "bfloat16" after `use_bfloat16`. All else but `scores` is float32.
         passes: Number of forward passes so far, without the one that warms up.
         on_pass: Called with (images, passes, seconds) of what was run, seconds None for other passes than
             `run`; does nothing by default.
@@ -77,10 +67,10 @@ class Engine:
             WeightsError: The arrays do not fit the network, or the labels do not fit the classes.
         """
         self.manifest = manifest
+        self.precision = "float32"
         self.passes = 0
         self.on_pass: Callable[[int, int, float | None], None] = lambda *_: None
         self._rests: dict[int, tf.types.experimental.Callable] = {}
-        self._insides: dict[int, keras.Model] = {}
         self._together = Batcher(self._run_together)
         # One pass already keeps all cores busy; two at once would only make both slower.
         self._lock = self._together.lock
@@ -88,9 +78,8 @@ class Engine:
         self._blocks = block_table(manifest.depth)
         self._model = network_of(manifest, folded=True)
         assign(self._model, fold(arrays))
-        self._forward = self._compile(self._model)
-        side = manifest.input.size
-        self._run(np.zeros((1, side, side, 3), np.float32))
+        self._forwards = {self.precision: self._compile(self._model)}
+        self._run(np.zeros((1, manifest.input.size, manifest.input.size, 3), np.float32))
 
     @classmethod
     def load(cls, manifest: Manifest) -> Engine:
@@ -108,46 +97,46 @@ class Engine:
         return tf.function(lambda pixels: network(pixels, training=False), input_signature=[signature])
 
     @cached_property
+    def _insides(self) -> Insides:
+        return Insides(self._model, self._blocks)
+
+    @cached_property
     def _backward(self) -> BackwardPass:
         return BackwardPass(self._model, self._blocks)
 
-    @cached_property
-    def _all_blocks(self) -> tf.types.experimental.Callable:
-        """From C1 to every block's output and the sizes of both sides of its addition."""
-        stem = block_output(self._model, self._blocks[0].name)
-        names = [block.name for block in self._blocks[1:]]
-        projected = [name for name in names if name.endswith("_block1")]
-        outputs = [block_output(self._model, name) for name in names]
-        outputs += [self._model.get_layer(f"{name}_3_conv").output for name in names]
-        outputs += [self._model.get_layer(f"{name}_0_conv").output for name in projected]
-        network = keras.Model(stem, outputs)
+    def _run(self, pixels: NDArray[np.float32], precision: str = "") -> list[NDArray[np.float32]]:
+        forward = self._forwards[precision or self.precision]
+        probabilities, *maps = (output.numpy() for output in forward(tf.constant(pixels)))
+        return [tempered(probabilities, self.manifest.temperature), *maps]
 
-        def size(values: tf.Tensor) -> tf.Tensor:
-            return tf.sqrt(tf.reduce_mean(tf.square(values)))
+    def use_bfloat16(self, examples: NDArray[np.float32] | None = None) -> str:
+        """Answer in bfloat16 from now on, unless examples show that it would answer otherwise.
 
-        def run(first_map: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
-            found = network(first_map, training=False)
-            count = len(names)
-            blocks, branches, convolved = found[:count], found[count : 2 * count], found[2 * count :]
-            # An identity block's shortcut is what the block before it gives.
-            shortcuts = dict(zip(names[1:], blocks[:-1], strict=True)) | dict(zip(projected, convolved, strict=True))
-            return (
-                blocks,
-                tf.stack([size(branch) for branch in branches]),
-                tf.stack([size(shortcuts[name]) for name in names]),
-            )
+        Args:
+            examples: Pixels as for `run`; None to take it in any case.
 
-        return tf.function(run, input_signature=[tf.TensorSpec((1, None, None, stem.shape[3]), tf.float32)])
-
-    def _run(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        return [output.numpy() for output in self._forward(tf.constant(pixels))]
+        Returns:
+            By what the answers differ (`precision.difference`), so that float32 stays; else empty.
+        """
+        forward = self._compile(in_bfloat16(self._model))
+        side = self.manifest.input.size
+        with self._lock:
+            self._forwards["bfloat16"] = forward
+            self._run(np.zeros((1, side, side, 3), np.float32), "bfloat16")
+            if examples is not None:
+                found = difference(self._run(examples, "float32"), self._run(examples, "bfloat16"))
+                if found:
+                    del self._forwards["bfloat16"]
+                    return found
+            self.precision = "bfloat16"
+        return ""
 
     def prepare(self) -> None:
         """Compile what `trace` and `gradients` need, which takes seconds, before somebody waits for it."""
         side = self.manifest.input.size
         with self._lock:
-            first_map = self._run(np.zeros((1, side, side, 3), np.float32))[1]
-            self._all_blocks(tf.constant(first_map))
+            first_map = self._run(np.zeros((1, side, side, 3), np.float32), "float32")[1]
+            self._insides.trace(first_map[0])
             self._backward.run(first_map[0], [0])
 
     def run(self, pixels: NDArray[np.float32]) -> PassResult:
@@ -165,10 +154,9 @@ class Engine:
     def _timed(self, pixels: NDArray[np.float32]) -> PassResult:
         start = time.perf_counter()
         probabilities, *maps = self._run(pixels)
-        probabilities = tempered(probabilities, self.manifest.temperature)
         elapsed = time.perf_counter() - start
         self._count(len(pixels), seconds=elapsed)
-        return PassResult(probabilities, dict(zip(STAGE_NAMES, maps, strict=True)), elapsed * 1000)
+        return PassResult(probabilities, dict(zip(STAGE_NAMES, maps, strict=True)), elapsed * 1000, self.precision)
 
     @property
     def on_wait(self) -> Callable[[float], None]:
@@ -190,19 +178,25 @@ class Engine:
         found = self._timed(np.concatenate(images))
         # Copies: a view would keep the whole batch in memory for as long as one visitor's answer is held.
         return [
-            PassResult(
-                found.probabilities[place : place + 1].copy(),
-                {name: values[place : place + 1].copy() for name, values in found.maps.items()},
-                found.milliseconds / len(images),
+            replace(
+                found,
+                probabilities=found.probabilities[place : place + 1].copy(),
+                maps={name: values[place : place + 1].copy() for name, values in found.maps.items()},
+                milliseconds=found.milliseconds / len(images),
             )
             for place in range(len(images))
         ]
 
-    def scores(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
+    def scores(self, pixels: NDArray[np.float32], precision: str = "float32") -> NDArray[np.float32]:
+        """Probabilities alone, (batch, classes) float32, of pixels as for `run`.
+
+        Args:
+            pixels: As for `run`.
+            precision: Of the answer that they are compared with.
+        """
         with self._lock:
             self._count(len(pixels), passes=len(pixels))
-            return tempered(self._run(pixels)[0], self.manifest.temperature)
+            return self._run(pixels, precision)[0]
 
     def trace(self, first_map: NDArray[np.float32]) -> Trace:
         """Every block's output, by a pass from C1 on.
@@ -212,28 +206,12 @@ class Engine:
         """
         with self._lock:
             self._count(1)
-            outputs, branches, shortcuts = self._all_blocks(tf.constant(first_map[None]))
-        return Trace((first_map, *(output.numpy()[0] for output in outputs)), branches.numpy(), shortcuts.numpy())
+            return self._insides.trace(first_map)
 
     def inside(self, place: int, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Every step of one block, each (height, width, channels) float32, by the last part of its layer's name.
-
-        Args:
-            place: Of the block among all blocks, the stem first.
-            values: What the block gets, (height, width, channels) float32: for the stem the network's input.
-        """
-        if place not in self._insides:
-            name = self._blocks[place].name
-            parts = ("1_conv", "1_relu", "2_conv", "2_relu", "3_conv", "0_conv", "add", "out")
-            layers = {part: f"{name}_{part}" for part in parts if part != "0_conv" or name.endswith("_block1")}
-            start = block_output(self._model, self._blocks[place - 1].name) if place else self._model.input
-            if not place:
-                layers = {"conv": "conv1_conv", "relu": "conv1_relu", "out": "pool1_pool"}
-            outputs = {part: self._model.get_layer(layer).output for part, layer in layers.items()}
-            self._insides[place] = keras.Model(start, outputs)
+        """Every step of one block, as `blocks.Insides.inside` gives them."""
         with self._lock:
-            found = self._insides[place](tf.constant(values[None]), training=False)
-        return {part: output.numpy()[0] for part, output in found.items()}
+            return self._insides.inside(place, values)
 
     def head(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities of pooled values of C5: (batch, channels) float32 → (batch, classes) float32."""
@@ -261,17 +239,17 @@ class Engine:
             return self._backward.run(first_map, classes)
 
     def from_stage(self, stage: int, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Run the rest of the network behind a stage: (classes,) float32 probabilities and logits.
+        """Run the rest of the network behind a stage: (batch, classes) float32 probabilities and logits.
 
         Args:
             stage: 0 for C1 to 4 for C5.
-            values: Its output, (height, width, channels) float32.
+            values: Its output, (batch, height, width, channels) float32.
         """
         with self._lock:
-            self._count(1)
-            logits = self._rest(stage)(tf.constant(values[None])).numpy()[0]
-        shares = np.exp(logits.astype(np.float64) - logits.max())
-        return tempered(shares / shares.sum(), self.manifest.temperature), logits
+            self._count(len(values))
+            logits = self._rest(stage)(tf.constant(values)).numpy()
+        shares = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        return tempered(shares / shares.sum(axis=1, keepdims=True), self.manifest.temperature), logits
 
     def _rest(self, stage: int) -> tf.types.experimental.Callable:
         """Return the part of the network behind a stage, up to the logits; compiled on first use."""
@@ -283,7 +261,7 @@ class Engine:
             def run(values: tf.Tensor) -> tf.Tensor:
                 return tf.matmul(hidden(values, training=False), last.kernel) + last.bias
 
-            signature = tf.TensorSpec((1, None, None, start.shape[3]), tf.float32)
+            signature = tf.TensorSpec((None, None, None, start.shape[3]), tf.float32)
             self._rests[stage] = tf.function(run, input_signature=[signature])
         return self._rests[stage]
 

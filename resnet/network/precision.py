@@ -1,38 +1,65 @@
-"""In how many bits a machine multiplies: float32, or bfloat16 where that is faster."""
+"""In how many bits the network multiplies: float32, or bfloat16 where that is faster.
+
+bfloat16 (https://en.wikipedia.org/wiki/Bfloat16_floating-point_format) keeps the range of float32 and 8 of its 24 bits.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Iterator
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
-import keras
-import tensorflow as tf
+import numpy as np
+from numpy.typing import NDArray
 
+from resnet.errors import OptionError
+from resnet.stages import STAGE_NAMES
 
-def faster_precision() -> str:
-    """Return "bfloat16" if this machine computes a typical convolution clearly faster in it, else "float32"."""
-    seconds = {}
-    for dtype in ("float32", "bfloat16"):
-        images = tf.cast(tf.random.normal((32, 16, 16, 128)), dtype)
-        kernel = tf.cast(tf.random.normal((3, 3, 128, 128)), dtype)
-        convolve = tf.function(lambda images, kernel: tf.nn.conv2d(images, kernel, 1, "SAME"))
-        convolve(images, kernel)
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            convolve(images, kernel).numpy()
-            times.append(time.perf_counter() - start)
-        seconds[dtype] = min(times)
-    return "bfloat16" if seconds["bfloat16"] < 0.8 * seconds["float32"] else "float32"
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+MOST_OF_A_MAP = 0.02
+"""Largest change of a map's values that counts as the same, as a share of the map's largest value."""
+
+TIE = 0.005
+"""Two classes whose probabilities are no further apart may change places."""
 
 
-@contextlib.contextmanager
-def policy(precision: str) -> Iterator[None]:
-    """Set the precision of layers that are created inside; their weights stay float32."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+def chosen_precision() -> str:
+    """Return what `RESNET_PRECISION` asks the server for, "auto" if it asks for nothing.
+
+    Raises:
+        OptionError: It is none of `PRECISIONS`.
+    """
+    wanted = os.environ.get("RESNET_PRECISION") or "auto"
+    if wanted not in PRECISIONS:
+        raise OptionError("RESNET_PRECISION must be one of {}; received {!r}.", ", ".join(PRECISIONS), wanted)
+    return wanted
+
+
+def multiplies_bfloat16() -> bool:
+    """Return True if the processor has instructions for products in bfloat16; known on Linux alone."""
     try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+        words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(words)
+
+
+def difference(exact: Sequence[NDArray[np.float32]], other: Sequence[NDArray[np.float32]]) -> str:
+    """Return in words by which two answers to the same images are not the same; empty if they are.
+
+    Args:
+        exact: Probabilities, (images, classes), and C1 to C5, (images, height, width, channels).
+        other: The same, computed in another way.
+    """
+    for place, (before, after) in enumerate(zip(exact[0], other[0], strict=True), start=1):
+        if before.argmax() != after.argmax():
+            return f"the likeliest class of photo {place} is another"
+        apart = before[:, None] - before > TIE
+        if (apart & (after[:, None] <= after)).any():
+            return f"two classes of photo {place} change places"
+    for name, before, after in zip(STAGE_NAMES, exact[1:], other[1:], strict=True):
+        change = np.abs(after - before).max(axis=(1, 2, 3)) / np.maximum(before.max(axis=(1, 2, 3)), 1e-12)
+        if change.max() > MOST_OF_A_MAP:
+            return f"{name} changes by up to {change.max():.1%} of its maximum"
+    return ""

@@ -80,8 +80,8 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         map, note, cut: None unless the view shows only the strong part, else the value `above` which
         that begins, its share `area` of what the network saw, and the `box` of its largest piece in
         photo pixels), `input` (width, height and the box of the photo that the network saw, in photo
-        pixels), `notes` (texts about how the photo was read; mostly none), `milliseconds` of the
-        forward pass, `version`.
+        pixels), `notes` (texts about how the photo was read; mostly none), `milliseconds` and
+        `precision` ("float32" or "bfloat16") of the forward pass, `version`.
     """
     stages = [
         {
@@ -110,6 +110,7 @@ def as_dictionary(observation: Observation, view: ViewOptions, top_k: int) -> di
         "input": {"width": width, "height": height, "seen": list(observation.geometry.seen)},
         "notes": [str(note) for note in observation.notes],
         "milliseconds": round(observation.forward_milliseconds, 1),
+        "precision": observation.precision,
         "version": __version__,
     }
 

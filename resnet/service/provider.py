@@ -13,15 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from cachetools import LRUCache
+from numpy.typing import NDArray
 
 from resnet.errors import ResNetError, WeightsError
 from resnet.logs import without_greetings
 from resnet.metrics import count_pass, count_wait
 from resnet.network import sources
+from resnet.network.labels import ASSETS
 from resnet.network.manifest import Manifest
 from resnet.network.sources import SERVER
 from resnet.options import one_of
+from resnet.photo.images import read_photo
+from resnet.photo.preprocess import InputSpec, prepare
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
@@ -116,6 +121,7 @@ class EngineProvider:
         self._load()
         engine = self._engine
         if engine is not None:
+            _take_precision(engine)
             engine.prepare()
 
     @property
@@ -217,6 +223,25 @@ class EngineProvider:
             return None
         self._set(Status("ready", reason, engine.manifest), engine)
         return engine
+
+
+def _take_precision(engine: Engine) -> None:
+    """Switch an engine to bfloat16 if `RESNET_PRECISION` says so, or leaves it open and that is as good."""
+    from resnet.network.precision import chosen_precision, multiplies_bfloat16
+
+    wanted = chosen_precision()
+    if wanted == "float32" or (wanted == "auto" and not multiplies_bfloat16()):
+        return
+    changed = engine.use_bfloat16(_example_pixels(engine.manifest.input) if wanted == "auto" else None)
+    if changed:
+        _log.info("Answering in float32: in bfloat16, on the example photos, %s.", changed)
+    else:
+        _log.info("Answering in bfloat16.")
+
+
+def _example_pixels(spec: InputSpec) -> NDArray[np.float32]:
+    photos = [read_photo(path) for path in sorted((ASSETS / "examples").glob("*.jpg"))]
+    return np.stack([prepare(photo.image, spec, "crop", photo.size).pixels for photo in photos])
 
 
 def _counted(engine: Engine) -> Engine:

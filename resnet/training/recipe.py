@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from resnet.errors import OptionError
+from resnet.network.precision import PRECISIONS
 from resnet.options import number, one_of, whole_number
 from resnet.stages import DROPOUT, STAGE_NAMES, blocks_of_depth
 
 OPTIMIZERS = ("adamw", "sgd")
-PRECISIONS = ("auto", "float32", "bfloat16")
 STRATEGIES = ("one", "mirrored")
 BATCH_NORMS = ("frozen", "trained")
 

@@ -19,7 +19,6 @@ from resnet.errors import DataError, OptionError, ResNetError
 from resnet.network.labels import CLASSES_NAME, ClassLabel, write_class_file
 from resnet.network.manifest import Manifest, file_sha256, write_manifest, write_text
 from resnet.network.model import build_network
-from resnet.network.precision import faster_precision, policy
 from resnet.network.weights import Arrays, arrays_of, assign
 from resnet.stages import blocks_of_depth
 from resnet.training.dataset import LabelledData, find_training_data
@@ -28,6 +27,7 @@ from resnet.training.fit import fit
 from resnet.training.lists import write_rows
 from resnet.training.pictures import Pictures, decode_all
 from resnet.training.pipeline import in_training_units
+from resnet.training.precision import faster_precision, policy
 from resnet.training.recipe import Recipe
 from resnet.training.soft_labels import read_soft_labels
 from resnet.training.split import Split, split

@@ -167,12 +167,13 @@ class PhotoColumn:
         width, height = observation.geometry.photo_size
         seen = observation.geometry.input_size
         sentence = t(
-            "{}, {}×{} px, seen at {}×{} px · forward pass {:.0f} ms · {}",
+            "{}, {}×{} px, seen at {}×{} px · forward pass {:.0f} ms ({}) · {}",
             observation.photo_name,
             width,
             height,
             *seen,
             observation.forward_milliseconds,
+            observation.precision,
             observation.manifest.name,
         )
         reduced = reduced_size(observation.geometry, observation.manifest.input)

@@ -45,6 +45,7 @@ def routes(explorer: Explorer) -> list[BaseRoute]:
         if is_from_here(request.scope):  # strangers are told no more
             if status.manifest:
                 answer["weights"] = status.manifest.name
+                answer["precision"] = explorer.provider.engine().precision
             if status.error:
                 answer["error"] = str(status.error)
         return JSONResponse(answer, 200 if status.phase == "ready" else 503)

@@ -345,6 +345,18 @@ def test_wrong_weights_are_said_before_the_page_starts(monkeypatch, capsys):
     assert capsys.readouterr().err == "app.py: There are no weights at /nowhere: no such file or directory.\n"
 
 
+def test_a_wrong_precision_is_said_before_the_page_starts_and_a_setting_that_is_gone_as_well(
+    monkeypatch, capsys, caplog
+):
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    monkeypatch.setenv("RESNET_PRECISION", "16")
+    monkeypatch.setenv("RESNET_RUNTIME", "onnx")
+    assert app.main() == 2
+    sentence = "RESNET_PRECISION must be one of auto, float32, bfloat16; received '16'."
+    assert f"app.py: {sentence}\n" in capsys.readouterr().err
+    assert "RESNET_RUNTIME does nothing any more: TensorFlow computes every forward pass." in caplog.messages
+
+
 @pytest.mark.parametrize(
     ("excluded", "own"),
     [(None, "localhost,127.0.0.1,::1,::"), ("*.example", "*.example,localhost,127.0.0.1,::1,::"), ("*", "*")],

@@ -34,6 +34,9 @@ def test_json_holds_what_is_promised(observation):
     assert [stage["stride"] for stage in result["stages"]] == [4, 4, 8, 16, 32]
     assert [stage["receptive_field"] for stage in result["stages"]] == [11, 35, 99, 835, 1027]
     assert result["milliseconds"] > 0
+    assert result["precision"] == "float32"
+    quick = dataclasses.replace(observation, precision="bfloat16")
+    assert as_dictionary(quick, ViewOptions(), 1)["precision"] == "bfloat16"
     assert result["map"] == "L2 norm of the channels"
 
 

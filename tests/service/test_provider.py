@@ -1,5 +1,6 @@
 """Which weights answer, and when they change."""
 
+import logging
 import shutil
 import threading
 
@@ -12,9 +13,16 @@ from resnet.service.provider import EngineProvider
 
 
 class FakeEngine:
+    examples = "not asked for bfloat16"
+    difference = ""
+
     def __init__(self, name):
         self.name = name
         self.manifest = read_manifest(BUNDLED)
+
+    def use_bfloat16(self, examples=None):
+        self.examples = examples
+        return self.difference
 
     def prepare(self):
         self.prepared = True
@@ -111,6 +119,40 @@ def test_auto_fails_when_neither_can_be_had(sources):
     gates["bundled"].set(), gates["imagenet"].set()
     with pytest.raises(WeightsError, match=r"Damaged\. No connection\."):
         chosen.engine(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "able", "difference", "said"),
+    [
+        ("auto", True, "", "Answering in bfloat16."),
+        ("auto", True, "C4 changes", "Answering in float32: in bfloat16, on the example photos, C4 changes."),
+        ("bfloat16", False, "", "Answering in bfloat16."),
+        ("auto", False, "", ""),
+        ("float32", True, "", ""),
+    ],
+    ids=str,
+)
+def test_bfloat16_is_taken_where_it_is_asked_for_or_as_good(
+    sources, monkeypatch, caplog, wanted, able, difference, said
+):
+    gates, _ = sources
+    monkeypatch.setenv("RESNET_PRECISION", wanted)
+    monkeypatch.setattr("resnet.network.precision.multiplies_bfloat16", lambda: able)
+    caplog.set_level(logging.INFO, "resnet")
+    chosen = EngineProvider("bundled")
+    gates["bundled"].set()
+    monkeypatch.setattr(FakeEngine, "difference", difference, raising=False)
+    chosen.start()
+    chosen.finish(30)
+    engine = chosen.engine()
+    assert engine.prepared
+    assert [record.getMessage() for record in caplog.records if "Answering in" in record.getMessage()] == [said] * bool(
+        said
+    )
+    if wanted == "auto" and able:  # compared on all photos, as the network gets them
+        assert engine.examples.shape == (8, *[engine.manifest.input.size] * 2, 3)
+    else:
+        assert engine.examples is (None if wanted == "bfloat16" else FakeEngine.examples)
 
 
 @pytest.mark.parametrize("error", [WeightsError("Damaged."), MemoryError()], ids=repr)

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from resnet.errors import DataError, OptionError
 from resnet.network.model import build_network
-from resnet.network.precision import faster_precision, policy
 from resnet.network.weights import arrays_of, assign
 from resnet.photo.preprocess import InputSpec, normalise
 from resnet.training.fit import class_weights, fit, make_optimizer, set_learning
 from resnet.training.pictures import Picture, Pictures
 from resnet.training.pipeline import PIXEL_UNIT, in_training_units
+from resnet.training.precision import faster_precision, policy
 from resnet.training.recipe import Augmentation, Phase, Recipe
 from resnet.training.state import RunState
 from tests.networks import randomise

@@ -94,7 +94,7 @@ def test_names_are_taken_as_people_write_them():
 
 def test_strangers_are_told_only_whether_the_server_is_ready(server):
     here = httpx.get(f"{server}readyz")
-    assert here.json() == {"status": "ready", "weights": "tiny-imagenet-200"}
+    assert here.json() == {"status": "ready", "weights": "tiny-imagenet-200", "precision": "float32"}
     stranger = httpx.get(f"{server}readyz", headers={"Host": "demo.example"})
     assert (stranger.status_code, stranger.json()) == (200, {"status": "ready"})
     scope = {"type": "http", "headers": [(b"host", b"localhost:7860")]}

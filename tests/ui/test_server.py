@@ -53,7 +53,7 @@ def test_a_server_without_weights_is_alive_but_not_ready(engine):
             if answer.status_code == 200:
                 break
             time.sleep(0.1)
-        assert answer.json() == {"status": "ready", "weights": "tiny-imagenet-200"}
+        assert answer.json() == {"status": "ready", "weights": "tiny-imagenet-200", "precision": "float32"}
         assert samples(address)["resnet_ready",] == 1
 
 
