@@ -8,9 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SPACE := $(VENV)/space
-SHARED := --dist loadfile --no-loadscope-reorder
-# Half as many again as there are cores, since a worker waits while its browser draws; the long tests leave no core idle.
-WORKERS = $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() * 3 // 2))")
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What the README's front matter says under a name.
 front = $(shell sed -n 's/^$(1): *"\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' README.md)
@@ -24,12 +22,12 @@ space: $(VENV)/development $(SPACE)/ready
 	$(BIN)/python -m tests.spaces $(SPACE)/bin/python
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(SHARED) -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-all: every-test audit
 
 every-test: $(VENV)/development $(SPACE)/ready
-	RESNET_SPACE_PYTHON=$(SPACE)/bin/python $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(SHARED)
+	RESNET_SPACE_PYTHON=$(SPACE)/bin/python $(BIN)/python -m pytest $(WORKERS)
 
 # Without a network there is nothing to ask: that is said, and no failure.
 audit: $(VENV)/development

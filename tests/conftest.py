@@ -7,8 +7,11 @@ import contextlib
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="resnet-tests-"))
@@ -33,6 +36,7 @@ os.environ.update(
 )
 
 import certifi
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,6 +133,34 @@ def serve(load, fetch=False):
             yield url
         finally:
             demo.close()
+
+
+@contextlib.contextmanager
+def running_app(folder, *arguments):
+    """`app.py` in a process of its own, with a folder for its files; gives the process and its address once ready."""
+    port = free_port()
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder)}
+    environment |= {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}  # leads to nothing
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--weights", "bundled", "--port", str(port), *map(str, arguments)],
+        cwd=Path(__file__).resolve().parent.parent,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            assert process.poll() is None
+            time.sleep(0.2)
+        yield process, f"http://127.0.0.1:{port}/"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +24,7 @@ from resnet.photo.images import read_photo
 from resnet.photo.preprocess import prepare
 from resnet.text import printable
 
+ROOT = Path(__file__).resolve().parents[2]
 ODD_NAME = os.fsdecode(b"caf\xe9.png")  # no UTF-8
 
 
@@ -89,6 +95,32 @@ def test_two_workers_give_the_result_of_classify(photos, tmp_path, engine, capsy
     assert found["three"]["error"].startswith("three is text, not a photo")
     assert found[str(photos / "bad.jpg")]["error"].startswith("bad.jpg is text, not a photo")
     assert found[str(photos / "bad.jpg")]["labels"] == []
+
+
+@pytest.mark.slow
+def test_a_run_of_rays_that_was_killed_is_finished_and_its_parts_stay(photos, tmp_path, engine, capsys):
+    out = tmp_path / "out"
+    command = ["batch", str(photos), "--out", str(out), "--weights", "bundled", "--workers", "1", "--portion", "3"]
+    process = subprocess.Popen([sys.executable, "-m", "resnet", *command], cwd=ROOT, start_new_session=True)
+    try:
+        while not (first := out / "part-00000").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    written = {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    assert len(list(out.glob("part-*"))) < 3
+    assert main(command) == 1  # one is no photo
+    assert f"wrote {out}: 7 photos" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in first.iterdir()} == written
+    found = rows_of(out)
+    assert len(found) == count_rows(out)[0] == 7
+    for number in range(5):
+        photo = read_photo(photos / f"{number}.png")
+        pixels = prepare(photo.image, engine.manifest.input, "crop", photo.size).pixels
+        expected = np.sort(engine.run(pixels[None]).probabilities[0])[::-1][:5]
+        np.testing.assert_allclose(found[str(photos / f"{number}.png")]["probabilities"], expected, atol=1e-5)
 
 
 def test_a_run_that_was_ended_goes_on_with_what_is_missing(photos, tmp_path, local, monkeypatch):

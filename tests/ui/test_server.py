@@ -3,10 +3,7 @@
 import contextlib
 import errno
 import gzip
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +16,7 @@ from gradio_client.exceptions import AppError
 from prometheus_client.parser import text_string_to_metric_families
 
 from resnet.network.labels import ASSETS
-from tests.conftest import serve
-from tests.spaces import free_port
+from tests.conftest import running_app, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 ESPRESSO = ASSETS / "examples" / "espresso.jpg"
@@ -334,28 +330,8 @@ def test_a_symbolic_link_leads_nowhere(server, tmp_path):
 @pytest.fixture
 def program(tmp_path):
     """`app.py` in a process of its own, ready; gives the process and its address."""
-    port = free_port()
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
-    environment |= {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}  # leads to nothing
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(600):
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            assert process.poll() is None
-            time.sleep(0.2)
-        yield process, f"http://127.0.0.1:{port}/"
-    finally:
-        process.kill()
+    with running_app(tmp_path) as running:
+        yield running
     assert list(tmp_path.iterdir()) == []
 
 
