@@ -19,7 +19,8 @@ from resnet.service.explorer import Shown
 from resnet.stages import READ_STEPS, STAGE_NAMES, Block, is_read
 from resnet.ui import markup
 from resnet.ui.events import NETWORK, PRIVATE
-from resnet.ui.page import Page, Part, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page, Part
 from resnet.ui.parts import html
 
 Point = tuple[float, float]

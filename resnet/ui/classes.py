@@ -72,3 +72,9 @@ def find_classes(manifest: Manifest, names: Sequence[str]) -> list[int]:
     """Indices of classes by WordNet id or name, in the order of the names; unknown ones are left out."""
     known = {key.casefold(): label.index for label in manifest.labels for key in (label.name, label.wnid) if key}
     return list(dict.fromkeys(known[name.casefold()] for name in names if name.casefold() in known))
+
+
+def class_name(t: Language, manifest: Manifest, index: int) -> str:
+    """Return a class's name in a language."""
+    label = manifest.labels[index]
+    return t.named(label.wnid, label.name)

@@ -22,7 +22,8 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.classes import about
 from resnet.ui.events import NETWORK, QUICK
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 
 SCRIPT = Path(__file__).with_name("drawing.js").read_text(encoding="utf-8")

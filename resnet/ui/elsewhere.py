@@ -18,7 +18,8 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.cells import cell_at, read_point, sees
 from resnet.ui.events import NETWORK, QUICK
-from resnet.ui.page import Page, Part, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page, Part
 from resnet.ui.parts import html, photo_field
 from resnet.ui.photo import EXAMPLES
 from resnet.ui.view import drawing_options, unfinished

@@ -13,7 +13,8 @@ from resnet.service.explorer import Shown
 from resnet.ui import markup
 from resnet.ui.classes import about
 from resnet.ui.events import NETWORK, QUICK, change_of
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, unfinished
 

@@ -18,10 +18,11 @@ from resnet.service.explorer import Shown
 from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.events import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
+from resnet.ui.panels.worked import worked_out
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, unfinished
-from resnet.ui.worked import worked_out
 
 LAST = "out"
 """The step that is enlarged at first: what the block gives."""

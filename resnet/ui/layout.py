@@ -22,7 +22,8 @@ from resnet.ui.events import CHOICE_SCRIPT, NETWORK, PRIVATE, QUICK
 from resnet.ui.guard import middleware
 from resnet.ui.language import LANGUAGES, Language
 from resnet.ui.links import Links
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 from resnet.ui.photo import FIRST_PHOTO, PhotoColumn
 from resnet.ui.preview import Preview, card_route

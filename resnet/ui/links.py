@@ -21,7 +21,8 @@ from resnet.photo.preprocess import FRAMINGS
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui.events import PRIVATE
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.photo import EXAMPLES, FIRST_EXAMPLE
 from resnet.ui.signed import sign
 

@@ -6,29 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from inspect import isgeneratorfunction
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 
-from resnet.errors import ResNetError
 from resnet.maps.observation import Observation
-from resnet.metrics import count_error
 from resnet.output.report import safe_stem
 from resnet.service.explorer import Explorer, Shown
-from resnet.ui import markup
+from resnet.ui.classes import class_name
 from resnet.ui.events import CHOSEN_SCRIPT, IN_BROWSER, NETWORK, PRIVATE, QUICK, SAVE_SCRIPT, chosen_script, numbered
 from resnet.ui.files import store
 from resnet.ui.handlers import LastChoice, checked, faults_counted
 from resnet.ui.language import Language
+from resnet.ui.messages import Messages, Updates
 from resnet.ui.signed import sign, verify
 from resnet.ui.view import or_initial
-
-Answer = TypeVar("Answer")
-
-Updates = dict[Any, Any]
-"""New values by component, as a handler returns them; components that are left out stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +42,10 @@ class Part:
     outputs: list[Any]
 
 
-class Page:
+class Page(Messages):
     """One page in one language, while it is built and while it answers.
 
     Attributes:
-        t: The language: call it with an English sentence.
         explorer: What asks the network.
         local: Whether the page is for this machine alone.
         camera: Whether it has a tab for the live camera.
@@ -73,7 +65,7 @@ class Page:
     def __init__(self, language: Language, explorer: Explorer, *, local: bool = True, camera: bool = True) -> None:
         """Start a page; its parts add themselves."""
         self.local, self.camera = local, camera
-        self.t = language
+        super().__init__(language)
         self.explorer = explorer
         self._last = LastChoice()
         self._held: set[Any] = set()
@@ -202,66 +194,13 @@ class Page:
     def _components(outputs: Any) -> list[Any]:
         return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
-    def or_error(self, answer: Callable[[], Answer]) -> Answer:
-        """Return what `answer` gives; what a user can fix becomes a message in the page's language."""
-        try:
-            return answer()
-        except ResNetError as error:
-            raise self.refusal(error) from error
-
-    def refusal(self, error: ResNetError) -> gr.Error:
-        """Return the message for an error, in the page's language."""
-        return self.fault(self.t.error(error))
-
-    def fault(self, sentence: str) -> gr.Error:
-        """A message about what cannot be done; the sentence is in the page's language."""
-        return gr.Error(escape(sentence), title=self.t("Error"), print_exception=False)
-
-    def warn(self, sentence: str) -> None:
-        """Show a message about what is done otherwise than asked."""
-        gr.Warning(escape(sentence), title=self.t("Warning"))
-
-    def warn_of_link(self, sentence: str) -> None:
-        """Show what is wrong in a link."""
-        self.warn(self.t("A part of the link is left out. {}", sentence))
-
-    def refused(self, error: ResNetError) -> str:
-        """Return the error message to display instead of an answer, and count the error."""
-        count_error(error)
-        return markup.message(self.t.error(error), "error")
-
-    def showing_errors(
-        self, refresh: Callable[..., Updates], outputs: Sequence[Any], panel: Any
-    ) -> Callable[..., Updates]:
-        """Display errors of `or_error` in place of the answer, so that no outdated answer remains.
-
-        Args:
-            refresh: Gives what `outputs` get.
-            outputs: Components; the texts and pictures among them are emptied, controls stay.
-            panel: Which of them says why.
-        """
-
-        def answer(**values: Any) -> Updates:
-            try:
-                updates: Updates = refresh(**values)
-                return updates
-            except gr.Error as refusal:
-                error = refusal.__cause__
-                if not isinstance(error, ResNetError):
-                    raise
-                emptied = {output: "" for output in outputs if isinstance(output, gr.HTML)}
-                return {**emptied, panel: self.refused(error)}
-
-        return answer
-
     def observation(self, shown: Shown) -> Observation:
         """The answer that is shown; computed again if it has left the cache."""
         return self.explorer.observation(shown)
 
     def label(self, observation: Observation, index: int) -> str:
         """Return a class's name in the page's language."""
-        label = observation.manifest.labels[index]
-        return self.t.named(label.wnid, label.name)
+        return class_name(self.t, observation.manifest, index)
 
     def on_tab(
         self,

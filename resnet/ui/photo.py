@@ -19,7 +19,8 @@ from resnet.service.explorer import Shown, Source
 from resnet.ui import markup
 from resnet.ui.events import CHOICE_SCRIPT, IN_BROWSER, PRIVATE, QUICK, chosen_script
 from resnet.ui.files import store
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html, photo_field
 
 _NOT_IN_BROWSERS = (".tif", ".tiff", ".heic", ".heif", ".hif")

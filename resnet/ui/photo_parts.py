@@ -16,7 +16,8 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.events import NETWORK, QUICK
-from resnet.ui.page import Page, Part, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page, Part
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, unfinished
 

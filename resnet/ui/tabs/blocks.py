@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.maps.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, channel_facts, rank_channels
+from resnet.maps.channels import MAXIMUM_SHOWN, MINIMUM_SHOWN, BlockTrace, rank_channels
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
 from resnet.options import whole_number
 from resnet.output.blocks import block_file, channels_dictionary, channels_figure
-from resnet.output.charts import changes_chart, histogram
 from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
@@ -25,7 +23,9 @@ from resnet.ui.classes import about, class_choices
 from resnet.ui.events import CHOICE_SCRIPT, CHOSEN_SCRIPT, IN_BROWSER, NETWORK, QUICK, change_of, chosen_script
 from resnet.ui.flight import Flight
 from resnet.ui.inside import Inside
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
+from resnet.ui.panels.blocks import changes_panel, channel_grid, channel_panel
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, setting, unfinished
 
@@ -272,10 +272,11 @@ class BlocksTab:
             channels, _ = self._ranked(shown, trace, place, order, target, count)
             first = channels[0] if channel is None else channel
             number = place - trace.of_stage(stage)[0] + 1
+            t, view = self._page.t, drawing_options(**drawing)
             return {
-                self.changes: self._changes(trace, place),
+                self.changes: changes_panel(t, trace, place),
                 self.picked: f"{stage}:{number}",
-                self.grid: self._grid(shown, trace, place, channels, first, drawing_options(**drawing)),
+                self.grid: channel_grid(t, self._page.observation(shown), trace, place, channels, first, view),
                 self.channel: first,
             }
 
@@ -343,7 +344,7 @@ class BlocksTab:
             title = t("{}, block {}, channel {}", stage, number, int(channel))
             view = drawing_options(**drawing)
             return {
-                self.facts: self._channel_facts(trace, place, int(channel)),
+                self.facts: channel_panel(t, trace, place, int(channel)),
                 self.cell.large: markup.large(t, observation, heatmap, view, t("one channel"), title),
             }
 
@@ -365,57 +366,6 @@ class BlocksTab:
             contributions = self._page.explorer.evidence(shown, (goal,)).contributions[place][0]
         ranked = rank_channels(trace.outputs[place], order, count, contributions)
         return [int(channel) for channel in ranked], contributions
-
-    def _changes(self, trace: BlockTrace, place: int) -> str:
-        t = self._page.t
-        chart = changes_chart(
-            trace.changes.tolist(),
-            trace.blocks[1:],
-            place - 1,
-            t("branch ÷ shortcut"),
-            t("How much each of the {} residual blocks changes its shortcut", len(trace.blocks) - 1),
-        )
-        hint = t(
-            "Norm of what the branch adds, divided by the norm of its shortcut; the chosen block is orange. Click a "
-            "bar to choose its block."
-        )
-        return markup.panel(t("What each block changes"), chart, hint)
-
-    def _grid(
-        self, shown: Shown, trace: BlockTrace, place: int, channels: list[int], chosen: Any, view: ViewOptions
-    ) -> str:
-        t = self._page.t
-        observation, block = self._page.observation(shown), trace.blocks[place]
-        figures = []
-        for channel in channels:
-            heatmap = trace.heatmap(place, channel)
-            picture = markup.data_uri(observation.overlay(heatmap, view, markup.SMALL_SIDE))
-            words = t("Channel {}", channel)
-            caption = t("no activation") if heatmap.note == "zero" else t("max {:.3g}", heatmap.maximum)
-            is_stop = channel == channels[0] and chosen not in channels
-            button = markup.radio(channel, words, f'<img alt="" src="{picture}">', is_chosen=channel == chosen,
-                                  is_stop=is_stop)  # fmt: skip
-            figures.append(
-                f"<figure>{button}<figcaption><strong>{channel}</strong> {escape(caption)}</figcaption></figure>"
-            )
-        label = escape(t("Enlarged channel"))
-        title = t("{} of {} channels of {}", len(channels), block.shape[2], block.name)
-        hint = t("Each on its own colour scale. Click one to enlarge it.")
-        return markup.panel(
-            title, f'<div class="grid" role="radiogroup" aria-label="{label}">{"".join(figures)}</div>', hint
-        )
-
-    def _channel_facts(self, trace: BlockTrace, place: int, channel: int) -> str:
-        t = self._page.t
-        facts = channel_facts(trace.outputs[place], channel)
-        lines = [
-            t("mean {:.3g}, standard deviation {:.3g}, maximum {:.3g}", facts.mean, facts.deviation, facts.maximum),
-            t("{:.0%} of {} cells are 0", facts.zeros, int(facts.counts.sum())),
-        ]
-        chart = histogram(facts, t("activation"), t("cells"), t("Histogram of channel {}", channel))
-        listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
-        title = t("Channel {} of {}", channel, trace.blocks[place].name)
-        return markup.panel(title, f'<div class="beside"><ul>{listed}</ul>{chart}</div>')
 
     def figure(self, shown: Shown | None, kind: str, **choices: Any) -> str:
         """The chart of the blocks' changes and the shown channels, as a picture."""

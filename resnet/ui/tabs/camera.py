@@ -20,7 +20,8 @@ from resnet.photo.images import read_photo
 from resnet.ui import markup
 from resnet.ui.events import PRIVATE
 from resnet.ui.handlers import faults_counted
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 from resnet.ui.view import unfinished, view_options
 

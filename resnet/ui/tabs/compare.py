@@ -20,7 +20,8 @@ from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
 from resnet.ui import markup
 from resnet.ui.events import NETWORK, QUICK, change_of
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html, photo_field
 from resnet.ui.view import unfinished, view_options
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,7 @@ from resnet.maps.evidence import EVIDENCE_SCALES, LINEAR_METHODS, MAXIMUM_CLASSE
 from resnet.maps.heatmaps import Heatmap, ViewOptions
 from resnet.maps.observation import Observation
 from resnet.output.data import evidence_dictionary
-from resnet.output.figures import difference_view, evidence_figure
+from resnet.output.figures import evidence_figure
 from resnet.output.saving import evidence_file, json_file, origin
 from resnet.service.explorer import Shown
 from resnet.stages import STAGE_NAMES
@@ -20,7 +19,9 @@ from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.classes import about, class_choices, classes_to_show
 from resnet.ui.events import CHOICE_SCRIPT, NETWORK, QUICK, change_of
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
+from resnet.ui.panels.evidence import difference_panel, matrix_panel
 from resnet.ui.parts import html
 from resnet.ui.view import drawing_options, setting, unfinished
 
@@ -165,6 +166,7 @@ class EvidenceTab:
             first = one if one in evidence.classes else evidence.classes[0]
             second = other if other in evidence.classes else evidence.classes[min(1, len(evidence.classes) - 1)]
             view = drawing_options(**drawing)
+            place = _place(chosen, len(evidence.classes))
             known = {} if same else {"choices": class_choices(self._page.t, observation.manifest)}
             return {
                 self.made_for: about(shown),
@@ -173,8 +175,8 @@ class EvidenceTab:
                 self.classes: setting(classes, rows, **known),
                 self.one: setting(one, first, choices=options),
                 self.other: setting(other, second, choices=options),
-                self.matrix: self._matrix(observation, evidence, method, scale, chosen, view),
-                self.difference: self._difference(observation, evidence, method, first, second, view),
+                self.matrix: matrix_panel(t, observation, evidence, method, scale, place, view),
+                self.difference: difference_panel(t, observation, evidence, method, first, second, view),
                 self.cell.large: self._large(observation, evidence, method, scale, chosen, view),
             }
 
@@ -268,77 +270,6 @@ class EvidenceTab:
             return evidence_file(observation, self._page.explorer.evidence(shown, tuple(classes or ())))
 
         return self._page.file(shown, "{}.evidence.npz".format, encode)
-
-    def _matrix(
-        self,
-        observation: Observation,
-        evidence: Evidence,
-        method: str,
-        scale: str,
-        chosen: str | None,
-        view: ViewOptions,
-    ) -> str:
-        t = self._page.t
-        row, column = _place(chosen, len(evidence.classes))
-        rows = []
-        for place, (index, heatmaps) in enumerate(zip(evidence.classes, evidence.matrix(method, scale), strict=True)):
-            label = self._page.label(observation, index)
-            probability = float(observation.probabilities[index])
-            name = f"{escape(label)}<small>{probability:.1%}</small><small>{self._logit(evidence, index)}</small>"
-            cells = [
-                self._cell(
-                    observation, heatmap, view, label, f"{place}:{stage}", is_chosen=(place, stage) == (row, column)
-                )
-                for stage, heatmap in enumerate(heatmaps)
-            ]
-            rows.append([name, *cells])
-        hint = t("{}: the further up the colour scale, the more speaks for the class. Click a map to enlarge it.",
-                 METHOD_NAMES[method])  # fmt: skip
-        if method in LINEAR_METHODS:
-            hint += t(" ") + t(
-                "At C5, Grad-CAM and HiResCAM give the same map, so their agreement there proves nothing."
-            )
-        return markup.panel(
-            t("Class evidence"), markup.table([t("Class"), *STAGE_NAMES], rows, t("Class evidence")), hint
-        )
-
-    def _logit(self, evidence: Evidence, index: int) -> str:
-        return escape(self._page.t("logit {:.2f}", float(evidence.logits[index])))
-
-    def _cell(
-        self, observation: Observation, heatmap: Heatmap, view: ViewOptions, label: str, choice: str, *, is_chosen: bool
-    ) -> str:
-        t = self._page.t
-        stage = heatmap.block.stage
-        picture = markup.data_uri(observation.overlay(heatmap, view, markup.SMALL_SIDE))
-        words = t("What speaks for {} in {}", label, stage)
-        button = markup.radio(choice, words, f'<img alt="" src="{picture}">', is_chosen=is_chosen)
-        return button + markup.scale(t, heatmap, view)
-
-    def _difference(
-        self, observation: Observation, evidence: Evidence, method: str, one: int, other: int, view: ViewOptions
-    ) -> str:
-        t = self._page.t
-        if one == other:
-            return markup.message(t("Choose two different classes to see what tells them apart."))
-        if method not in LINEAR_METHODS:
-            return markup.message(
-                t(
-                    "The difference of two classes is shown for Grad-CAM and HiResCAM only, whose maps can be "
-                    "subtracted."
-                )
-            )
-        places = evidence.classes.index(one), evidence.classes.index(other)
-        names = [self._page.label(observation, index) for index in (one, other)]
-        colours = difference_view(view)
-        cells = []
-        for heatmap in evidence.difference(method, *places):
-            words = escape(t("{} minus {} in {}", *names, heatmap.block.stage))
-            picture = markup.data_uri(observation.overlay(heatmap, colours, markup.SMALL_SIDE))
-            cells.append(f'<img alt="{words}" src="{picture}">{markup.scale(t, heatmap, colours)}')
-        title = t("Why {} and not {}", *names)
-        hint = t("Red speaks for the first, blue for the second; each scale is centred on 0.")
-        return markup.panel(title, markup.table(["", *STAGE_NAMES], [[escape(t("difference")), *cells]], title), hint)
 
     def _map(self, evidence: Evidence, method: str, scale: str, chosen: str | None) -> tuple[int, Heatmap]:
         row, stage = _place(chosen, len(evidence.classes))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from resnet.errors import ResNetError
-from resnet.maps.curves import LEAST_PROBABILITY, TESTED_SHARE, Chance, Curves
 from resnet.maps.evidence import METHOD_NAMES, METHODS
-from resnet.maps.observation import Observation, Prediction, likeliest
+from resnet.maps.observation import Observation
 from resnet.maps.occlusion import FILLS
-from resnet.output.charts import curves_chart
 from resnet.output.hiding import Trial
 from resnet.output.saving import json_file
 from resnet.service.explorer import Shown
@@ -23,7 +20,9 @@ from resnet.ui.classes import about, class_choices, classes_to_show
 from resnet.ui.drawn import Drawn
 from resnet.ui.events import LONG, NETWORK, PRIVATE, QUICK
 from resnet.ui.handlers import Running
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
+from resnet.ui.panels.hold import curves_panel, hidden_panel
 from resnet.ui.parts import html
 from resnet.ui.view import setting
 
@@ -181,25 +180,7 @@ class HoldTab:
         observation = self._page.observation(shown)
         heatmap = self._page.explorer.hiding_map(shown, source, place, target)
         hidden = self._page.explorer.hidden(shown, heatmap, percent, fill)
-        before = likeliest(observation.probabilities, observation.manifest, 5)
-        after = likeliest(hidden.probabilities, observation.manifest, 5)
-        name = self._page.label(observation, target)
-        words = escape(t("The photo with its hottest {} hidden", f"{hidden.share:.0%}"))
-        picture = f'<figure><img alt="{words}" src="{markup.data_uri(hidden.picture)}"></figure>'
-        change = t(
-            "“{}”: {:.1%} before, {:.1%} with {:.0%} hidden.",
-            name,
-            float(observation.probabilities[target]),
-            float(hidden.probabilities[target]),
-            hidden.share,
-        )
-        columns = self._column(t("Before"), before) + self._column(t("With the part hidden"), after)
-        return markup.panel(
-            t("With a part hidden"), f'{markup.message(change)}<div class="hold">{picture}{columns}</div>'
-        )
-
-    def _column(self, title: str, predictions: tuple[Prediction, ...]) -> str:
-        return f"<div><h3>{escape(title)}</h3>{markup.bars(self._page.t, predictions, title)}</div>"
+        return hidden_panel(t, observation, hidden, target)
 
     def measure(
         self,
@@ -230,29 +211,11 @@ class HoldTab:
                 progress = markup.progress(t("{} of {} images", *so_far), *so_far)
                 yield {
                     self.progress: "" if done else progress,
-                    self.curves: self._curves(curves, name, done=done),
+                    self.curves: curves_panel(t, curves, name, done=done),
                     self.stop: gr.update(interactive=not done),
                 }
         finally:
             self._running.stop(session)
-
-    def _curves(self, curves: Curves, name: str, *, done: bool) -> str:
-        t = self._page.t
-        chart = curves_chart(
-            curves,
-            (t("this map"), t("moved copies of it")),
-            t("probability, %"),
-            (t("hidden, % of the input"), t("shown, % of the input")),
-            (t("Deletion"), t("Insertion")),
-            t("Deletion and insertion curves of {}", name),
-        )
-        sentences = [
-            self._verdict(curves.chance, name),
-            t("Area under the deletion curve: {:.3f} (lower is better).", curves.deletion.area),
-            t("Area under the insertion curve: {:.3f} (higher is better).", curves.insertion.area),
-        ]
-        listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        return markup.panel(t("Does it hold?"), f"{chart}<ul>{listed}</ul>" if done else chart)
 
     def _ended(self) -> Updates:
         return {self.progress: "", self.stop: gr.update(interactive=False)}
@@ -300,31 +263,6 @@ class HoldTab:
         hidden = explorer.hidden(shown, heatmap, percent, fill)
         curves = explorer.measured_curves(shown, heatmap, goal, fill)
         return Trial(observation, source, heatmap, goal, fill, hidden, curves)
-
-    def _verdict(self, chance: Chance, name: str) -> str:
-        t = self._page.t
-        if chance.verdict == "none":
-            return t("No verdict: “{}” has {:.1%}, and below {:.0%} there is too little to hide.",
-                     name, chance.before, LEAST_PROBABILITY)  # fmt: skip
-        if chance.verdict == "holds":
-            return t(
-                "The map holds here: with its hottest {:.0%} hidden “{}” keeps {:.1%}, less than with as much hidden "
-                "by any of {} moved copies of it ({:.1%} to {:.1%}).",
-                TESTED_SHARE,
-                name,
-                chance.probability,
-                len(chance.copies),
-                float(chance.copies.min()),
-                float(chance.copies.max()),
-            )
-        return t(
-            "The map cannot be told from chance here: its hottest {:.0%} hides more of “{}” than {} of {} moved copies "
-            "of it do.",
-            TESTED_SHARE,
-            name,
-            chance.beaten,
-            len(chance.copies),
-        )
 
 
 def _answer(shown: Shown) -> str:

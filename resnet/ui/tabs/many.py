@@ -16,7 +16,8 @@ from resnet.ui.answers import SORT_SCRIPT, Answers
 from resnet.ui.events import CHOICE_SCRIPT, LONG, PRIVATE, chosen_script
 from resnet.ui.files import store_file
 from resnet.ui.handlers import faults_counted
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 from resnet.ui.photo import OWN_PHOTO_SCRIPT
 from resnet.ui.signed import sign

@@ -15,7 +15,8 @@ from resnet.ui import markup
 from resnet.ui.cells import Asked, CellAnswer
 from resnet.ui.elsewhere import Elsewhere
 from resnet.ui.events import CHOICE_SCRIPT, QUICK, change_of
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 from resnet.ui.photo_parts import PhotoParts
 from resnet.ui.view import or_initial, unfinished, view_options

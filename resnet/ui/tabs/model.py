@@ -19,7 +19,8 @@ from resnet.stages import (
     stage_table,
 )
 from resnet.ui import markup
-from resnet.ui.page import Page, Updates
+from resnet.ui.messages import Updates
+from resnet.ui.page import Page
 from resnet.ui.parts import html
 
 CHOICE_NAMES = {
