@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write the tables there")
     options = parser.parse_args()
     tables: Tables = {}
-    # The README's figures are of what `requirements.txt` alone gives.
+    # As `app.py` sets them.
     same_as_served = {
         "OPENBLAS_NUM_THREADS": "1",
         "TF_ENABLE_ONEDNN_OPTS": "1",

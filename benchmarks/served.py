@@ -24,7 +24,8 @@ def start_server(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder)}
+    # One precision from the first answer on, as in what is measured within a process.
+    environment = {"RESNET_PRECISION": "float32", **os.environ, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder)}
     command = [sys.executable, "app.py", "--weights", "bundled", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)

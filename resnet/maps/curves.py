@@ -162,7 +162,7 @@ def compare_with_copies(
         fill: "blur" or "mean".
     """
     inputs = _hidden_by_copies(observation, replacement(observation, fill), heatmap)
-    *_, (own, *copies) = _probabilities(observation, engine, inputs, target)
+    *_, (own, *copies) = _probabilities(engine, inputs, target)
     return Chance(float(observation.probabilities[target]), own, np.asarray(copies))
 
 
@@ -191,7 +191,7 @@ def measure_curves(
     inputs += _hidden_by_copies(observation, other, heatmap)
     photo = float(observation.probabilities[target])
     shares = np.array([0, *SHARES, 1])
-    for found in _probabilities(observation, engine, inputs, target):
+    for found in _probabilities(engine, inputs, target):
         values = np.full(len(inputs), np.nan)
         values[: len(found)] = found
         nothing, *rest = values[:of_map]
@@ -213,12 +213,9 @@ def _hidden_by_copies(
     return [mixed(observation, other, order, round(TESTED_SHARE * len(order))) for order in orders]
 
 
-def _probabilities(
-    observation: Observation, engine: Engine, inputs: Sequence[NDArray[np.float32]], target: int
-) -> Iterator[list[float]]:
+def _probabilities(engine: Engine, inputs: Sequence[NDArray[np.float32]], target: int) -> Iterator[list[float]]:
     """Of a class for each input so far, after each batch."""
     found: list[float] = []
     for start in range(0, len(inputs), BATCH):
-        batch = np.stack(inputs[start : start + BATCH])
-        found = [*found, *engine.scores(batch, observation.precision)[:, target].tolist()]
+        found = [*found, *engine.scores(np.stack(inputs[start : start + BATCH]))[:, target].tolist()]
         yield found

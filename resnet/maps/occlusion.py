@@ -184,5 +184,4 @@ def hide_pixels(observation: Observation, engine: Engine, chosen: NDArray[np.int
     pixels = mixed(observation, replacement(observation, fill), chosen, len(chosen))
     left, top, right, bottom = photo_box(observation)
     picture = denormalise(pixels[top:bottom, left:right], observation.manifest.input)
-    (found,) = engine.scores(pixels[None], observation.precision)
-    return Hidden(picture, found, len(chosen) / ((right - left) * (bottom - top)))
+    return Hidden(picture, engine.scores(pixels[None])[0], len(chosen) / ((right - left) * (bottom - top)))

@@ -39,14 +39,20 @@ class Batcher(Generic[Result]):
         on_wait: Called with the seconds that an image has waited; does nothing by default.
     """
 
-    def __init__(self, run: Callable[[Sequence[NDArray[Any]]], Sequence[Result]], most: int = MOST_TOGETHER) -> None:
+    def __init__(
+        self,
+        run: Callable[[Sequence[NDArray[Any]]], Sequence[Result]],
+        most: int = MOST_TOGETHER,
+        lock: threading.Lock | None = None,
+    ) -> None:
         """Start with nobody waiting.
 
         Args:
             run: Takes images of one shape and gives a result for each, in their order.
             most: Images per call at most.
+            lock: Of something else that must not run meanwhile; a new one by default.
         """
-        self.lock = threading.Lock()
+        self.lock = lock or threading.Lock()
         self.on_wait: Callable[[float], None] = lambda _: None
         self._run = run
         self._most = most

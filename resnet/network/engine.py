@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,6 @@ from resnet.network.calibration import tempered
 from resnet.network.gradients import BackwardPass, Gradients
 from resnet.network.manifest import Manifest
 from resnet.network.model import block_output, in_bfloat16
-from resnet.network.precision import difference
 from resnet.network.weights import assign, fold, network_of, read_arrays
 from resnet.stages import STAGE_NAMES, Block, block_table, stage_table
 
@@ -50,7 +50,7 @@ class Engine:
 
     Attributes:
         manifest: Of the weights.
-        precision: Of `run`: "float32", or "bfloat16" after `use_bfloat16`. All else but `scores` is float32.
+        precision: Of `run` and `scores`: "float32", or "bfloat16" of an engine by `in_bfloat16`. All else is float32.
         passes: Number of forward passes so far, without the one that warms up.
         on_pass: Called with (images, passes, seconds) of what was run, seconds None for other passes than
             `run`; does nothing by default.
@@ -78,8 +78,8 @@ class Engine:
         self._blocks = block_table(manifest.depth)
         self._model = network_of(manifest, folded=True)
         assign(self._model, fold(arrays))
-        self._forwards = {self.precision: self._compile(self._model)}
-        self._run(np.zeros((1, manifest.input.size, manifest.input.size, 3), np.float32))
+        self._forward = self._compile(self._model)
+        self._run(self._nothing())
 
     @classmethod
     def load(cls, manifest: Manifest) -> Engine:
@@ -104,38 +104,36 @@ class Engine:
     def _backward(self) -> BackwardPass:
         return BackwardPass(self._model, self._blocks)
 
-    def _run(self, pixels: NDArray[np.float32], precision: str = "") -> list[NDArray[np.float32]]:
-        forward = self._forwards[precision or self.precision]
-        probabilities, *maps = (output.numpy() for output in forward(tf.constant(pixels)))
+    def _nothing(self) -> NDArray[np.float32]:
+        return np.zeros((1, self.manifest.input.size, self.manifest.input.size, 3), np.float32)
+
+    def _run(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        probabilities, *maps = (output.numpy() for output in self._forward(tf.constant(pixels)))
         return [tempered(probabilities, self.manifest.temperature), *maps]
 
-    def use_bfloat16(self, examples: NDArray[np.float32] | None = None) -> str:
-        """Answer in bfloat16 from now on, unless examples show that it would answer otherwise.
+    def in_bfloat16(self) -> Engine:
+        """Return an engine of the same weights that answers in bfloat16, and shares all that stays float32.
 
-        Args:
-            examples: Pixels as for `run`; None to take it in any case.
-
-        Returns:
-            By what the answers differ (`precision.difference`), so that float32 stays; else empty.
+        Neither of the two changes, so that what is compared with an answer can be computed as the answer was.
         """
-        forward = self._compile(in_bfloat16(self._model))
-        side = self.manifest.input.size
-        with self._lock:
-            self._forwards["bfloat16"] = forward
-            self._run(np.zeros((1, side, side, 3), np.float32), "bfloat16")
-            if examples is not None:
-                found = difference(self._run(examples, "float32"), self._run(examples, "bfloat16"))
-                if found:
-                    del self._forwards["bfloat16"]
-                    return found
-            self.precision = "bfloat16"
-        return ""
+        _ = self._insides, self._backward  # made now, they are made once
+        other = copy.copy(self)
+        other.precision = "bfloat16"
+        other._forward = other._compile(in_bfloat16(self._model))
+        other._run(other._nothing())
+        other._together = Batcher(other._run_together, lock=self._lock)
+        other.on_wait = self.on_wait
+        return other
+
+    @property
+    def identity(self) -> str:
+        """Different for engines whose answers can differ."""
+        return f"{self.manifest.identity} {self.precision}"
 
     def prepare(self) -> None:
         """Compile what `trace` and `gradients` need, which takes seconds, before somebody waits for it."""
-        side = self.manifest.input.size
         with self._lock:
-            first_map = self._run(np.zeros((1, side, side, 3), np.float32), "float32")[1]
+            first_map = self._run(self._nothing())[1]
             self._insides.trace(first_map[0])
             self._backward.run(first_map[0], [0])
 
@@ -187,16 +185,11 @@ class Engine:
             for place in range(len(images))
         ]
 
-    def scores(self, pixels: NDArray[np.float32], precision: str = "float32") -> NDArray[np.float32]:
-        """Probabilities alone, (batch, classes) float32, of pixels as for `run`.
-
-        Args:
-            pixels: As for `run`.
-            precision: Of the answer that they are compared with.
-        """
+    def scores(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities alone, (batch, classes) float32, of pixels as for `run`."""
         with self._lock:
             self._count(len(pixels), passes=len(pixels))
-            return self._run(pixels, precision)[0]
+            return self._run(pixels)[0]
 
     def trace(self, first_map: NDArray[np.float32]) -> Trace:
         """Every block's output, by a pass from C1 on.

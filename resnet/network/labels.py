@@ -18,6 +18,9 @@ from resnet.errors import WeightsError
 from resnet.text import composed, decode, is_printable, key_of, loose_key_of
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
+"""Example photos of the page."""
+
 CLASSES_NAME = "classes.txt"
 """Name of the class files that the program writes."""
 

@@ -24,7 +24,7 @@ PRINTED_DPI = 300
 
 
 def origin(observation: Observation, view: ViewOptions, **options: object) -> dict[str, Any]:
-    """Return what a figure's metadata say of it: program, weights, photo, framing and options.
+    """Return what a figure's metadata say of it: program, weights, photo, framing, precision and options.
 
     Args:
         observation: What the figure shows.
@@ -37,6 +37,7 @@ def origin(observation: Observation, view: ViewOptions, **options: object) -> di
         "weights": {"name": observation.manifest.name, "sha256": observation.manifest.sha256},
         "photo": {"name": observation.photo_name, "width": width, "height": height},
         "framing": observation.framing,
+        "precision": observation.precision,
         "options": {**asdict(view), **options},
     }
 

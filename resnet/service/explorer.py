@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 MOST_PATHS = 256
 """Photos of which the explorer remembers by which key their answers are held."""
 
-Key = tuple[str, str, str, str]
-"""Digest of the photo, framing, `Manifest.identity` of the weights, precision of the pass."""
+Key = tuple[str, str, str]
+"""Digest of the photo, framing, `Engine.identity`: weights and precision."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Explorer:
         if source.change:
             check_change(*source.change)
             digest = digest_of_changed(digest, *source.change)
-        key = (digest, source.framing, engine.manifest.identity, engine.precision)
+        key = (digest, source.framing, engine.identity)
 
         def make() -> Observation:
             if source.change:

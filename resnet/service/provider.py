@@ -8,31 +8,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from cachetools import LRUCache
-from numpy.typing import NDArray
 
 from resnet.errors import ResNetError, WeightsError
 from resnet.logs import without_greetings
 from resnet.metrics import count_pass, count_wait
 from resnet.network import sources
-from resnet.network.labels import ASSETS
 from resnet.network.manifest import Manifest
 from resnet.network.sources import SERVER
 from resnet.options import one_of
-from resnet.photo.images import read_photo
-from resnet.photo.preprocess import InputSpec, prepare
 
 if TYPE_CHECKING:
     from resnet.network.engine import Engine
 
 HELD_ENGINES = 3
-"""Engines kept for visitors' choices; each takes about 0.3 GB."""
+"""Engines kept for visitors' choices; each takes about 0.3 GB, in bfloat16 0.6."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +82,7 @@ class EngineProvider:
         self._choice = choice
         self._changed = threading.Condition()
         self._engine: Engine | None = None
+        self._former: Engine | None = None
         self._status = Status("loading", self._first_reason())
         self._loader_thread = threading.Thread(target=self._load_and_prepare, name="weights", daemon=True)
         self._loading: dict[str, threading.Lock] = {}
@@ -121,8 +117,9 @@ class EngineProvider:
         self._load()
         engine = self._engine
         if engine is not None:
-            _take_precision(engine)
-            engine.prepare()
+            faster = _faster(engine)
+            self._replace(engine, faster)
+            faster.prepare()
 
     @property
     def status(self) -> Status:
@@ -150,19 +147,19 @@ class EngineProvider:
         """The engine with which an earlier answer was given.
 
         Args:
-            identity: Of its manifest.
+            identity: `Engine.identity`.
             choice: Under which the answer was given.
 
         Raises:
             WeightsError: These weights answer no more.
         """
         with self._changed:
-            held = [*filter(None, [self._engine]), *self._chosen.values()]
+            held = [*filter(None, [self._engine, self._former]), *self._chosen.values()]
         for engine in held:
-            if engine.manifest.identity == identity:
+            if engine.identity == identity:
                 return engine
         engine = self.engine(choice)
-        if engine.manifest.identity != identity:
+        if engine.identity != identity:
             raise WeightsError("The weights that gave this answer are no longer loaded; choose the photo again.")
         return engine
 
@@ -173,22 +170,30 @@ class EngineProvider:
             return engine
         path = next(known.path for known in self.choices if known.identifier == choice)
         try:
-            return self._loaded(choice, str(path) if path else choice)
+            return self._loaded(choice, str(path) if path else choice, _faster)
         except Exception as error:
             raise _as_weights_error(error) from error
 
-    def _loaded(self, choice: str, source: str) -> Engine:
-        """The engine of a choice, loaded once however many ask for it at the same time."""
+    def _loaded(self, choice: str, source: str, finish: Callable[[Engine], Engine] = lambda engine: engine) -> Engine:
+        """The engine of a choice, loaded and finished once however many ask for it at the same time."""
         with self._changed:
             lock = self._loading.setdefault(choice, threading.Lock())
         with lock:
             with self._changed:
                 engine = self._chosen.get(choice)
             if engine is None:
-                engine = _counted(sources.loader(source)())
+                engine = finish(_counted(sources.loader(source)()))
                 with self._changed:
                     self._chosen[choice] = engine
             return engine
+
+    def _replace(self, engine: Engine, other: Engine) -> None:
+        """Answer by another engine with the same weights; the first one goes on with the answers that it gave."""
+        with self._changed:
+            self._engine, self._former = other, engine
+            for choice, held in list(self._chosen.items()):
+                if held is engine:
+                    self._chosen[choice] = other
 
     def _set(self, status: Status, engine: Engine | None = None) -> None:
         with self._changed:
@@ -225,23 +230,15 @@ class EngineProvider:
         return engine
 
 
-def _take_precision(engine: Engine) -> None:
-    """Switch an engine to bfloat16 if `RESNET_PRECISION` says so, or leaves it open and that is as good."""
-    from resnet.network.precision import chosen_precision, multiplies_bfloat16
+def _faster(engine: Engine) -> Engine:
+    """Return the engine in bfloat16 where `precision.faster` takes it; whatever goes wrong with that, the engine."""
+    from resnet.network.precision import faster
 
-    wanted = chosen_precision()
-    if wanted == "float32" or (wanted == "auto" and not multiplies_bfloat16()):
-        return
-    changed = engine.use_bfloat16(_example_pixels(engine.manifest.input) if wanted == "auto" else None)
-    if changed:
-        _log.info("Answering in float32: in bfloat16, on the example photos, %s.", changed)
-    else:
-        _log.info("Answering in bfloat16.")
-
-
-def _example_pixels(spec: InputSpec) -> NDArray[np.float32]:
-    photos = [read_photo(path) for path in sorted((ASSETS / "examples").glob("*.jpg"))]
-    return np.stack([prepare(photo.image, spec, "crop", photo.size).pixels for photo in photos])
+    try:
+        return faster(engine)
+    except Exception:  # noqa: BLE001 - the page answers all the same, whatever it is
+        _log.exception("Answering in float32, since bfloat16 failed.")
+        return engine
 
 
 def _counted(engine: Engine) -> Engine:

@@ -11,6 +11,7 @@ from resnet.errors import ResNetError
 from resnet.maps.elsewhere import Resemblance
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.observation import Observation
+from resnet.network.labels import EXAMPLES
 from resnet.output.elsewhere import elsewhere_dictionary, elsewhere_figure
 from resnet.output.saving import json_file, origin
 from resnet.service.explorer import Shown
@@ -21,7 +22,6 @@ from resnet.ui.events import NETWORK, QUICK
 from resnet.ui.messages import Updates
 from resnet.ui.page import Page, Part
 from resnet.ui.parts import html, photo_field
-from resnet.ui.photo import EXAMPLES
 from resnet.ui.view import drawing_options, unfinished
 
 

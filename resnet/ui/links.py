@@ -14,6 +14,7 @@ from resnet.errors import OptionError, ResNetError, WeightsError
 from resnet.maps.evidence import EVIDENCE_SCALES, MAXIMUM_CLASSES, METHODS
 from resnet.maps.heatmaps import AGGREGATIONS, COLORMAPS, HIGHEST_CHANNEL, SCALES
 from resnet.maps.observation import MAXIMUM_TOP_K
+from resnet.network.labels import EXAMPLES
 from resnet.network.sources import SERVER
 from resnet.options import number, one_of, whole_number
 from resnet.photo.images import read_photo
@@ -23,7 +24,7 @@ from resnet.stages import STAGE_NAMES
 from resnet.ui.events import PRIVATE
 from resnet.ui.messages import Updates
 from resnet.ui.page import Page
-from resnet.ui.photo import EXAMPLES, FIRST_EXAMPLE
+from resnet.ui.photo import FIRST_EXAMPLE
 from resnet.ui.signed import sign
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import gradio as gr
 from resnet.errors import ResNetError
 from resnet.maps.heatmaps import COLORMAPS
 from resnet.maps.observation import MAXIMUM_TOP_K, Observation
-from resnet.network.labels import ASSETS
+from resnet.network.labels import ASSETS, EXAMPLES
 from resnet.network.levels import is_unsure, named_levels
 from resnet.output.saving import FORMATS
 from resnet.photo.preprocess import reduced_size
@@ -46,7 +46,6 @@ OWN_PHOTO_SCRIPT = """() => {
 _FIRST_SCRIPT = """(example, photo) => photo || document.querySelector("#photo").hasAttribute("data-own")
   ? undefined : example"""
 _TAPPED_SCRIPT = """(example) => document.querySelector("#photo").hasAttribute("data-own") ? undefined : example"""
-EXAMPLES = sorted((ASSETS / "examples").glob("*.jpg"))
 EXAMPLE_NAMES = {
     "alp": "mountains",
     "astronaut": "an astronaut, for which it has no class",

@@ -42,8 +42,8 @@ def verify(text: str | None) -> Any:
 
 def _shown(key: list[str], source: dict[str, Any]) -> Shown:
     change = source.pop("change")
-    digest, framing, identity, precision = key
-    return Shown((digest, framing, identity, precision), Source(**source, change=tuple(change) if change else None))
+    digest, framing, identity = key
+    return Shown((digest, framing, identity), Source(**source, change=tuple(change) if change else None))
 
 
 def _signature(text: str) -> str:

@@ -403,6 +403,7 @@ def test_two_visitors_see_their_own_photos_by_their_own_weights(open_page, engin
 
     class Other:
         manifest = replace(engine.manifest, name="other-weights", sha256="0" * 64)
+        identity = manifest.identity
 
         def __getattr__(self, name):
             return getattr(engine, name)

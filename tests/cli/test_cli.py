@@ -14,8 +14,12 @@ from PIL import Image
 
 import app
 from resnet.cli import arguments, main
+from resnet.maps.evidence import find_evidence
+from resnet.maps.observation import observe
+from resnet.maps.occlusion import hide
 from resnet.network.labels import ASSETS
 from resnet.network.sources import BUNDLED
+from resnet.photo.images import read_photo
 
 EXAMPLES = ASSETS / "examples"
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +56,7 @@ def test_a_bad_photo_is_reported_and_the_rest_go_on(capsys, tmp_path):
     assert "Traceback" not in captured.err
 
 
-def test_a_box_is_hidden_against_as_much_of_a_map(tmp_path, capsys):
+def test_a_box_is_hidden_against_as_much_of_a_map(tmp_path, capsys, engine):
     photo, figure = str(EXAMPLES / "espresso.jpg"), tmp_path / "hidden.png"
     box = ["--box", "200,100,400,300", "--against", "hirescam"]
     assert main(["hide", photo, *box, "--figure", str(figure)]) == 0
@@ -61,6 +65,11 @@ def test_a_box_is_hidden_against_as_much_of_a_map(tmp_path, capsys):
     assert [line.split("  ")[1] for line in lines[1:]] == [
         "before", "without what is drawn", "without as much of hirescam, C5"
     ]  # fmt: skip
+    observation = observe(read_photo(photo), engine)
+    top = int(observation.probabilities.argmax())
+    heatmap = find_evidence(observation, engine, [top]).matrix("hirescam")[0][4]
+    expected = hide(observation, engine, heatmap, 25, "blur").probabilities
+    assert f"{observation.manifest.labels[top].name} {expected[top]:.1%} " in lines[3]
     with Image.open(figure) as picture:
         assert json.loads(picture.text["Description"])["options"]["drawing"] == [{"box": [200, 100, 400, 300]}]
     assert main(["hide", photo, "--box", "4000,0,5000,9"]) == 2

@@ -63,6 +63,12 @@ def test_padding_is_never_hidden(padded):
     assert np.array_equal(other[~inside], padded.pixels[~inside])
 
 
+def test_the_share_is_of_the_photo_and_not_of_its_padding(padded, engine):
+    heatmap = bright_corner(padded)
+    assert hide(padded, engine, heatmap, 25, "mean").share == pytest.approx(0.25, abs=1e-3)
+    assert hide(padded, engine, heatmap, 100, "mean").share == 1
+
+
 def test_mean_fill_is_the_photos_mean_colour(padded):
     left, top, right, bottom = (round(edge) for edge in padded.geometry.to_input(padded.geometry.seen))
     filled = replacement(padded, "mean")[top:bottom, left:right]

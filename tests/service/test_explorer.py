@@ -116,6 +116,7 @@ def test_an_answer_is_never_mixed_with_other_weights(explorer, engine):
 
     class Other:
         manifest = replace(engine.manifest, name="other", sha256="1" * 64)
+        identity = "other"
 
         def __getattr__(self, name):
             raise AssertionError("the wrong weights were asked")
@@ -147,7 +148,7 @@ def test_weights_of_one_file_that_want_other_pictures_or_name_other_classes_give
     assert same.identity == engine.manifest.identity
 
     class Renamed:
-        manifest = renamed
+        manifest, identity = renamed, renamed.identity
 
         def __getattr__(self, name):
             return getattr(engine, name)

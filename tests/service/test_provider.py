@@ -1,6 +1,5 @@
 """Which weights answer, and when they change."""
 
-import logging
 import shutil
 import threading
 
@@ -13,16 +12,9 @@ from resnet.service.provider import EngineProvider
 
 
 class FakeEngine:
-    examples = "not asked for bfloat16"
-    difference = ""
-
     def __init__(self, name):
-        self.name = name
+        self.name = self.identity = name
         self.manifest = read_manifest(BUNDLED)
-
-    def use_bfloat16(self, examples=None):
-        self.examples = examples
-        return self.difference
 
     def prepare(self):
         self.prepared = True
@@ -121,38 +113,42 @@ def test_auto_fails_when_neither_can_be_had(sources):
         chosen.engine(timeout=10)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "able", "difference", "said"),
-    [
-        ("auto", True, "", "Answering in bfloat16."),
-        ("auto", True, "C4 changes", "Answering in float32: in bfloat16, on the example photos, C4 changes."),
-        ("bfloat16", False, "", "Answering in bfloat16."),
-        ("auto", False, "", ""),
-        ("float32", True, "", ""),
-    ],
-    ids=str,
-)
-def test_bfloat16_is_taken_where_it_is_asked_for_or_as_good(
-    sources, monkeypatch, caplog, wanted, able, difference, said
-):
+def test_a_faster_twin_answers_once_it_is_there_and_former_answers_keep_their_engine(sources, monkeypatch):
     gates, _ = sources
-    monkeypatch.setenv("RESNET_PRECISION", wanted)
-    monkeypatch.setattr("resnet.network.precision.multiplies_bfloat16", lambda: able)
-    caplog.set_level(logging.INFO, "resnet")
+    begun = threading.Event()
+
+    def faster(engine):
+        assert begun.wait(10)
+        return FakeEngine("twin")
+
+    monkeypatch.setattr("resnet.network.precision.faster", faster)
     chosen = EngineProvider("bundled")
     gates["bundled"].set()
-    monkeypatch.setattr(FakeEngine, "difference", difference, raising=False)
+    chosen.start()
+    first = chosen.engine(timeout=10)
+    assert (first.name, chosen.engine("bundled").name) == ("bundled", "bundled")
+    begun.set()
+    chosen.finish(30)
+    assert (chosen.engine().name, chosen.engine("bundled").name) == ("twin", "twin")
+    assert chosen.engine().prepared
+    assert chosen.engine_of(first.identity, "server") is first
+    assert chosen.engine_of(chosen.engine().identity, "server").name == "twin"
+
+
+def test_what_fails_on_the_way_to_a_faster_twin_stops_nothing(sources, monkeypatch, caplog):
+    gates, _ = sources
+
+    def fail(engine):
+        raise MemoryError
+
+    monkeypatch.setattr("resnet.network.precision.faster", fail)
+    chosen = EngineProvider("bundled")
+    gates["bundled"].set()
     chosen.start()
     chosen.finish(30)
-    engine = chosen.engine()
-    assert engine.prepared
-    assert [record.getMessage() for record in caplog.records if "Answering in" in record.getMessage()] == [said] * bool(
-        said
-    )
-    if wanted == "auto" and able:  # compared on all photos, as the network gets them
-        assert engine.examples.shape == (8, *[engine.manifest.input.size] * 2, 3)
-    else:
-        assert engine.examples is (None if wanted == "bfloat16" else FakeEngine.examples)
+    assert chosen.engine().name == "bundled"
+    assert chosen.engine().prepared
+    assert "Answering in float32, since bfloat16 failed." in caplog.messages
 
 
 @pytest.mark.parametrize("error", [WeightsError("Damaged."), MemoryError()], ids=repr)

@@ -130,7 +130,7 @@ def test_what_the_browser_holds_comes_back_as_it_was(tmp_path, monkeypatch):
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"x")
     for change in (None, ("rotate", 30.0)):
-        shown = Shown(("digest", "crop", "identity", "float32"), Source(str(photo), "crop", "server", change))
+        shown = Shown(("digest", "crop", "identity"), Source(str(photo), "crop", "server", change))
         assert verify(sign(shown)) == shown
     for value in (None, "maps", ["a", "b"], 3):
         assert verify(sign(value)) == value
@@ -139,9 +139,9 @@ def test_what_the_browser_holds_comes_back_as_it_was(tmp_path, monkeypatch):
 
 def test_what_the_browser_holds_is_taken_only_as_it_was_given(tmp_path, monkeypatch):
     """A forged value could name a file of the server, or an answer that was given to somebody else."""
-    shown = sign(Shown(("digest", "crop", "identity", "float32"), Source("/tmp/photo.png")))
+    shown = sign(Shown(("digest", "crop", "identity"), Source("/tmp/photo.png")))
     signature, _, text = shown.partition(" ")
-    other = sign(Shown(("another", "crop", "identity", "float32"), Source("/tmp/photo.png")))
+    other = sign(Shown(("another", "crop", "identity"), Source("/tmp/photo.png")))
     for forged in (
         text,
         f"{signature} {text.replace('photo', 'other')}",

@@ -15,7 +15,7 @@ class Renamed:
     """The session's network under other names of its classes."""
 
     def __init__(self, engine, manifest):
-        self._engine, self.manifest = engine, manifest
+        self._engine, self.manifest, self.identity = engine, manifest, manifest.identity
 
     def __getattr__(self, name):
         return getattr(self._engine, name)

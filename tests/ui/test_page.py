@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import gradio as gr
 import numpy as np
@@ -173,6 +174,18 @@ def test_what_only_its_weights_can_tell_of_a_link_is_said(layout, monkeypatch, c
     assert [*layout.links._check([], classes, weights).values()] == given
     assert len(said) == len(sentences)
     assert all(sentence in one for sentence, one in zip(sentences, said, strict=True))
+
+
+@pytest.mark.parametrize(("kind", "has"), [("channel", True), ("mean", False)])
+def test_a_link_names_what_is_shown_and_the_weights_know(layout, monkeypatch, kind, has):
+    monkeypatch.setattr(gr, "Info", lambda *_, **__: None)
+    _, shown = explain(layout)
+    classes = [5, len(layout._page.observation(shown).manifest.labels)]  # as from larger weights before
+    query = layout.links._link(shown, "evidence", "server", classes, None, map=kind, channel=7)
+    found = parse_qs(query.removeprefix("?"))
+    assert ("channel" in found) == has
+    assert found["class"] == [layout._page.observation(shown).manifest.labels[5].wnid]
+    assert found["photo"] == ["cat"]
 
 
 def test_an_emptied_channel_is_not_taken_for_the_first_one(layout):

@@ -10,6 +10,7 @@ from resnet.maps.channels import rank_channels
 from resnet.maps.heatmaps import ViewOptions
 from resnet.maps.inside import MEAN
 from resnet.maps.parts import draw_parts
+from resnet.network.labels import EXAMPLES
 from resnet.options import number, one_of, whole_number
 from resnet.output.blocks import channels_dictionary
 from resnet.output.elsewhere import elsewhere_dictionary
@@ -21,7 +22,6 @@ from resnet.ui.api.base import Base, Colormap, Framing, Stage
 from resnet.ui.api.results import Result, file_of, origin_of, pictures_of
 from resnet.ui.files import store
 from resnet.ui.markup import LARGE_SIDE, STRIP_SIDE
-from resnet.ui.photo import EXAMPLES
 from resnet.ui.uploads import photo_path
 
 FLOWN_MAPS = ("mean", "max", "l2")

@@ -36,10 +36,11 @@ def pictures_of(pictures: Pictures) -> list[Result]:
 
 
 def origin_of(observation: Observation) -> Result:
-    """Return what every answer says of itself: photo, weights, framing, notes."""
+    """Return what every answer says of itself: photo, weights, framing, precision, notes."""
     return {
         "image": observation.photo_name,
         "weights": {"name": observation.manifest.name, "sha256": observation.manifest.sha256},
         "framing": observation.framing,
+        "precision": observation.precision,
         "notes": [str(note) for note in observation.notes],
     }
