@@ -130,8 +130,8 @@ def build_demo(explorer: Explorer, *, fetch: bool, local: bool = True, camera: b
     options: dict[str, Any] = {"title": TITLE, "analytics_enabled": False}
     demo: gr.Blocks
     with gr.Blocks(fill_width=True, **options) as demo:
-        add_endpoints(explorer, fetch=fetch)  # first, so that no event of the page takes their names
         Layout(demo, Page(LANGUAGES[0], explorer, local=local, camera=camera))
+        add_endpoints(explorer, fetch=fetch)  # last: for each event Gradio's page searches its parts from the first on
     for language in LANGUAGES[1:]:
         with demo.route(language.name, language.route, show_in_navbar=False):
             Layout(demo, Page(language, explorer, local=local, camera=camera))

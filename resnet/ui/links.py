@@ -177,6 +177,7 @@ class Links:
             ],
             queue=False,
             show_progress="hidden",
+            show_progress_on=open_questions,
             **PRIVATE,
         )
         checked = {"wrong": open_questions, "classes": layout.wanted, "weights": model.chosen}

@@ -107,6 +107,11 @@ class Page(Messages):
         alone = "concurrency_id" not in options  # what may run the network keeps nothing else waiting
         session = options.pop("session", False)
         answer = self.answering(handler, inputs, outputs, session=session, drawing=drawing, alone=alone)
+        if options.get("show_progress") == "hidden":
+            # Where an error is marked: by default on every output, all of which Gradio's page then looks at again with
+            # each step of any later event.
+            shown = [output for output in self._components(outputs) if isinstance(output, gr.HTML)]
+            options["show_progress_on"] = shown[:1] or self._number
         script = numbered(options.pop("js", None), len(inputs))
         options = {"preprocess": False, "js": script, **PRIVATE, **options}
         if isinstance(triggers, list):

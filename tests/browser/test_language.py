@@ -55,6 +55,7 @@ def test_a_chinese_browser_gets_the_chinese_page(open_page, tmp_path, subtests):
         expect(page.locator("#matrix h2")).to_contain_text("在色标上越高，对该类别的支持越强")
         open_tab(page, "残差块与通道")
         expect(page.locator("#changes svg")).to_contain_text("分支 ÷ 捷径")
+        expect(page.locator("#channel-facts svg")).to_be_visible()  # comes after the number, which it would replace
         page.locator("#block-channel input").fill("4000")
         page.keyboard.press("Tab")
         # At once, as the message goes away by itself.
