@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from resnet.ui.tabs import blocks
+from resnet.ui.panels import blocks
 from tests.browser.steps import EXAMPLES, Late, choose, click_quickly, open_tab, settle, shown, slide, upload
 
 
