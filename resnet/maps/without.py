@@ -25,23 +25,19 @@ class Without:
     Attributes:
         probabilities: (classes,) float32.
         logits: (classes,) float32.
-        probabilities_before: The same with the cell, computed from the same stage on.
-        logits_before: The same with the cell.
     """
 
     probabilities: NDArray[np.float32]
     logits: NDArray[np.float32]
-    probabilities_before: NDArray[np.float32]
-    logits_before: NDArray[np.float32]
 
     @property
     def byte_count(self) -> int:
         """Memory that the answer holds."""
-        return 2 * (self.probabilities.nbytes + self.logits.nbytes)
+        return self.probabilities.nbytes + self.logits.nbytes
 
 
 def answer_without(observation: Observation, engine: Engine, stage: int, row: int, column: int) -> Without:
-    """Set one cell of a stage to 0, and run the rest of the network: less than a pass for deeper stages.
+    """Set one cell of a stage to 0, and run the rest of the network: at most one pass, less for deeper stages.
 
     Args:
         observation: Of the photo, made by the same engine.
@@ -66,6 +62,12 @@ def answer_without(observation: Observation, engine: Engine, stage: int, row: in
         )
     changed = values.copy()
     changed[row, column] = 0
-    # Both from here on: the photo's own answer may have been computed in fewer bits.
-    (after, before), (logits, logits_before) = engine.from_stage(stage, np.stack([changed, values]))
-    return Without(after, logits, before, logits_before)
+    return Without(*engine.from_stage(stage, changed))
+
+
+def answer_with_all(observation: Observation, engine: Engine, stage: int) -> Without:
+    """Return what `answer_without` is compared with: the same computation with nothing set to 0.
+
+    The photo's own answer may have been computed in fewer bits.
+    """
+    return Without(*engine.from_stage(stage, observation.maps[stage]))

@@ -232,17 +232,17 @@ class Engine:
             return self._backward.run(first_map, classes)
 
     def from_stage(self, stage: int, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Run the rest of the network behind a stage: (batch, classes) float32 probabilities and logits.
+        """Run the rest of the network behind a stage: (classes,) float32 probabilities and logits.
 
         Args:
             stage: 0 for C1 to 4 for C5.
-            values: Its output, (batch, height, width, channels) float32.
+            values: Its output, (height, width, channels) float32.
         """
         with self._lock:
-            self._count(len(values))
-            logits = self._rest(stage)(tf.constant(values)).numpy()
-        shares = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-        return tempered(shares / shares.sum(axis=1, keepdims=True), self.manifest.temperature), logits
+            self._count(1)
+            logits = self._rest(stage)(tf.constant(values[None])).numpy()[0]
+        shares = np.exp(logits.astype(np.float64) - logits.max())
+        return tempered(shares / shares.sum(), self.manifest.temperature), logits
 
     def _rest(self, stage: int) -> tf.types.experimental.Callable:
         """Return the part of the network behind a stage, up to the logits; compiled on first use."""
@@ -254,7 +254,7 @@ class Engine:
             def run(values: tf.Tensor) -> tf.Tensor:
                 return tf.matmul(hidden(values, training=False), last.kernel) + last.bias
 
-            signature = tf.TensorSpec((None, None, None, start.shape[3]), tf.float32)
+            signature = tf.TensorSpec((1, None, None, start.shape[3]), tf.float32)
             self._rests[stage] = tf.function(run, input_signature=[signature])
         return self._rests[stage]
 

@@ -28,7 +28,7 @@ from resnet.maps.inside import BlockInside, Worked, kernel_pictures, look_inside
 from resnet.maps.observation import Observation, observe
 from resnet.maps.occlusion import FILLS, Hidden, hide, hiding_map
 from resnet.maps.parts import LEAST, MOST, Parts, find_parts
-from resnet.maps.without import Without, answer_without
+from resnet.maps.without import Without, answer_with_all, answer_without
 from resnet.metrics import PHASES, PHOTOS
 from resnet.network.sources import SERVER
 from resnet.options import number, one_of, whole_number
@@ -220,6 +220,12 @@ class Explorer:
         observation = self.observation(shown)
         key = ("without", shown.key, stage, row, column)
         return self.cache.get_or_make(key, lambda: answer_without(observation, self._engine(shown), stage, row, column))
+
+    def with_all(self, shown: Shown, stage: int) -> Without:
+        """Return the answer from a stage on with no cell set to 0, for comparison."""
+        observation = self.observation(shown)
+        key = ("with all", shown.key, stage)
+        return self.cache.get_or_make(key, lambda: answer_with_all(observation, self._engine(shown), stage))
 
     def observe_other(self, shown: Shown, path: str | None, change: str, amount: float) -> tuple[Shown, Observation]:
         """Answer what an answer is compared with: another photo if there is one, else the same one changed.

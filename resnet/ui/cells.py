@@ -213,14 +213,14 @@ class CellAnswer:
         )
 
     def _without(self, shown: Shown, observation: Observation, stage: int, place: tuple[int, int], target: int) -> str:
-        found = self._page.explorer.without(shown, stage, *place)
+        found, before = self._page.explorer.without(shown, stage, *place), self._page.explorer.with_all(shown, stage)
         return self._page.t(
             "Without this cell (all its channels 0) “{}” would have {:.1%} instead of {:.1%}; its logit changes by "
             "{:+.3g}.",
             self._page.label(observation, target),
             float(found.probabilities[target]),
-            float(found.probabilities_before[target]),
-            float(found.logits[target] - found.logits_before[target]),
+            float(before.probabilities[target]),
+            float(found.logits[target] - before.logits[target]),
         )
 
 

@@ -64,8 +64,8 @@ def test_parts_of_the_last_stage_are_named_as_the_network_would(observation, eng
     assert engine.passes == passes
     for strengths, channels, probabilities in zip(parts.strengths, parts.channels, parts.probabilities, strict=True):
         cell = strengths.mean() * channels
-        expected, _ = engine.from_stage(4, np.broadcast_to(cell, (1, 2, 2, len(cell))).astype(np.float32))
-        np.testing.assert_allclose(probabilities, expected[0], atol=1e-5)
+        expected, _ = engine.from_stage(4, np.broadcast_to(cell, (2, 2, len(cell))).astype(np.float32))
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     assert find_parts(observation, 3, 3, engine).probabilities is None
 
 

@@ -52,9 +52,12 @@ def test_the_answer_without_a_cell_is_that_of_keras_layers(observation, engine, 
     np.testing.assert_allclose(found.logits, logits, rtol=1e-4, atol=1e-4)
     shares = np.exp((logits - logits.max()).astype(np.float64) / engine.manifest.temperature)
     np.testing.assert_allclose(found.probabilities, shares / shares.sum(), rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose(found.probabilities_before, observation.probabilities, rtol=1e-3, atol=1e-6)
-    (whole,) = logits_by_keras(engine, stage, observation.maps[stage])
-    np.testing.assert_allclose(found.logits_before, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stage", range(5))
+def test_with_nothing_taken_away_the_answer_is_the_same(observation, engine, stage):
+    probabilities, _ = engine.from_stage(stage, observation.maps[stage])
+    np.testing.assert_allclose(probabilities, observation.probabilities, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("stage", range(5))
@@ -65,8 +68,8 @@ def test_cells_that_are_not_read_change_nothing_and_the_others_do(observation, e
     assert unread.mean() == (0.75 if stage in (1, 2, 3) else 0)
     changed = values.copy()
     changed[unread] = 1e3
-    _, same = engine.from_stage(stage, changed[None])
-    np.testing.assert_array_equal(same, engine.from_stage(stage, values[None])[1])
+    _, same = engine.from_stage(stage, changed)
+    np.testing.assert_array_equal(same, engine.from_stage(stage, values)[1])
     row, column = np.unravel_index(np.where(unread, 0, values.sum(axis=-1)).argmax(), unread.shape)
     assert (answer_without(observation, engine, stage, row, column).logits != evidence.logits).any()
 
